@@ -1,1 +1,3 @@
-//! stub
+//! Fixtures for the tests of this workspace.
+
+pub mod vectors;

@@ -1,0 +1,47 @@
+//! The text form shared by keys and signatures: `ecdsa-p256:` and base64.
+
+use base64ct::{Base64, Encoding};
+
+/// The only signature algorithm of the protocol (specification 1).
+pub(crate) const ECDSA_P256: &str = "ecdsa-p256";
+
+/// Why a text is not `ecdsa-p256:<base64>`.
+pub(crate) enum TextError {
+    /// The text is longer than any value of its kind.
+    TooLong,
+    /// There is no colon, or more than one where exactly one may stand.
+    Structure,
+    /// The part before the colon names no algorithm of the protocol.
+    Algorithm,
+    /// The part after the colon is not padded base64 in the standard alphabet.
+    Base64,
+}
+
+/// Reads `ecdsa-p256:<base64>` with exactly one colon, the rule for public keys and signatures.
+pub(crate) fn decode_single_colon(text: &str, bytes_max: usize) -> Result<Vec<u8>, TextError> {
+    match text.bytes().filter(|byte| *byte == b':').count() {
+        1 => decode_first_colon(text, bytes_max),
+        _ => Err(TextError::Structure),
+    }
+}
+
+/// Reads `ecdsa-p256:<base64>`, splitting at the first colon, the rule for private keys.
+pub(crate) fn decode_first_colon(text: &str, bytes_max: usize) -> Result<Vec<u8>, TextError> {
+    if text.len() > bytes_max {
+        return Err(TextError::TooLong);
+    }
+    let (algorithm, encoded) = text.split_once(':').ok_or(TextError::Structure)?;
+    if algorithm != ECDSA_P256 {
+        return Err(TextError::Algorithm);
+    }
+    Base64::decode_vec(encoded).map_err(|_| TextError::Base64)
+}
+
+/// Writes `ecdsa-p256:<base64>`.
+pub(crate) fn encode(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(ECDSA_P256.len() + 1 + bytes.len().div_ceil(3) * 4);
+    text.push_str(ECDSA_P256);
+    text.push(':');
+    text.push_str(&Base64::encode_string(bytes));
+    text
+}
