@@ -63,8 +63,7 @@ fn integer(der: &[u8]) -> Option<([u8; 32], &[u8])> {
         [first, ..] if *first >= 0x80 => return None,
         // A zero in front is canonical only where the next byte would read as a sign.
         [0, next, ..] if *next < 0x80 => return None,
-        [0, digits @ ..] => digits,
-        digits => digits,
+        [0, digits @ ..] | digits => digits,
     };
     if digits.len() > 32 {
         return None;

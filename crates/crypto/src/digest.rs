@@ -106,8 +106,8 @@ impl Digest {
 
     /// The text form, on the stack.
     pub fn to_text(&self) -> DigestText {
-        let mut text = *b"sha256:0000000000000000000000000000000000000000000000000000000000000000";
         const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        let mut text = *b"sha256:0000000000000000000000000000000000000000000000000000000000000000";
         for (pair, byte) in text[7..].chunks_exact_mut(2).zip(self.0) {
             pair[0] = DIGITS[usize::from(byte >> 4)];
             pair[1] = DIGITS[usize::from(byte & 15)];

@@ -156,9 +156,10 @@ impl PublicKey {
     /// # Errors
     /// [`SignatureError::Mismatch`] if it does not.
     pub fn verify(&self, parts: &[&[u8]], signature: &Signature) -> Result<(), SignatureError> {
-        match Active::p256_verify(&self.verifier, parts, &signature.0) {
-            true => Ok(()),
-            false => Err(SignatureError::Mismatch),
+        if Active::p256_verify(&self.verifier, parts, &signature.0) {
+            Ok(())
+        } else {
+            Err(SignatureError::Mismatch)
         }
     }
 

@@ -81,9 +81,10 @@ impl Ed25519PublicKey {
         message: &[u8],
         signature: &Ed25519Signature,
     ) -> Result<(), SignatureError> {
-        match Active::ed25519_verify(&self.verifier, message, &signature.0) {
-            true => Ok(()),
-            false => Err(SignatureError::Mismatch),
+        if Active::ed25519_verify(&self.verifier, message, &signature.0) {
+            Ok(())
+        } else {
+            Err(SignatureError::Mismatch)
         }
     }
 }

@@ -18,6 +18,9 @@ pub fn load(name: &str) -> Value {
 }
 
 /// A vector file as a type of the test's own, by its name without `.json`.
+///
+/// # Panics
+/// If the file cannot be read or has another form.
 #[expect(clippy::panic, reason = "for tests only")]
 pub fn load_as<T: DeserializeOwned>(name: &str) -> T {
     let path = testdata().join("vectors").join(name).with_extension("json");
@@ -65,6 +68,9 @@ impl Walk for Value {
 }
 
 /// Bytes from lower-case hexadecimal.
+///
+/// # Panics
+/// If the text is anything else.
 #[expect(clippy::panic, reason = "for tests only")]
 pub fn hex(digits: &str) -> Vec<u8> {
     let digit = |byte: u8| match byte {

@@ -61,7 +61,9 @@ fn digest_parts(parts: &[&[u8]]) -> Digest {
     let length: usize = parts.iter().map(|part| part.len()).sum();
     if length > buffer.len() {
         let mut context = Context::new(&SHA256);
-        parts.iter().for_each(|part| context.update(part));
+        for part in parts {
+            context.update(part);
+        }
         return context.finish();
     }
     let mut at = 0;

@@ -18,7 +18,9 @@ impl Provider for Portable {
 
     fn sha256(parts: &[&[u8]]) -> [u8; 32] {
         let mut hasher = Sha256::new();
-        parts.iter().for_each(|part| hasher.update(part));
+        for part in parts {
+            hasher.update(part);
+        }
         hasher.finalize().into()
     }
 
@@ -35,7 +37,8 @@ impl Provider for Portable {
     }
 
     fn p256_key(compressed: &[u8; 33]) -> Option<P256Key> {
-        P256Key::from_sec1_bytes(compressed).ok()
+        // RustCrypto also reads the compact form, which is no part of the contract.
+        matches!(compressed[0], 2 | 3).then(|| P256Key::from_sec1_bytes(compressed).ok())?
     }
 
     fn p256_verify(key: &P256Key, parts: &[&[u8]], signature: &[u8; 64]) -> bool {
