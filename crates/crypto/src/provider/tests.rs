@@ -164,7 +164,7 @@ proptest! {
         prop_assert_eq!(Native::ed25519_key(&x).is_some(), Portable::ed25519_key(&x).is_some());
         prop_assert_eq!(Native::sha256(&[&message]), Portable::sha256(&[&message]));
 
-        let private = key(x[0] | 1);
+        let private = key(x[0] >> 1 | 1);
         let compressed = *private.public_key().as_sec1_bytes();
         let native = Native::p256_key(&compressed).unwrap();
         let portable = Portable::p256_key(&compressed).unwrap();
