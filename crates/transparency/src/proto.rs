@@ -1,5 +1,5 @@
 //! Generated protobuf types of `proto/transparency.proto`; `cargo xtask codegen` writes them.
 
-#![expect(missing_docs, reason = "generated")]
+#![expect(unreachable_pub, reason = "generated")]
 
 include!("proto/warg.transparency.rs");

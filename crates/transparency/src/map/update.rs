@@ -1,0 +1,215 @@
+//! Setting many keys at once.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use wargate_crypto::Digest;
+
+use super::error::{MapError, MapReadError};
+use super::page::{Child, Leaf, Page};
+use super::path::{PageId, Path, Prefix};
+use super::walk::{Visit, Walk, groups};
+use super::{MapVersion, PageReader, empty_root};
+
+/// A batch of keys to set, waiting for the pages that it touches.
+///
+/// Supply what [`Self::wanted`] names until nothing is wanted, then [`Self::finish`].
+#[derive(Debug)]
+pub struct Update {
+    walk: Walk,
+    /// The new slot hash of each path of the walk.
+    slots: Vec<Digest>,
+    head: Option<MapVersion>,
+}
+
+/// What an update makes of a map. The caller writes the pages, remembers the superseded ones and the
+/// new head, and commits them together.
+#[derive(Clone, Debug)]
+pub struct Updated {
+    /// The version to read the new state at: the update's own, or the old one if nothing was set;
+    /// `None` if the map is still empty.
+    pub head: Option<MapVersion>,
+    /// The new root.
+    pub root: Digest,
+    /// The pages to write, each once.
+    pub written: Vec<(PageId, Arc<Page>)>,
+    /// The pages that the new state no longer uses. Once no version before it is to be read any
+    /// more, they can be dropped.
+    pub superseded: Vec<PageId>,
+    /// SHA-256 computations made, all but the leaf hashes that the caller brought.
+    pub hashes: u64,
+}
+
+impl Update {
+    /// A batch that sets slots to these leaf hashes (see [`leaf_hash`](super::leaf_hash)) in the
+    /// state with this head. Of several values for one slot the last one counts.
+    pub fn new(head: Option<MapVersion>, leaves: impl IntoIterator<Item = (Path, Digest)>) -> Self {
+        let mut leaves: Vec<_> = leaves.into_iter().collect();
+        // Stable, so that of equal paths the last one given stays last.
+        leaves.sort_by_key(|(path, _)| *path);
+        let (mut paths, mut slots) = (Vec::new(), Vec::new());
+        for (path, slot) in leaves {
+            if paths.last() == Some(&path) {
+                slots.pop();
+            } else {
+                paths.push(path);
+            }
+            slots.push(slot);
+        }
+        Self { walk: Walk::new(head, paths), slots, head }
+    }
+
+    /// The pages to supply next; none if the update can be finished.
+    pub fn wanted(&self) -> &[PageId] {
+        self.walk.wanted()
+    }
+
+    /// Takes the wanted pages, in the order asked.
+    ///
+    /// # Errors
+    /// [`MapError`] if they are not as many, or not pages of one map.
+    pub fn supply(&mut self, pages: Vec<Arc<Page>>) -> Result<(), MapError> {
+        self.walk.supply(pages)
+    }
+
+    /// Computes the new state, under a version greater than the head's.
+    ///
+    /// # Errors
+    /// [`MapError::Incomplete`] if pages are still wanted, [`MapError::Version`] if the version is
+    /// not greater, [`MapError::Misplaced`] if the pages supplied make no map.
+    pub fn finish(self, version: MapVersion) -> Result<Updated, MapError> {
+        if self.head.is_some_and(|head| head >= version) {
+            return Err(MapError::Version);
+        }
+        let Self { walk, slots, head } = &self;
+        let old = walk.root()?;
+        if slots.is_empty() {
+            let (root, hashes) = old.map_or((empty_root(), 0), |visit| visit.page.hash(0));
+            let (written, superseded) = (Vec::new(), Vec::new());
+            return Ok(Updated { head: *head, root, written, superseded, hashes });
+        }
+        let mut pen = Pen { walk, slots, version, written: Vec::new(), hashes: 0 };
+        let root = if let Some(visit) = old {
+            pen.rewrite(visit)?
+        } else {
+            let leaves = pen.leaves(0..slots.len());
+            pen.page(Prefix::ROOT, leaves)?
+        };
+        let Pen { written, hashes, .. } = pen;
+        let superseded = walk.superseded();
+        Ok(Updated { head: Some(version), root, written, superseded, hashes })
+    }
+}
+
+/// Sets slots to these leaf hashes, with a synchronous reader. See [`Update`].
+///
+/// # Errors
+/// [`MapReadError`]: the reader's own, or what its pages lack.
+pub fn update<R: PageReader>(
+    reader: &R,
+    head: Option<MapVersion>,
+    version: MapVersion,
+    leaves: impl IntoIterator<Item = (Path, Digest)>,
+) -> Result<Updated, MapReadError<R::Error>> {
+    let mut update = Update::new(head, leaves);
+    update.walk.complete(reader)?;
+    Ok(update.finish(version)?)
+}
+
+/// Writes the new pages, bottom-up.
+struct Pen<'a> {
+    walk: &'a Walk,
+    slots: &'a [Digest],
+    version: MapVersion,
+    written: Vec<(PageId, Arc<Page>)>,
+    hashes: u64,
+}
+
+impl Pen<'_> {
+    /// Writes a page that exists anew, with all below it that changes. Returns its hash.
+    fn rewrite(&mut self, visit: &Visit) -> Result<Digest, MapError> {
+        let prefix = visit.id.prefix;
+        let mut page = Page::clone(&visit.page);
+        let mut below = visit.below.iter();
+        for (nibble, group) in groups(self.walk.paths(), visit.paths.clone(), prefix.level()) {
+            let child = match page.child(nibble) {
+                Some(Child::Page { .. }) => {
+                    let (_, at) = below.next().ok_or(MapError::Misplaced(visit.id))?;
+                    let hash = self.rewrite(self.walk.visit(*at))?;
+                    Child::Page { version: self.version, hash }
+                }
+                Some(Child::Leaf(old)) => {
+                    let leaves = self.leaves_beside(old, group);
+                    self.grow(prefix, nibble, leaves)?
+                }
+                None => {
+                    let leaves = self.leaves(group);
+                    self.grow(prefix, nibble, leaves)?
+                }
+            };
+            page.set(nibble, child);
+        }
+        Ok(self.write(prefix, page))
+    }
+
+    /// Makes the child of a page that holds these leaves and nothing else.
+    fn grow(
+        &mut self,
+        parent: Prefix,
+        nibble: usize,
+        mut leaves: Vec<Leaf>,
+    ) -> Result<Child, MapError> {
+        if leaves.len() == 1
+            && let Some(leaf) = leaves.pop()
+        {
+            let (leaf, hashes) = leaf.hang(4 * (parent.level() + 1));
+            self.hashes += hashes;
+            return Ok(Child::Leaf(leaf));
+        }
+        let id = PageId { version: self.version, prefix: parent };
+        let prefix = parent.child(nibble).ok_or(MapError::Misplaced(id))?;
+        let hash = self.page(prefix, leaves)?;
+        Ok(Child::Page { version: self.version, hash })
+    }
+
+    /// Writes a page that did not exist, with all below it. Returns its hash.
+    fn page(&mut self, prefix: Prefix, leaves: Vec<Leaf>) -> Result<Digest, MapError> {
+        let mut page = Page::default();
+        let mut leaves = leaves.into_iter().peekable();
+        while let Some(first) = leaves.next() {
+            let nibble = first.path.nibble(prefix.level());
+            let mut group = vec![first];
+            while let Some(leaf) = leaves.next_if(|leaf| leaf.path.nibble(prefix.level()) == nibble)
+            {
+                group.push(leaf);
+            }
+            let child = self.grow(prefix, nibble, group)?;
+            page.set(nibble, child);
+        }
+        Ok(self.write(prefix, page))
+    }
+
+    fn write(&mut self, prefix: Prefix, page: Page) -> Digest {
+        let (hash, hashes) = page.hash(prefix.level());
+        self.hashes += hashes;
+        self.written.push((PageId { version: self.version, prefix }, Arc::new(page)));
+        hash
+    }
+
+    /// New leaves for a run of the walk's paths.
+    fn leaves(&mut self, group: Range<usize>) -> Vec<Leaf> {
+        self.hashes += (group.len() * (super::DEPTH - super::STEM_DEPTH)) as u64;
+        let paths = &self.walk.paths()[group.clone()];
+        let leaves = paths.iter().zip(&self.slots[group]);
+        leaves.map(|(path, slot)| Leaf::new(*path, *slot)).collect()
+    }
+
+    /// New leaves, and the one that has been there unless it is one of them.
+    fn leaves_beside(&mut self, old: &Leaf, group: Range<usize>) -> Vec<Leaf> {
+        let mut leaves = self.leaves(group);
+        if let Err(at) = leaves.binary_search_by_key(&old.path, |leaf| leaf.path) {
+            leaves.insert(at, old.clone());
+        }
+        leaves
+    }
+}
