@@ -1,1 +1,126 @@
-fn main() {}
+//! The project's own commands, run as `cargo xtask <command>`.
+//!
+//! Each command is a row of [`COMMANDS`] and a module with a `run` function. What CI does, anyone
+//! can do: `.ci/run` calls `cargo xtask ci` and nothing else.
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a command line program speaks to a person"
+)]
+
+mod ci;
+mod deny;
+mod process;
+mod satellites;
+mod test;
+mod tidy;
+mod tools;
+mod wasm;
+mod workspace;
+
+use std::env;
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+
+/// One command: what a person types, what it says of itself, and what it does.
+struct Subcommand {
+    name: &'static str,
+    arguments: &'static str,
+    about: &'static str,
+    run: fn(&[String]) -> Result<()>,
+}
+
+/// In the order of the help text.
+const COMMANDS: &[Subcommand] = &[
+    Subcommand {
+        name: "ci",
+        arguments: "",
+        about: "everything that must hold before a change lands, the tests last",
+        run: ci::run,
+    },
+    Subcommand {
+        name: "test",
+        arguments: "[-- FILTER…]",
+        about: "all tests; with a filter, those of the main workspace that match",
+        run: test::run,
+    },
+    Subcommand {
+        name: "tidy",
+        arguments: "",
+        about: "the house rules: layers, dependency budgets, file shape, banned calls",
+        run: tidy::run,
+    },
+    Subcommand {
+        name: "wasm",
+        arguments: "",
+        about: "check that the pure crates compile for wasm32-unknown-unknown",
+        run: wasm::run,
+    },
+    Subcommand {
+        name: "deny",
+        arguments: "",
+        about: "licences, sources, duplicates and advisories of the dependencies",
+        run: deny::run,
+    },
+    Subcommand {
+        name: "help",
+        arguments: "",
+        about: "this table",
+        run: |_| {
+            help();
+            Ok(())
+        },
+    },
+];
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    match dispatch(&arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn dispatch(arguments: &[String]) -> Result<()> {
+    let Some((name, rest)) = arguments.split_first() else {
+        help();
+        return Ok(());
+    };
+    let name = if matches!(name.as_str(), "-h" | "--help") { "help" } else { name };
+    let Some(command) = COMMANDS.iter().find(|command| command.name == name) else {
+        bail!("there is no command `{name}`; `cargo xtask help` lists them");
+    };
+    if command.arguments.is_empty() && !rest.is_empty() && name != "help" {
+        bail!("`cargo xtask {name}` takes no arguments, but got `{}`", rest.join(" "));
+    }
+    (command.run)(rest)
+}
+
+fn help() {
+    println!("usage: cargo xtask COMMAND\n");
+    for command in COMMANDS {
+        let usage = format!("{} {}", command.name, command.arguments);
+        println!("  {usage:<20} {}", command.about);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_command_names_the_help() {
+        let error = dispatch(&["publish".to_owned()]).unwrap_err();
+        assert!(error.to_string().contains("cargo xtask help"));
+    }
+
+    #[test]
+    fn a_command_without_arguments_refuses_them() {
+        let error = dispatch(&["tidy".to_owned(), "--fix".to_owned()]).unwrap_err();
+        assert!(error.to_string().contains("takes no arguments"));
+    }
+}

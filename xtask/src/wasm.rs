@@ -1,0 +1,56 @@
+//! `cargo xtask wasm`: the pure crates must compile for `wasm32-unknown-unknown`, and [`command`],
+//! the cargo for every other Wasm build of this project.
+
+mod library;
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use anyhow::Result;
+
+use crate::process;
+use crate::workspace::Metadata;
+use library::Library;
+
+/// The crates without clock, randomness, files and network. Others belong here once the layer
+/// table calls them pure.
+pub(crate) const PURE: &[&str] = &["crypto", "transparency", "protocol", "api"];
+
+const TARGET: &str = "wasm32-unknown-unknown";
+
+/// The command. The default features count too: those that are native must do nothing here.
+pub(crate) fn run(_: &[String]) -> Result<()> {
+    for features in [&["--no-default-features"][..], &[]] {
+        let mut check = command(TARGET)?;
+        check.args(["check", "--lib"]).args(features);
+        check.args(PURE.iter().map(|name| format!("--package=wargate-{name}")));
+        process::run(&mut check)?;
+    }
+    Ok(())
+}
+
+/// A cargo that builds for `target` with the right standard library, into [`target_dir`].
+///
+/// Everything is said through the environment, so that the caller may add any subcommand. The
+/// variables stay with this one process: some of them change what cargo calls fresh, and must
+/// never reach a native build.
+pub(crate) fn command(target: &str) -> Result<Command> {
+    let mut cargo = process::cargo();
+    cargo.env("CARGO_BUILD_TARGET", target).env("CARGO_TARGET_DIR", target_dir()?);
+    if let Library::Sources { folder, native } = Library::obtain(target)? {
+        // A stable compiler builds its own standard library only when told to trust us.
+        cargo.env("RUSTC_BOOTSTRAP", "1");
+        cargo.env("CARGO_UNSTABLE_BUILD_STD", "std,panic_abort");
+        cargo.env("__CARGO_TESTS_ONLY_SRC_ROOT", folder);
+        if let Some(native) = native {
+            let variable = format!("CARGO_TARGET_{}_RUSTFLAGS", target.replace('-', "_"));
+            cargo.env(variable.to_uppercase(), format!("-Lnative={}", native.display()));
+        }
+    }
+    Ok(cargo)
+}
+
+/// Where Wasm builds go: beside the native ones, never among them.
+pub(crate) fn target_dir() -> Result<PathBuf> {
+    Ok(Metadata::read()?.target_directory.join("wasm"))
+}
