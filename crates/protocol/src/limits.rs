@@ -1,0 +1,25 @@
+//! Limits on what a stranger controls. The unit is the last word before `MAX`.
+//!
+//! They are ours (the protocol has none) and far above what any honest peer sends.
+
+/// Largest record that is decoded, in bytes of its protobuf form. The reference server takes JSON
+/// bodies of 2 MiB, which hold records of at most 1.5 MiB; real ones have a few hundred bytes.
+pub const RECORD_BYTES_MAX: usize = 1 << 20;
+
+/// Most entries in one record.
+pub const RECORD_ENTRIES_MAX: usize = 4096;
+
+/// Longest list of permissions in one grant or revoke entry. Lists may repeat themselves.
+pub const ENTRY_PERMISSIONS_MAX: usize = 256;
+
+/// Longest package name that is looked at, in bytes, the colon included.
+pub const PACKAGE_NAME_BYTES_MAX: usize = 256;
+
+/// Longest namespace that is looked at, in bytes.
+pub const NAMESPACE_BYTES_MAX: usize = 256;
+
+/// Longest version text that is looked at, in bytes.
+pub const VERSION_BYTES_MAX: usize = 256;
+
+/// Longest version requirement that is looked at, in bytes.
+pub const VERSION_REQ_BYTES_MAX: usize = 256;
