@@ -26,6 +26,7 @@ pub mod record;
 pub mod release;
 pub mod state;
 pub mod timestamp;
+pub mod verify;
 pub mod version;
 
 pub use checkpoint::{

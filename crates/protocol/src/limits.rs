@@ -23,3 +23,7 @@ pub const VERSION_BYTES_MAX: usize = 256;
 
 /// Longest version requirement that is looked at, in bytes.
 pub const VERSION_REQ_BYTES_MAX: usize = 256;
+
+/// Largest transcript that is verified, in bytes of its JSON form. It leaves room for about 100,000
+/// records.
+pub const TRANSCRIPT_BYTES_MAX: usize = 64 << 20;

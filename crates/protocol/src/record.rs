@@ -136,7 +136,7 @@ impl Entry<Operator> {
 }
 
 /// Why bytes are no record (specification 3.7).
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum RecordError {
     /// More than [`RECORD_BYTES_MAX`] bytes.
     #[error("a record of {bytes} bytes is larger than {RECORD_BYTES_MAX}")]
@@ -170,7 +170,7 @@ pub enum RecordError {
 }
 
 /// Why an entry of a record does not decode (specification 3.7).
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum EntryError {
     /// It is of no known type.
     #[error("the entry is empty or of an unknown type")]

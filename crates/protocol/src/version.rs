@@ -8,7 +8,7 @@ use crate::encoding::serde_as_text;
 use crate::limits::{VERSION_BYTES_MAX, VERSION_REQ_BYTES_MAX};
 
 /// Why a text is no version or no requirement.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum VersionError {
     /// Longer than [`VERSION_BYTES_MAX`] or [`VERSION_REQ_BYTES_MAX`].
     #[error("the version is longer than {bytes_max} bytes")]
@@ -16,9 +16,15 @@ pub enum VersionError {
         /// The limit, in bytes.
         bytes_max: usize,
     },
-    /// Not the grammar of Semantic Versioning 2.0.0, or of Cargo's requirements.
+    /// Not the grammar of Semantic Versioning 2.0.0, or of Cargo's requirements; says where.
     #[error("not a semantic version: {0}")]
-    Grammar(#[from] semver::Error),
+    Grammar(String),
+}
+
+impl From<semver::Error> for VersionError {
+    fn from(error: semver::Error) -> Self {
+        Self::Grammar(error.to_string())
+    }
 }
 
 /// A version of a package.

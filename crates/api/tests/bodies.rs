@@ -1,0 +1,311 @@
+//! Every body of the golden vectors, written as the reference writes it and read as it reads it.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use wargate_api::content::{ContentError, ContentSourcesResponse};
+use wargate_api::fetch::{
+    FetchError, FetchLogsRequest, FetchLogsResponse, FetchNamesRequest, FetchNamesResponse,
+    SignedCheckpoint,
+};
+use wargate_api::ledger::{LedgerError, LedgerSourcesResponse};
+use wargate_api::monitor::{MonitorError, VerifyCheckpointResponse};
+use wargate_api::proof::{
+    ConsistencyRequest, ConsistencyResponse, InclusionRequest, InclusionResponse, ProofError,
+};
+use wargate_api::publish::{PackageError, PackageRecord, PublishRecordRequest};
+use wargate_api::well_known::WellKnown;
+use wargate_api::{UnreadableError, headers, paths};
+use wargate_testkit::vectors::{Walk, load};
+
+/// Reads a body as `T` and writes it again.
+fn rewrite<T: DeserializeOwned + Serialize>(text: &str) -> String {
+    let body: T = serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}"));
+    serde_json::to_string(&body).unwrap()
+}
+
+#[test]
+fn bodies_are_read_and_written_byte_for_byte() {
+    let file = load("api-json");
+    for case in file.list("bodies") {
+        let (name, text) = (case.text("name"), case.text("body_text"));
+        let kind = name.split(',').next().unwrap();
+        let written = match kind {
+            "well-known config" => {
+                // The reference writes absent members as null, which newer clients would refuse.
+                let rewritten = rewrite::<WellKnown>(text);
+                assert_eq!(rewritten, r#"{"wargUrl":"https://warg.example.com"}"#);
+                continue;
+            }
+            "fetch logs request" => rewrite::<FetchLogsRequest>(text),
+            "fetch logs response" => rewrite::<FetchLogsResponse>(text),
+            "fetch names request" => rewrite::<FetchNamesRequest>(text),
+            "fetch names response" => rewrite::<FetchNamesResponse>(text),
+            "publish request" | "publish request with content sources" => {
+                rewrite::<PublishRecordRequest>(text)
+            }
+            "package record" => rewrite::<PackageRecord>(text),
+            "content sources response" => rewrite::<ContentSourcesResponse>(text),
+            "consistency request" => rewrite::<ConsistencyRequest>(text),
+            "consistency response" => rewrite::<ConsistencyResponse>(text),
+            "inclusion request" => rewrite::<InclusionRequest>(text),
+            "inclusion response" => rewrite::<InclusionResponse>(text),
+            "ledger sources response" => rewrite::<LedgerSourcesResponse>(text),
+            "verify checkpoint response" | "verify checkpoint response with retry" => {
+                rewrite::<VerifyCheckpointResponse>(text)
+            }
+            _ if kind.starts_with("signed checkpoint") => rewrite::<SignedCheckpoint>(text),
+            _ => panic!("a body of a new kind: {name}"),
+        };
+        assert_eq!(written, text, "{name}");
+    }
+}
+
+/// Reads an error body and writes it again, with its status.
+macro_rules! rewrite_error {
+    ($error:ty, $text:expr) => {{
+        let error = <$error>::from_json($text.as_bytes()).unwrap();
+        (error.status(), serde_json::to_string(&error).unwrap())
+    }};
+}
+
+#[test]
+fn errors_are_read_and_written_byte_for_byte() {
+    let file = load("api-json");
+    for (api, cases) in file["errors"].as_object().unwrap() {
+        for case in cases.as_array().unwrap() {
+            let text = case.text("body_text");
+            let (status, written) = match api.as_str() {
+                "fetch" => rewrite_error!(FetchError, text),
+                "package" => rewrite_error!(PackageError, text),
+                "content" => rewrite_error!(ContentError, text),
+                "proof" => rewrite_error!(ProofError, text),
+                "monitor" => rewrite_error!(MonitorError, text),
+                "ledger" => rewrite_error!(LedgerError, text),
+                _ => panic!("errors of a new part of the API: {api}"),
+            };
+            assert_eq!(u64::from(status), case.number("http_status"), "{case}");
+            assert_eq!(written, text);
+        }
+    }
+}
+
+/// How the vectors print what the reference understood, for the errors they cover.
+fn package_error_kind(error: &PackageError) -> &'static str {
+    match error {
+        PackageError::Unauthorized(_) => "Unauthorized(",
+        PackageError::LogNotFound(_) => "LogNotFound(",
+        PackageError::RecordNotFound(_) => "RecordNotFound(",
+        PackageError::NamespaceNotDefined(_) => "NamespaceNotDefined(",
+        PackageError::NamespaceImported(_) => "NamespaceImported(",
+        PackageError::ConflictPendingPublish(_) => "ConflictPendingPublish(",
+        PackageError::RecordNotSourcing => "RecordNotSourcing",
+        PackageError::Rejection(_) => "Rejection(",
+        PackageError::NotSupported(_) => "NotSupported(",
+        PackageError::Message { .. } => "Message {",
+    }
+}
+
+fn fetch_error_kind(error: &FetchError) -> &'static str {
+    match error {
+        FetchError::CheckpointNotFound(_) => "CheckpointNotFound(",
+        FetchError::LogNotFound(_) => "LogNotFound(",
+        FetchError::FetchTokenNotFound(_) => "FetchTokenNotFound(",
+        FetchError::Message { .. } => "Message {",
+    }
+}
+
+fn proof_error_kind(error: &ProofError) -> &'static str {
+    match error {
+        ProofError::CheckpointNotFound(_) => "CheckpointNotFound(",
+        ProofError::LeafNotFound(_) => "LeafNotFound(",
+        ProofError::BundleFailure(_) => "BundleFailure(",
+        ProofError::PackageLogNotIncluded(_) => "PackageLogNotIncluded(",
+        ProofError::IncorrectProof { .. } => "IncorrectProof {",
+        ProofError::Message { .. } => "Message {",
+    }
+}
+
+fn content_error_kind(error: &ContentError) -> &'static str {
+    match error {
+        ContentError::ContentDigestNotFound(_) => "ContentDigestNotFound(",
+        ContentError::Message { .. } => "Message {",
+    }
+}
+
+#[test]
+fn bodies_are_understood_as_the_reference_understands_them() {
+    fn body<T: DeserializeOwned>(text: &str) -> Result<&'static str, UnreadableError> {
+        serde_json::from_str::<T>(text).map(|_| "").map_err(|_| UnreadableError)
+    }
+    let file = load("api-decoding");
+    for case in file.list("cases") {
+        let text = case.text("body_text");
+        let bytes = text.as_bytes();
+        let understood = match case.text("as") {
+            "package error" => {
+                PackageError::from_json(bytes).map(|error| package_error_kind(&error))
+            }
+            "fetch error" => FetchError::from_json(bytes).map(|error| fetch_error_kind(&error)),
+            "proof error" => ProofError::from_json(bytes).map(|error| proof_error_kind(&error)),
+            "content error" => {
+                ContentError::from_json(bytes).map(|error| content_error_kind(&error))
+            }
+            "fetch logs request" => body::<FetchLogsRequest>(text),
+            "fetch logs response" => body::<FetchLogsResponse>(text),
+            "package record" => body::<PackageRecord>(text),
+            "content sources response" => body::<ContentSourcesResponse>(text),
+            "well-known config" => body::<WellKnown>(text),
+            kind => panic!("a new kind of body: {kind}"),
+        };
+        assert_eq!(understood.is_ok(), case.flag("accepted"), "{case}");
+        if let Ok(kind) = understood {
+            assert!(case.text("understood_as").starts_with(kind), "{case}: {kind}");
+        }
+    }
+}
+
+#[test]
+fn paths_and_headers_of_the_vectors() {
+    let file = load("api-json");
+    let expected = &file["paths"];
+    let part = |path: &str, at: usize| expected.text(path).split('/').nth(at).unwrap().to_string();
+    let log = part("publish", 2).parse().unwrap();
+    let record = part("package_record", 4).parse().unwrap();
+    let content = part("content_sources", 2).parse().unwrap();
+    for (name, path) in [
+        ("well_known", paths::WELL_KNOWN.to_string()),
+        ("fetch_checkpoint", paths::FETCH_CHECKPOINT.to_string()),
+        ("fetch_logs", paths::FETCH_LOGS.to_string()),
+        ("fetch_names", paths::FETCH_NAMES.to_string()),
+        ("ledger", paths::LEDGER.to_string()),
+        ("publish", paths::publish(&log)),
+        ("package_record", paths::package_record(&log, &record)),
+        ("content_sources", paths::content_sources(&content)),
+        ("prove_consistency", paths::PROVE_CONSISTENCY.to_string()),
+        ("prove_inclusion", paths::PROVE_INCLUSION.to_string()),
+        ("verify_checkpoint", paths::VERIFY_CHECKPOINT.to_string()),
+        ("header_registry", headers::REGISTRY.to_string()),
+        ("header_registry_hint", headers::REGISTRY_HINT.to_string()),
+    ] {
+        assert_eq!(path, expected.text(name), "{name}");
+    }
+    let digest = content.to_string().replace(':', "-");
+    assert_eq!(paths::content(&content), format!("content/{digest}"));
+}
+
+#[test]
+fn hints_name_a_namespace_and_a_registry() {
+    assert_eq!(headers::parse_registry_hint("ns=r.example"), Some(("ns", "r.example")));
+    assert_eq!(headers::parse_registry_hint("ns=r=x"), Some(("ns", "r=x")));
+    for bad in ["", "ns", "=r", "ns="] {
+        assert_eq!(headers::parse_registry_hint(bad), None, "{bad}");
+    }
+    assert_eq!(headers::registry_hint("ns", "r.example"), "ns=r.example");
+}
+
+#[test]
+fn the_discovery_document_of_a_server_has_objects_only() {
+    let document = WellKnown {
+        preferred_protocol: Some("oci".into()),
+        oci: Some(wargate_api::well_known::OciBlock {
+            registry: Some("r.example".into()),
+            namespace_prefix: Some(String::new()),
+        }),
+        warg: Some(wargate_api::well_known::WargBlock { url: Some("https://r.example".into()) }),
+        ..WellKnown::default()
+    };
+    let value = serde_json::to_value(&document).unwrap();
+    let expected = serde_json::json!({
+        "preferredProtocol": "oci",
+        "oci": { "registry": "r.example", "namespacePrefix": "" },
+        "warg": { "url": "https://r.example" },
+    });
+    assert_eq!(value, expected);
+    assert_eq!(document.warg_base_url(), Some("https://r.example"));
+}
+
+/// Every JSON body of one recorded exchange, read by the type that its route and status call for.
+fn read_exchange(method: &str, path: &str, status: u64, request: Option<&str>, answer: &str) {
+    fn read<T: DeserializeOwned>(text: &str) {
+        serde_json::from_str::<T>(text).unwrap_or_else(|error| panic!("{error}: {text}"));
+    }
+    let route: Vec<_> = path.trim_start_matches('/').split('/').collect();
+    let ok = (200..300).contains(&status);
+    let failed = |readable: bool| assert!(ok || readable, "{method} {path} {status}: {answer}");
+    match route.as_slice() {
+        ["v1", "fetch", "checkpoint"] if ok => read::<SignedCheckpoint>(answer),
+        ["v1", "fetch", "logs"] => {
+            if let Some(request) = request.filter(|_| ok) {
+                read::<FetchLogsRequest>(request);
+                read::<FetchLogsResponse>(answer);
+            }
+            failed(FetchError::from_json(answer.as_bytes()).is_ok());
+        }
+        ["v1", "fetch", "names"] => {
+            if ok {
+                read::<FetchNamesResponse>(answer);
+            }
+            failed(FetchError::from_json(answer.as_bytes()).is_ok());
+        }
+        ["v1", "package", _, "record"] | ["v1", "package", _, "record", _] => {
+            if ok {
+                request.into_iter().for_each(read::<PublishRecordRequest>);
+                read::<PackageRecord>(answer);
+            }
+            failed(PackageError::from_json(answer.as_bytes()).is_ok());
+        }
+        ["v1", "package", _, "record", _, "content", _] => {
+            failed(PackageError::from_json(answer.as_bytes()).is_ok());
+        }
+        ["v1", "content", _] => {
+            if ok {
+                read::<ContentSourcesResponse>(answer);
+            }
+            failed(ContentError::from_json(answer.as_bytes()).is_ok());
+        }
+        ["v1", "proof", kind] => {
+            match *kind {
+                "inclusion" if ok => read::<InclusionResponse>(answer),
+                "consistency" if ok => read::<ConsistencyResponse>(answer),
+                _ => {}
+            }
+            failed(ProofError::from_json(answer.as_bytes()).is_ok());
+        }
+        ["v1", "verify", "checkpoint"] if ok => read::<VerifyCheckpointResponse>(answer),
+        ["v1", "ledger"] if ok => read::<LedgerSourcesResponse>(answer),
+        _ => {}
+    }
+}
+
+/// A body that is recorded as JSON text. The API answers nothing else, but HEAD has no body.
+fn json<'a>(headers: &Value, text: Option<&'a str>) -> Option<&'a str> {
+    let kind = headers["content-type"].as_str()?;
+    text.filter(|text| kind == headers::JSON && !text.is_empty())
+}
+
+#[test]
+fn every_recorded_exchange_is_readable() {
+    let mut read = 0;
+    for exchange in load("http-probes").list("exchanges") {
+        let answer = json(&exchange["response_headers"], exchange["response_body"].as_str());
+        let Some(answer) = answer else { continue };
+        let request = exchange["request_body"].as_str();
+        let (method, path) = (exchange.text("method"), exchange.text("path"));
+        read_exchange(method, path, exchange.number("status"), request, answer);
+        read += 1;
+    }
+    for command in load("http-cli-session").list("commands") {
+        for exchange in command.list("exchanges") {
+            let answer = exchange["response_body"]["text"].as_str();
+            let Some(answer) = json(&exchange["response_headers"], answer) else { continue };
+            let request = exchange["request_body"]["text"].as_str();
+            let (method, path) = (exchange.text("method"), exchange.text("path"));
+            read_exchange(method, path, exchange.number("status"), request, answer);
+            read += 1;
+        }
+    }
+    assert!(read > 200, "only {read} exchanges");
+}

@@ -1,0 +1,110 @@
+//! What a verifier believes: before it starts, and after it has verified.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use wargate_crypto::KeyId;
+
+use crate::checkpoint::SignedCheckpoint;
+use crate::id::{LogId, RegistryIndex};
+use crate::kind::{LogKind, Operator, Package};
+use crate::state::LogState;
+
+/// What a verifier believes without proof.
+///
+/// The default believes the first operator log that it sees (trust on first use).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+pub struct TrustAnchor {
+    /// Ids of operator keys. One of them must have signed the first operator record; if there are
+    /// none, any key may.
+    pub operator_keys: Vec<KeyId>,
+    /// The newest checkpoint that was seen. The registry must be an extension of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub checkpoint: Option<SignedCheckpoint>,
+    /// Checkpoints signed before this time are too old, in seconds since the Unix epoch.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub not_before_seconds: Option<u64>,
+}
+
+/// A log that is followed, up to its newest record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Followed<K: LogKind> {
+    pub(super) state: LogState<K>,
+    pub(super) index: RegistryIndex,
+}
+
+impl<K: LogKind> Followed<K> {
+    /// A log whose state was verified before, such as one read from a client's cache. `index` is the
+    /// position of its newest record in the registry log.
+    pub const fn new(state: LogState<K>, index: RegistryIndex) -> Self {
+        Self { state, index }
+    }
+
+    /// The log's state.
+    pub const fn state(&self) -> &LogState<K> {
+        &self.state
+    }
+
+    /// The position of its newest record in the registry log.
+    pub const fn index(&self) -> RegistryIndex {
+        self.index
+    }
+}
+
+/// What is known of a registry: logs, and the checkpoint that they were verified under.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Verified {
+    pub(super) operator_key: Option<KeyId>,
+    pub(super) operator: Option<Followed<Operator>>,
+    pub(super) packages: BTreeMap<LogId, Followed<Package>>,
+    pub(super) checkpoint: Option<SignedCheckpoint>,
+}
+
+impl Verified {
+    /// A registry of which nothing is known.
+    pub const fn nothing() -> Self {
+        Self { operator_key: None, operator: None, packages: BTreeMap::new(), checkpoint: None }
+    }
+
+    /// A state that was verified before, such as one read from a client's cache. `operator_key` is
+    /// the key that signed the first operator record.
+    pub fn restore(
+        operator_key: KeyId,
+        operator: Followed<Operator>,
+        packages: impl IntoIterator<Item = (LogId, Followed<Package>)>,
+        checkpoint: SignedCheckpoint,
+    ) -> Self {
+        Self {
+            operator_key: Some(operator_key),
+            operator: Some(operator),
+            packages: packages.into_iter().collect(),
+            checkpoint: Some(checkpoint),
+        }
+    }
+
+    /// The id of the key that signed the first operator record: what a trust anchor pins.
+    pub const fn operator_key(&self) -> Option<&KeyId> {
+        self.operator_key.as_ref()
+    }
+
+    /// The operator log.
+    pub const fn operator(&self) -> Option<&Followed<Operator>> {
+        self.operator.as_ref()
+    }
+
+    /// The package logs that are followed.
+    pub const fn packages(&self) -> &BTreeMap<LogId, Followed<Package>> {
+        &self.packages
+    }
+
+    /// A package log that is followed.
+    pub fn package(&self, log: &LogId) -> Option<&Followed<Package>> {
+        self.packages.get(log)
+    }
+
+    /// The checkpoint that all of it was verified under.
+    pub const fn checkpoint(&self) -> Option<&SignedCheckpoint> {
+        self.checkpoint.as_ref()
+    }
+}

@@ -1,0 +1,316 @@
+//! Following one checkpoint.
+
+use std::collections::BTreeMap;
+
+use wargate_crypto::KeyId;
+use wargate_transparency::log::{self, LeafHash, LeafIndex, LogProofBundle};
+use wargate_transparency::map::{MapProofBundle, Path};
+
+use super::anchor::{Followed, TrustAnchor, Verified};
+use super::fault::{
+    Culprit, Evidence, Fault, Misbehaviour, PlacedEnvelope, ProofBytes, ProofFault,
+};
+use crate::checkpoint::{Checkpoint, SignedCheckpoint};
+use crate::envelope::Envelope;
+use crate::id::{LogId, LogLength, RegistryIndex};
+use crate::kind::{LogKind, Operator, Package};
+use crate::leaf::{LogLeaf, MapLeaf};
+use crate::state::LogState;
+
+/// A checkpoint on offer, and the records that came with it so far.
+#[derive(Debug)]
+pub struct Session {
+    anchor: TrustAnchor,
+    /// The newest checkpoint seen before.
+    seen: Option<SignedCheckpoint>,
+    offered: SignedCheckpoint,
+    operator_key: Option<KeyId>,
+    operator: Progress<Operator>,
+    packages: BTreeMap<LogId, Progress<Package>>,
+}
+
+/// A log while its records come in.
+#[derive(Debug)]
+struct Progress<K: LogKind> {
+    state: LogState<K>,
+    /// Position of the newest record; `None` before the first.
+    index: Option<RegistryIndex>,
+    /// Position of the newest record when the session began.
+    began_at: Option<RegistryIndex>,
+}
+
+impl Session {
+    /// Begins to follow a checkpoint.
+    ///
+    /// `known` is the state to go on from. Of its packages those in `wanted` are followed, and packages
+    /// that are new to it; the others are dropped, since the new checkpoint says nothing about them.
+    /// Pass all of them to keep all of them.
+    pub fn new(
+        anchor: TrustAnchor,
+        known: Verified,
+        offered: SignedCheckpoint,
+        wanted: impl IntoIterator<Item = LogId>,
+    ) -> Self {
+        let Verified { operator_key, operator, mut packages, checkpoint } = known;
+        let newest = [checkpoint, anchor.checkpoint.clone()].into_iter().flatten();
+        let seen = newest.max_by_key(|seen| {
+            (seen.contents.checkpoint.log_length, seen.contents.timestamp_seconds)
+        });
+        let wanted = wanted.into_iter().map(|log| (log, Progress::from(packages.remove(&log))));
+        let packages = wanted.collect();
+        let operator = Progress::from(operator);
+        Self { anchor, seen, offered, operator_key, operator, packages }
+    }
+
+    /// The checkpoint that is followed. Nothing of it is verified yet.
+    pub const fn offered(&self) -> &Checkpoint {
+        &self.offered.contents.checkpoint
+    }
+
+    /// Takes some records of one log, in order. Records that were known when the session began may
+    /// come again and are passed over.
+    ///
+    /// # Errors
+    /// [`Misbehaviour`] if the log was not asked for, a record is invalid, or it stands out of order.
+    pub fn receive(
+        &mut self,
+        log: LogId,
+        records: impl IntoIterator<Item = PlacedEnvelope>,
+    ) -> Result<(), Box<Misbehaviour>> {
+        for record in records {
+            if let Err(fault) = self.take(log, &record) {
+                return Err(self.misbehaviour(fault, |evidence| {
+                    evidence.log_id = Some(log);
+                    evidence.record = Some(record);
+                }));
+            }
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, log: LogId, record: &PlacedEnvelope) -> Result<(), Fault> {
+        let length = self.offered().log_length;
+        if log != LogId::operator() {
+            let progress = self.packages.get_mut(&log).ok_or(Fault::Unrequested { log })?;
+            return progress.take(log, length, record);
+        }
+        let first = self.operator.index.is_none();
+        self.operator.take(log, length, record)?;
+        if first {
+            self.operator_key = Some(record.envelope.key_id().clone());
+        }
+        Ok(())
+    }
+
+    /// Ends the records and checks all that needs no proof: that every log asked for has records, who
+    /// operates the registry, who signed the checkpoint and when, and that it is no step back.
+    ///
+    /// # Errors
+    /// [`Misbehaviour`]
+    pub fn close(self) -> Result<Unproven, Box<Misbehaviour>> {
+        let heads = match self.check() {
+            Ok(heads) => heads,
+            Err(fault) => return Err(self.misbehaviour(fault, |_| ())),
+        };
+        Ok(Unproven { session: self, heads })
+    }
+
+    /// The checks of [`Self::close`]. Returns the newest record of each log, operator log first.
+    fn check(&self) -> Result<Vec<(RegistryIndex, LogLeaf)>, Fault> {
+        let log_length = self.offered().log_length;
+        if log_length == LogLength::EMPTY {
+            return Err(Fault::EmptyLog);
+        }
+        let mut heads = vec![self.operator.head(LogId::operator())?];
+        for (log, progress) in &self.packages {
+            heads.push(progress.head(*log)?);
+        }
+        let trusted = &self.anchor.operator_keys;
+        if let Some(found) = &self.operator_key
+            && !trusted.is_empty()
+            && !trusted.contains(found)
+        {
+            return Err(Fault::UntrustedOperator { found: found.clone() });
+        }
+        self.offered.clone().verify(&self.operator.state).map_err(Fault::Checkpoint)?;
+        let timestamp = self.offered.contents.timestamp_seconds;
+        if let Some(not_before) =
+            self.anchor.not_before_seconds.filter(|oldest| timestamp < *oldest)
+        {
+            return Err(Fault::Stale { timestamp, not_before });
+        }
+        if let Some(seen) = &self.seen {
+            let seen = &seen.contents.checkpoint;
+            if seen.log_length > log_length {
+                return Err(Fault::Rollback { seen: seen.log_length, offered: log_length });
+            }
+            if seen.log_length == log_length && seen != self.offered() {
+                return Err(Fault::Fork { length: log_length });
+            }
+        }
+        Ok(heads)
+    }
+
+    fn misbehaviour(&self, fault: Fault, fill: impl FnOnce(&mut Evidence)) -> Box<Misbehaviour> {
+        let mut evidence = Evidence {
+            summary: fault.to_string(),
+            offered: self.offered.clone(),
+            seen: self.seen.clone(),
+            log_id: None,
+            record: None,
+            proofs: None,
+        };
+        fill(&mut evidence);
+        let culprit = match evidence.contradiction(&self.operator.state) {
+            Some(key_id) => Culprit::Registry { key_id: key_id.clone() },
+            None => Culprit::Server,
+        };
+        Box::new(Misbehaviour { culprit, fault, evidence })
+    }
+}
+
+/// A checkpoint with valid records, which the registry has yet to prove to be its own.
+#[derive(Debug)]
+pub struct Unproven {
+    session: Session,
+    /// The newest record of each log, in the order in which they are to be proven.
+    heads: Vec<(RegistryIndex, LogLeaf)>,
+}
+
+impl Unproven {
+    /// The length at which proofs are needed.
+    pub const fn log_length(&self) -> LogLength {
+        self.session.offered().log_length
+    }
+
+    /// The positions of the records whose inclusion is needed, in order: the newest record of the
+    /// operator log, then of each package log.
+    pub fn leaves(&self) -> impl Iterator<Item = RegistryIndex> {
+        self.heads.iter().map(|(index, _)| *index)
+    }
+
+    /// The length from which consistency is needed; `None` if nothing was seen before, or this very
+    /// state.
+    pub fn consistent_from(&self) -> Option<LogLength> {
+        let seen = self.session.seen.as_ref()?.contents.checkpoint.log_length;
+        (seen < self.log_length()).then_some(seen)
+    }
+
+    /// Checks the registry's proofs. What comes out is what the registry committed to.
+    ///
+    /// # Errors
+    /// [`Misbehaviour`] if anything is not proven.
+    pub fn prove(self, proofs: ProofBytes) -> Result<Verified, Box<Misbehaviour>> {
+        if let Err(fault) = self.check(&proofs) {
+            let keep = |evidence: &mut Evidence| evidence.proofs = Some(proofs);
+            return Err(self.session.misbehaviour(fault, keep));
+        }
+        let Session { offered, operator_key, operator, packages, .. } = self.session;
+        let packages = packages.into_iter();
+        Ok(Verified {
+            operator_key,
+            operator: operator.finish(),
+            packages: packages
+                .filter_map(|(log, log_state)| Some((log, log_state.finish()?)))
+                .collect(),
+            checkpoint: Some(offered),
+        })
+    }
+
+    fn check(&self, proofs: &ProofBytes) -> Result<(), Fault> {
+        let checkpoint = self.session.offered();
+        self.check_log(checkpoint, &proofs.log).map_err(Fault::NotInLog)?;
+        let leaves: Vec<_> = self.heads.iter().map(|(_, leaf)| map_slot(leaf)).collect();
+        MapProofBundle::decode(&proofs.map)
+            .and_then(|bundle| bundle.verify(&leaves, checkpoint.map_root))
+            .map_err(Fault::NotInMap)?;
+        if let Some(from) = self.consistent_from() {
+            let to = checkpoint.log_length;
+            self.check_consistency(from, checkpoint, &proofs.consistency)
+                .map_err(|reason| Fault::Inconsistent { from, to, reason })?;
+        }
+        Ok(())
+    }
+
+    fn check_log(&self, checkpoint: &Checkpoint, bytes: &[u8]) -> Result<(), ProofFault> {
+        let leaves = self.heads.iter().map(|(index, leaf)| {
+            let index = LeafIndex::new(index.get()).ok_or(ProofFault::OutOfRange)?;
+            Ok((index, LeafHash::of(&leaf.encode())))
+        });
+        let leaves: Vec<_> = leaves.collect::<Result<_, ProofFault>>()?;
+        let length = log::LogLength::try_from(checkpoint.log_length.get())?;
+        decode(bytes)?.verify_inclusion(length, &leaves, &checkpoint.log_root)?;
+        Ok(())
+    }
+
+    fn check_consistency(
+        &self,
+        from: LogLength,
+        checkpoint: &Checkpoint,
+        bytes: &[u8],
+    ) -> Result<(), ProofFault> {
+        let Some(seen) = &self.session.seen else { return Ok(()) };
+        let from_root = &seen.contents.checkpoint.log_root;
+        let from = log::LogLength::try_from(from.get())?;
+        let to = log::LogLength::try_from(checkpoint.log_length.get())?;
+        decode(bytes)?.verify_consistency(from, from_root, to, &checkpoint.log_root)?;
+        Ok(())
+    }
+}
+
+impl<K: LogKind> Progress<K> {
+    fn take(
+        &mut self,
+        log: LogId,
+        length: LogLength,
+        record: &PlacedEnvelope,
+    ) -> Result<(), Fault> {
+        let index = record.registry_index;
+        if self.began_at.is_some_and(|known| index <= known) {
+            return Ok(());
+        }
+        if self.index.is_some_and(|last| index <= last) || !length.contains(index) {
+            return Err(Fault::Misplaced { log, index });
+        }
+        let envelope = Envelope::<K>::decode(record.envelope.clone())
+            .map_err(|reason| Fault::Undecodable { log, index, reason })?;
+        self.state.append(&envelope).map_err(|reason| Fault::InvalidRecord {
+            log,
+            index,
+            reason,
+        })?;
+        self.index = Some(index);
+        Ok(())
+    }
+
+    fn head(&self, log: LogId) -> Result<(RegistryIndex, LogLeaf), Fault> {
+        let head = self.index.zip(self.state.head()).ok_or(Fault::MissingLog { log })?;
+        let (index, head) = head;
+        Ok((index, LogLeaf { log_id: log, record_id: head.record_id }))
+    }
+
+    fn finish(self) -> Option<Followed<K>> {
+        self.index.map(|index| Followed { state: self.state, index })
+    }
+}
+
+impl<K: LogKind> From<Option<Followed<K>>> for Progress<K> {
+    fn from(known: Option<Followed<K>>) -> Self {
+        let began_at = known.as_ref().map(|known| known.index);
+        let state = known.map_or_else(LogState::new, |known| known.state);
+        Self { state, index: began_at, began_at }
+    }
+}
+
+fn decode(bytes: &[u8]) -> Result<LogProofBundle, ProofFault> {
+    match bytes {
+        [] => Err(ProofFault::Missing),
+        _ => Ok(LogProofBundle::decode(bytes)?),
+    }
+}
+
+/// Where a log's newest record stands in the map, and what stands there.
+fn map_slot(leaf: &LogLeaf) -> (Path, wargate_crypto::Digest) {
+    let value = MapLeaf { record_id: leaf.record_id };
+    (Path::from_bytes(*leaf.log_id.map_path().as_bytes()), value.hash())
+}
