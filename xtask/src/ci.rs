@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use anyhow::{Context, Result};
+use anyhow::{Result, anyhow};
 
 use crate::{deny, process, satellites, test, tidy, wasm};
 
@@ -38,8 +38,8 @@ pub(crate) fn run(_: &[String]) -> Result<()> {
     for (number, step) in (1..).zip(STEPS) {
         println!("\n== {number}/{} {} ==", STEPS.len(), step.name);
         let start = Instant::now();
-        (step.run)().with_context(|| {
-            format!("step `{}` failed; to repeat it alone: {}", step.name, step.alone)
+        (step.run)().map_err(|error| {
+            anyhow!("step `{}` failed: {error:#}\nto repeat it alone: {}", step.name, step.alone)
         })?;
         if number < STEPS.len() {
             println!("{}: ok after {:.1} s", step.name, start.elapsed().as_secs_f64());

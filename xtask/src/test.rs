@@ -21,7 +21,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
         runner.args(["nextest", "run", "--workspace"]);
     } else {
         println!("cargo-nextest is not installed: `cargo test` runs the tests, with less order");
-        runner.args(["test", "--workspace", "--lib", "--bins", "--tests", "--examples"]);
+        runner.args(["test", "--workspace", "--no-fail-fast", "--lib", "--bins", "--tests"]);
     }
     process::run(runner.args(filter))
 }
