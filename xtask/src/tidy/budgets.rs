@@ -19,7 +19,7 @@ const BUDGETS: &[(&str, usize)] = &[
     ("crypto", 67),
     ("transparency", 73),
     ("protocol", 77),
-    ("api", 66),
+    ("api", 69),
     ("registry", 120),
     ("client", 160),
     ("cli", 220),
