@@ -16,8 +16,9 @@
 //! A state that fails to verify leaves the old one as it was. [`transcript`] does the four steps over
 //! one document that holds all of a registry's answers.
 //!
-//! **Invariant**: a [`Verified`] state with a checkpoint holds, for each log in it, exactly the records
-//! that the registry committed to in that checkpoint.
+//! **Invariant**: a log in a [`Verified`] state holds exactly the records that the registry committed
+//! to at the length that the log is [as of](Followed::as_of), and the registry log at the checkpoint
+//! is an extension of the one at that length.
 
 mod anchor;
 mod fault;
@@ -27,7 +28,7 @@ mod transcript;
 pub use anchor::{Followed, TrustAnchor, Verified};
 pub use fault::{Culprit, Evidence, Fault, Misbehaviour, PlacedEnvelope, ProofBytes};
 pub use session::{Session, Unproven};
-pub use transcript::{Transcript, transcript};
+pub use transcript::{TranscribedLog, Transcript, transcript};
 
 /// Why nothing was verified.
 #[derive(Clone, Debug, thiserror::Error)]

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use wargate_crypto::KeyId;
 
 use crate::checkpoint::SignedCheckpoint;
-use crate::id::{LogId, RegistryIndex};
+use crate::id::{LogId, LogLength, RegistryIndex};
 use crate::kind::{LogKind, Operator, Package};
 use crate::state::LogState;
 
@@ -32,13 +32,15 @@ pub struct TrustAnchor {
 pub struct Followed<K: LogKind> {
     pub(super) state: LogState<K>,
     pub(super) index: RegistryIndex,
+    pub(super) as_of: LogLength,
 }
 
 impl<K: LogKind> Followed<K> {
     /// A log whose state was verified before, such as one read from a client's cache. `index` is the
-    /// position of its newest record in the registry log.
-    pub const fn new(state: LogState<K>, index: RegistryIndex) -> Self {
-        Self { state, index }
+    /// position of its newest record in the registry log, `as_of` the length of the registry log at
+    /// which that was so.
+    pub const fn new(state: LogState<K>, index: RegistryIndex, as_of: LogLength) -> Self {
+        Self { state, index, as_of }
     }
 
     /// The log's state.
@@ -50,9 +52,15 @@ impl<K: LogKind> Followed<K> {
     pub const fn index(&self) -> RegistryIndex {
         self.index
     }
+
+    /// The length of the registry log at which this is the log's whole state. Later records may have
+    /// come since, if it is less than the checkpoint's.
+    pub const fn as_of(&self) -> LogLength {
+        self.as_of
+    }
 }
 
-/// What is known of a registry: logs, and the checkpoint that they were verified under.
+/// What is known of a registry: logs, and the newest checkpoint that any was verified under.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Verified {
     pub(super) operator_key: Option<KeyId>,
@@ -103,7 +111,13 @@ impl Verified {
         self.packages.get(log)
     }
 
-    /// The checkpoint that all of it was verified under.
+    /// Stops following a package log. It may come back, from its start, in a later session.
+    pub fn forget(&mut self, log: &LogId) {
+        self.packages.remove(log);
+    }
+
+    /// The newest checkpoint that was verified. It extends the registry logs that the logs here are as
+    /// of.
     pub const fn checkpoint(&self) -> Option<&SignedCheckpoint> {
         self.checkpoint.as_ref()
     }

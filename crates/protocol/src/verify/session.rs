@@ -27,6 +27,10 @@ pub struct Session {
     operator_key: Option<KeyId>,
     operator: Progress<Operator>,
     packages: BTreeMap<LogId, Progress<Package>>,
+    /// The package logs, each once, in the order in which they were asked for.
+    order: Vec<LogId>,
+    /// Package logs that are known and were not asked for.
+    others: BTreeMap<LogId, Followed<Package>>,
 }
 
 /// A log while its records come in.
@@ -42,9 +46,8 @@ struct Progress<K: LogKind> {
 impl Session {
     /// Begins to follow a checkpoint.
     ///
-    /// `known` is the state to go on from. Of its packages those in `wanted` are followed, and packages
-    /// that are new to it; the others are dropped, since the new checkpoint says nothing about them.
-    /// Pass all of them to keep all of them.
+    /// `known` is the state to go on from. The package logs in `wanted`, known or new, are brought up
+    /// to this checkpoint, and their order is that of the proofs; the others stay as they are.
     pub fn new(
         anchor: TrustAnchor,
         known: Verified,
@@ -56,10 +59,16 @@ impl Session {
         let seen = newest.max_by_key(|seen| {
             (seen.contents.checkpoint.log_length, seen.contents.timestamp_seconds)
         });
-        let wanted = wanted.into_iter().map(|log| (log, Progress::from(packages.remove(&log))));
-        let packages = wanted.collect();
+        let (mut followed, mut order) = (BTreeMap::new(), Vec::new());
+        for log in wanted {
+            followed.entry(log).or_insert_with(|| {
+                order.push(log);
+                Progress::from(packages.remove(&log))
+            });
+        }
         let operator = Progress::from(operator);
-        Self { anchor, seen, offered, operator_key, operator, packages }
+        let (packages, others) = (followed, packages);
+        Self { anchor, seen, offered, operator_key, operator, packages, order, others }
     }
 
     /// The checkpoint that is followed. Nothing of it is verified yet.
@@ -122,7 +131,8 @@ impl Session {
             return Err(Fault::EmptyLog);
         }
         let mut heads = vec![self.operator.head(LogId::operator())?];
-        for (log, progress) in &self.packages {
+        for log in &self.order {
+            let progress = self.packages.get(log).ok_or(Fault::MissingLog { log: *log })?;
             heads.push(progress.head(*log)?);
         }
         let trusted = &self.anchor.operator_keys;
@@ -184,7 +194,7 @@ impl Unproven {
     }
 
     /// The positions of the records whose inclusion is needed, in order: the newest record of the
-    /// operator log, then of each package log.
+    /// operator log, then of each package log in the order given to [`Session::new`].
     pub fn leaves(&self) -> impl Iterator<Item = RegistryIndex> {
         self.heads.iter().map(|(index, _)| *index)
     }
@@ -205,14 +215,16 @@ impl Unproven {
             let keep = |evidence: &mut Evidence| evidence.proofs = Some(proofs);
             return Err(self.session.misbehaviour(fault, keep));
         }
-        let Session { offered, operator_key, operator, packages, .. } = self.session;
-        let packages = packages.into_iter();
+        let as_of = self.log_length();
+        let Session { offered, operator_key, operator, packages, others, .. } = self.session;
+        let mut followed = others;
+        for (log, progress) in packages {
+            followed.extend(progress.finish(as_of).map(|package| (log, package)));
+        }
         Ok(Verified {
             operator_key,
-            operator: operator.finish(),
-            packages: packages
-                .filter_map(|(log, log_state)| Some((log, log_state.finish()?)))
-                .collect(),
+            operator: operator.finish(as_of),
+            packages: followed,
             checkpoint: Some(offered),
         })
     }
@@ -289,8 +301,8 @@ impl<K: LogKind> Progress<K> {
         Ok((index, LogLeaf { log_id: log, record_id: head.record_id }))
     }
 
-    fn finish(self) -> Option<Followed<K>> {
-        self.index.map(|index| Followed { state: self.state, index })
+    fn finish(self, as_of: LogLength) -> Option<Followed<K>> {
+        self.index.map(|index| Followed { state: self.state, index, as_of })
     }
 }
 

@@ -1,7 +1,5 @@
 //! All of a registry's answers in one document.
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 
 use super::anchor::{TrustAnchor, Verified};
@@ -24,11 +22,20 @@ pub struct Transcript {
     pub checkpoint: SignedCheckpoint,
     /// The operator log, in order.
     pub operator: Vec<PlacedEnvelope>,
-    /// The log of each package, in order.
-    pub packages: BTreeMap<PackageName, Vec<PlacedEnvelope>>,
-    /// The inclusion of the newest record of the operator log and then of each package log in the
-    /// order of the log ids, and the consistency with the checkpoint that the trust anchor has.
+    /// The package logs.
+    pub packages: Vec<TranscribedLog>,
+    /// The inclusion of the newest record of the operator log and then of each package log in their
+    /// order here, and the consistency with the checkpoint that the trust anchor has, if any.
     pub proofs: ProofBytes,
+}
+
+/// A package log in a transcript.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TranscribedLog {
+    /// The package.
+    pub name: PackageName,
+    /// Its log, in order.
+    pub records: Vec<PlacedEnvelope>,
 }
 
 impl Transcript {
@@ -37,15 +44,12 @@ impl Transcript {
     /// # Errors
     /// [`Misbehaviour`]
     pub fn verify(self, anchor: &TrustAnchor) -> Result<Verified, Box<Misbehaviour>> {
-        let packages = self.packages.into_iter();
-        let packages: BTreeMap<_, _> =
-            packages.map(|(name, records)| (LogId::package(&name), records)).collect();
-        let wanted = packages.keys().copied();
+        let wanted = self.packages.iter().map(|log| LogId::package(&log.name));
         let mut session =
             Session::new(anchor.clone(), Verified::nothing(), self.checkpoint, wanted);
         session.receive(LogId::operator(), self.operator)?;
-        for (log, records) in packages {
-            session.receive(log, records)?;
+        for log in self.packages {
+            session.receive(LogId::package(&log.name), log.records)?;
         }
         session.close()?.prove(self.proofs)
     }
