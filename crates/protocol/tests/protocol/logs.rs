@@ -121,7 +121,7 @@ fn lookups_answer_from_the_state() {
         state.latest(&requirement).map(|release| release.version.to_string())
     };
     let standing: Vec<&Release> = state.releases().filter(|release| !release.is_yanked()).collect();
-    let highest = standing.iter().filter(|release| !release.version.is_prerelease()).last();
+    let highest = standing.iter().rfind(|release| !release.version.is_prerelease());
     assert_eq!(latest("*"), highest.map(|release| release.version.to_string()));
     let yanked = state.releases().find(|release| release.is_yanked()).unwrap();
     assert_eq!(latest(&format!("={}", yanked.version)), None);

@@ -26,13 +26,13 @@ fn check_records<K: Describe>(file: &str) {
     }
 }
 
-fn check_record<K: Describe>(case: &Value, signer: &PrivateKey) {
+fn check_record<K: Describe>(case: &Value, key: &PrivateKey) {
     let content = case.hex("content_hex");
     let record = Record::<K>::decode(&content).unwrap();
     assert_eq!(describe(&record), case["record"]);
     assert_eq!(record.encode(), content);
 
-    let envelope = Envelope::sign(&record, signer).unwrap();
+    let envelope = Envelope::sign(&record, key).unwrap();
     assert_eq!(envelope.record_id().to_string(), case.text("record_id"));
     assert_eq!(envelope.key_id().as_str(), case.text("key_id"));
     let signed = envelope.into_signed();
@@ -47,7 +47,7 @@ fn check_record<K: Describe>(case: &Value, signer: &PrivateKey) {
 
     let mut received = Envelope::<K>::decode(received).unwrap();
     assert_eq!(*received.record(), record);
-    received.verify_signature(&signer.public_key()).unwrap();
+    received.verify_signature(&key.public_key()).unwrap();
     received.verify_signature(&public_key("carol")).unwrap_err();
     // The message is bound to the kind of record.
     let message = [K::SIGNATURE_PREFIX, b":", &content].concat();
