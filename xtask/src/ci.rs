@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use anyhow::{Result, anyhow};
 
-use crate::{deny, process, satellites, test, tidy, wasm};
+use crate::{codegen, deny, process, satellites, test, tidy, wasm};
 
 struct Step {
     name: &'static str,
@@ -23,6 +23,11 @@ const STEPS: &[Step] = &[
         run: clippy,
     },
     Step { name: "tidy", alone: "cargo xtask tidy", run: || tidy::run(&[]) },
+    Step {
+        name: "codegen",
+        alone: "cargo xtask codegen --check",
+        run: || codegen::run(&["--check".to_owned()]),
+    },
     Step { name: "wasm", alone: "cargo xtask wasm", run: || wasm::run(&[]) },
     Step {
         name: "docs",

@@ -9,6 +9,7 @@
 )]
 
 mod ci;
+mod codegen;
 mod deny;
 mod process;
 mod satellites;
@@ -62,6 +63,12 @@ const COMMANDS: &[Subcommand] = &[
         arguments: "",
         about: "licences, sources, duplicates and advisories of the dependencies",
         run: deny::run,
+    },
+    Subcommand {
+        name: "codegen",
+        arguments: "[--check]",
+        about: "write the Rust types of the protobuf messages, or check that they are fresh",
+        run: codegen::run,
     },
     Subcommand {
         name: "help",
