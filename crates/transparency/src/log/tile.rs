@@ -1,0 +1,215 @@
+//! A tile: up to 256 hashes of one height of the tree, and the nodes above them.
+
+use std::fmt;
+use std::sync::OnceLock;
+
+use wargate_crypto::Digest;
+
+use super::hash::branch_hash;
+use super::resource::{TileWidth, WIDTH_MAX};
+
+const HASH_BYTES: usize = 32;
+/// Complete nodes above the hashes of a full tile, its root included.
+const INNER_MAX: usize = WIDTH_MAX as usize - 1;
+
+/// Up to 256 consecutive hashes of one height of the tree (C2SP tlog-tiles), and the nodes that
+/// they make up.
+///
+/// Proofs need the nodes between the levels of tiles as well. They are computed when the first of
+/// them is asked for, all at once (one hash per hash of the tile), and then kept, so that a warm
+/// tile answers by lookup. A tile made by [`super::Edge::append`] is warm from birth. A full warm
+/// tile takes 16 KiB, a cold one 8 KiB.
+///
+/// A tile does not know its place in the log, and its hashes are as trustworthy as their source.
+pub struct Tile {
+    hashes: Box<[Digest]>,
+    inner: OnceLock<Box<[Digest]>>,
+}
+
+/// Why bytes or hashes are no tile.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TileError {
+    /// A tile has 1 to 256 hashes.
+    #[error("a tile has 1 to 256 hashes, not {0}")]
+    Width(usize),
+    /// The bytes end within a hash.
+    #[error("a tile consists of hashes of 32 bytes each, but there are {0} bytes")]
+    Torn(usize),
+}
+
+impl Tile {
+    /// A tile of these hashes.
+    ///
+    /// # Errors
+    /// [`TileError::Width`] unless there are 1 to 256.
+    pub fn new(hashes: Vec<Digest>) -> Result<Self, TileError> {
+        TileWidth::of_count(hashes.len()).ok_or(TileError::Width(hashes.len()))?;
+        Ok(Self { hashes: hashes.into_boxed_slice(), inner: OnceLock::new() })
+    }
+
+    /// Reads the resource: hashes of 32 bytes, one after the other, and nothing else.
+    ///
+    /// # Errors
+    /// [`TileError`] unless there are 1 to 256 whole hashes. Whether the width is the one that the
+    /// resource's name promises is for the caller to compare.
+    pub fn decode(bytes: &[u8]) -> Result<Self, TileError> {
+        let (hashes, rest) = bytes.as_chunks::<HASH_BYTES>();
+        if !rest.is_empty() {
+            return Err(TileError::Torn(bytes.len()));
+        }
+        if hashes.len() > usize::from(WIDTH_MAX) {
+            return Err(TileError::Width(hashes.len()));
+        }
+        Self::new(hashes.iter().map(|hash| Digest::from_bytes(*hash)).collect())
+    }
+
+    /// The resource: 32 bytes for each hash.
+    pub fn encode(&self) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(self.hashes.len() * HASH_BYTES);
+        self.hashes.iter().for_each(|hash| bytes.extend_from_slice(hash.as_bytes()));
+        bytes
+    }
+
+    /// The tile's own hashes, left to right.
+    pub fn hashes(&self) -> &[Digest] {
+        &self.hashes
+    }
+
+    /// How many hashes the tile has.
+    pub fn width(&self) -> TileWidth {
+        TileWidth::of_count(self.hashes.len()).unwrap_or(TileWidth::FULL)
+    }
+
+    /// Computes the nodes above the hashes, unless that has been done: at most 255 hashes.
+    pub fn warm(&self) {
+        self.inner();
+    }
+
+    /// The hash of the `place`-th node (from 0) at `row` heights above the tile's own hashes. None
+    /// if the tile is too narrow for it or the row is above the tile's root (8).
+    pub(super) fn node(&self, row: u32, place: usize) -> Option<&Digest> {
+        if row == 0 {
+            return self.hashes.get(place);
+        }
+        if row > 8 || (place.checked_add(1)? << row) > self.hashes.len() {
+            return None;
+        }
+        self.inner().get(inner_index(row, place))
+    }
+
+    /// The first `width` hashes as a tile, with their inner nodes if they are known. None if there
+    /// are fewer.
+    pub(super) fn narrowed(&self, width: TileWidth) -> Option<Self> {
+        let width = width.count();
+        let hashes = self.hashes.get(..width)?.into();
+        let inner = OnceLock::new();
+        if let Some(all) = self.inner.get() {
+            let known: Box<[Digest]> = all.get(..inner_count(width))?.into();
+            // The lock is new: nobody can have set it.
+            drop(inner.set(known));
+        }
+        Some(Self { hashes, inner })
+    }
+
+    fn inner(&self) -> &[Digest] {
+        self.inner.get_or_init(|| {
+            let mut builder = TileBuilder::new();
+            self.hashes.iter().for_each(|hash| builder.push(*hash));
+            builder.inner.into_boxed_slice()
+        })
+    }
+}
+
+impl Clone for Tile {
+    fn clone(&self) -> Self {
+        Self { hashes: self.hashes.clone(), inner: self.inner.clone() }
+    }
+}
+
+/// The nodes above follow from the hashes, so only these count.
+impl PartialEq for Tile {
+    fn eq(&self, other: &Self) -> bool {
+        self.hashes == other.hashes
+    }
+}
+
+impl Eq for Tile {}
+
+impl fmt::Debug for Tile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.hashes.iter()).finish()
+    }
+}
+
+/// A tile that grows. Each node above the hashes is computed once, when its last hash comes, and
+/// appended: so the nodes of a wider tile begin with those of a narrower one.
+pub(super) struct TileBuilder {
+    hashes: Vec<Digest>,
+    inner: Vec<Digest>,
+}
+
+impl TileBuilder {
+    pub(super) fn new() -> Self {
+        Self {
+            hashes: Vec::with_capacity(usize::from(WIDTH_MAX)),
+            inner: Vec::with_capacity(INNER_MAX),
+        }
+    }
+
+    /// Goes on where a partial tile ends.
+    pub(super) fn resume(tile: &Tile) -> Self {
+        let mut builder = Self::new();
+        builder.hashes.extend_from_slice(tile.hashes());
+        builder.inner.extend_from_slice(tile.inner());
+        builder
+    }
+
+    /// Appends a hash. The caller takes the tile when it is full.
+    pub(super) fn push(&mut self, hash: Digest) {
+        self.hashes.push(hash);
+        let (mut node, mut row, mut count) = (hash, 0, self.hashes.len());
+        // As long as the node is a right child, it completes its parent.
+        while count.is_multiple_of(2) {
+            let left = match row {
+                0 => self.hashes[count - 2],
+                _ => self.inner[inner_index(row, count - 2)],
+            };
+            node = branch_hash(&left, &node);
+            self.inner.push(node);
+            row += 1;
+            count /= 2;
+        }
+    }
+
+    pub(super) fn is_full(&self) -> bool {
+        self.hashes.len() >= usize::from(WIDTH_MAX)
+    }
+
+    /// The root of a full tile, which is a hash of the level above.
+    pub(super) fn root(&self) -> Option<Digest> {
+        self.inner.last().copied().filter(|_| self.is_full())
+    }
+
+    /// The tile, warm. None if nothing was pushed.
+    pub(super) fn finish(self) -> Option<Tile> {
+        TileWidth::of_count(self.hashes.len())?;
+        let inner = OnceLock::from(self.inner.into_boxed_slice());
+        Some(Tile { hashes: self.hashes.into_boxed_slice(), inner })
+    }
+}
+
+/// How many complete nodes there are above `width` hashes: after each hash as many as it has
+/// trailing ones in its index.
+fn inner_count(width: usize) -> usize {
+    width - width.count_ones() as usize
+}
+
+/// Where the `place`-th node of a row (1 to 8) stands among the nodes above the hashes, which are
+/// in the order in which they become complete.
+///
+/// It becomes complete with hash `l = ((place + 1) << row) - 1`, after the `l - ones(l)` nodes of
+/// the hashes before and the `row - 1` below it; `l` ends in `row` ones, the others are those of
+/// `place`.
+fn inner_index(row: u32, place: usize) -> usize {
+    ((place + 1) << row) - 2 - place.count_ones() as usize
+}
