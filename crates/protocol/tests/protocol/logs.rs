@@ -148,8 +148,7 @@ fn a_signature_that_was_checked_early_counts_for_its_key_only() {
     // Signed by bob in alice's name; that bob signed it is known, and does not help.
     let state = state_after::<Package>(&vectors, 1);
     let head = state.head().unwrap();
-    let yank = PackageEntry::revoke(private_key("bob").public_key().id(), []);
-    let record = PackageRecord::new(Some(head.record_id), head.timestamp, vec![yank]);
+    let record = PackageRecord::new(Some(head.record_id), head.timestamp, vec![]);
     let bob = Envelope::sign(&record, &private_key("bob")).unwrap().into_signed();
     let alice = private_key("alice").public_key().id();
     let forged = SignedEnvelope::new(bob.content_bytes().to_vec(), alice, *bob.signature());
@@ -190,4 +189,16 @@ fn states_that_cannot_be_are_refused() {
     assert!(refused(&|state| state["permissions"] = json!({ "k": ["commit"] })));
     assert_eq!(serde_json::from_value::<PackageState>(json!({})).unwrap(), PackageState::new());
     assert_eq!(serde_json::to_value(OperatorState::new()).unwrap(), json!({}));
+}
+
+#[test]
+fn revoking_nothing_leaves_no_trace() {
+    let vectors = load("package-logs");
+    let mut state = state_after::<Package>(&vectors, 1);
+    let before = state.permissions().clone();
+    let head = state.head().unwrap();
+    let revoke = PackageEntry::revoke("nobody".into(), []);
+    let record = PackageRecord::new(Some(head.record_id), head.timestamp, vec![revoke]);
+    state.append(&Envelope::sign(&record, &private_key("alice")).unwrap()).unwrap();
+    assert_eq!(*state.permissions(), before);
 }
