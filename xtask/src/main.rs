@@ -8,6 +8,7 @@
     reason = "a command line program speaks to a person"
 )]
 
+mod bench;
 mod ci;
 mod codegen;
 mod deny;
@@ -63,6 +64,12 @@ const COMMANDS: &[Subcommand] = &[
         arguments: "",
         about: "licences, sources, duplicates and advisories of the dependencies",
         run: deny::run,
+    },
+    Subcommand {
+        name: "bench",
+        arguments: "[--quick] [--json]",
+        about: "the verified core beside its limits, measured in one run",
+        run: bench::run,
     },
     Subcommand {
         name: "codegen",
