@@ -13,7 +13,7 @@
 //! 3. [`Session::close`] when there are no more, which says what must be proven;
 //! 4. [`Unproven::prove`] with the registry's proofs, which gives the new [`Verified`] state.
 //!
-//! A state that fails to verify leaves the old one as it was. [`transcript`] does the four steps over
+//! A state that fails to verify leaves the old one as it was. [`transcript()`] does the four steps over
 //! one document that holds all of a registry's answers.
 //!
 //! **Invariant**: a log in a [`Verified`] state holds exactly the records that the registry committed

@@ -1,7 +1,7 @@
 //! The verifier over the miniature registry of the golden vectors: it accepts the honest one, step by
 //! step and at once, and refuses every other, saying why.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
+#![expect(clippy::unwrap_used, reason = "tests")]
 
 use serde_json::Value;
 use wargate_crypto::{KeyId, PrivateKey};

@@ -42,6 +42,8 @@ use std::sync::LazyLock;
 
 use wargate_crypto::Digest;
 
+use crate::log::branch_hash as branch;
+
 pub use bundle::{MapBundleError, MapProofBundle};
 pub use error::{MapError, MapReadError};
 pub use memory::{MemoryPages, Missing};
@@ -101,15 +103,6 @@ fn empty(height: usize) -> Digest {
         hashes
     });
     EMPTY[height]
-}
-
-/// The hash of a branch.
-fn branch(left: &Digest, right: &Digest) -> Digest {
-    let mut preimage = [0; 65];
-    preimage[0] = 1;
-    preimage[1..33].copy_from_slice(left.as_bytes());
-    preimage[33..].copy_from_slice(right.as_bytes());
-    Digest::of(&preimage)
 }
 
 /// The hash at depth `to` of a subtree that holds `path` alone, from its hash at depth `from`.
