@@ -37,11 +37,14 @@ pub(crate) fn decode_first_colon(text: &str, bytes_max: usize) -> Result<Vec<u8>
     Base64::decode_vec(encoded).map_err(|_| TextError::Base64)
 }
 
-/// Writes `ecdsa-p256:<base64>`.
+/// Writes `ecdsa-p256:<base64>`. The bytes pass through no memory but the result's.
 pub(crate) fn encode(bytes: &[u8]) -> String {
-    let mut text = String::with_capacity(ECDSA_P256.len() + 1 + bytes.len().div_ceil(3) * 4);
-    text.push_str(ECDSA_P256);
-    text.push(':');
-    text.push_str(&Base64::encode_string(bytes));
-    text
+    let start = ECDSA_P256.len() + 1;
+    let mut text = Vec::with_capacity(start + Base64::encoded_len(bytes));
+    text.extend_from_slice(ECDSA_P256.as_bytes());
+    text.push(b':');
+    text.resize(start + Base64::encoded_len(bytes), b'=');
+    // The room is exactly what the bytes need, and base64 is ASCII: neither can fail.
+    let _ = Base64::encode(bytes, &mut text[start..]);
+    String::from_utf8(text).unwrap_or_default()
 }
