@@ -113,6 +113,50 @@ fn lift(mut hash: Digest, path: &Path, from: usize, to: usize) -> Digest {
     hash
 }
 
+/// [`lift`] for many paths at once.
+///
+/// Every hash of one path needs the one before it, so a few paths take turns: while the processor
+/// waits for one it works on the next, and what a hash is computed from was written three hashes ago
+/// and has left the processor's store buffer.
+fn lift_all(hashes: &mut [Digest], paths: &[Path], from: usize, to: usize) {
+    const TURNS: usize = 4;
+    let prepare = |hash: &Digest, path: &Path, depth: usize| {
+        let sibling = empty(DEPTH - depth - 1);
+        if path.bit(depth) {
+            branch_preimage(&sibling, hash)
+        } else {
+            branch_preimage(hash, &sibling)
+        }
+    };
+    for (hashes, paths) in hashes.chunks_mut(TURNS).zip(paths.chunks(TURNS)) {
+        let mut preimages = [[0; PREIMAGE_BYTES]; TURNS];
+        for depth in (to..from).rev() {
+            if depth + 1 == from {
+                for ((next, hash), path) in preimages.iter_mut().zip(&*hashes).zip(paths) {
+                    *next = prepare(hash, path, depth);
+                }
+            }
+            for ((next, hash), path) in preimages.iter_mut().zip(&mut *hashes).zip(paths) {
+                *hash = Digest::of(next);
+                if depth > to {
+                    *next = prepare(hash, path, depth - 1);
+                }
+            }
+        }
+    }
+}
+
+/// Bytes that a branch is hashed from.
+const PREIMAGE_BYTES: usize = 65;
+
+/// What a branch is hashed from.
+fn branch_preimage(left: &Digest, right: &Digest) -> [u8; PREIMAGE_BYTES] {
+    let mut preimage = [1; PREIMAGE_BYTES];
+    preimage[1..33].copy_from_slice(left.as_bytes());
+    preimage[33..].copy_from_slice(right.as_bytes());
+    preimage
+}
+
 /// The hash at `depth` from the two below it, the one that `path` leads through and its sibling.
 fn climb(hash: &Digest, sibling: &Digest, path: &Path, depth: usize) -> Digest {
     if path.bit(depth) { branch(sibling, hash) } else { branch(hash, sibling) }

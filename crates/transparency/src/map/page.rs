@@ -3,7 +3,7 @@
 use wargate_crypto::Digest;
 
 use super::path::{PageId, Path, Prefix};
-use super::{DEPTH, MapVersion, STEM_DEPTH, branch, empty, lift};
+use super::{DEPTH, MapVersion, STEM_DEPTH, branch_preimage, empty, lift};
 
 /// Children of a page.
 const WIDTH: usize = 16;
@@ -55,12 +55,6 @@ pub struct Leaf {
 }
 
 impl Leaf {
-    /// A leaf that hangs at depth 0. Takes `DEPTH - STEM_DEPTH` hashes.
-    pub(super) fn new(path: Path, slot: Digest) -> Self {
-        let stem = lift(slot, &path, DEPTH, STEM_DEPTH);
-        Self { path, slot, stem, hash: stem }
-    }
-
     /// The leaf where it hangs at `depth`, and the number of hashes that this took.
     pub(super) fn hang(mut self, depth: usize) -> (Self, u64) {
         let (from, hash) =
@@ -121,13 +115,10 @@ impl Page {
     /// The hash of the whole page, which stands `level` pages below the root, and the number of
     /// hashes that this took. Shared branches are hashed once, empty ones never.
     pub(super) fn hash(&self, level: usize) -> (Digest, u64) {
-        let mut row: [Option<Digest>; WIDTH] = self.row();
+        let mut row = self.row();
         let mut hashes = 0;
         for step in 0..LEVELS {
-            let height = DEPTH - LEVELS * (level + 1) + step;
-            for at in 0..WIDTH >> (step + 1) {
-                row[at] = join(row[2 * at], row[2 * at + 1], height, &mut hashes);
-            }
+            hashes += join_row(&mut row[..WIDTH >> step], DEPTH - LEVELS * (level + 1) + step);
         }
         (row[0].unwrap_or_else(|| empty(DEPTH - LEVELS * level)), hashes)
     }
@@ -140,9 +131,10 @@ impl Page {
         for (step, sibling) in siblings.iter_mut().enumerate() {
             let height = DEPTH - LEVELS * (level + 1) + step;
             *sibling = row[nibble >> step ^ 1];
-            for at in (0..WIDTH >> (step + 1)).filter(|at| *at != nibble >> (step + 1)) {
-                row[at] = join(row[2 * at], row[2 * at + 1], height, &mut 0);
-            }
+            // The way itself is not needed: it stays empty.
+            let way = nibble >> (step + 1);
+            (row[2 * way], row[2 * way + 1]) = (None, None);
+            join_row(&mut row[..WIDTH >> step], height);
         }
         siblings
     }
@@ -241,19 +233,25 @@ fn take<const N: usize>(rest: &mut &[u8]) -> Result<[u8; N], PageDecodeError> {
     Ok(*taken)
 }
 
-/// Two neighbouring subtrees of a height as one, counting the hash if one is needed.
-fn join(
-    left: Option<Digest>,
-    right: Option<Digest>,
-    height: usize,
-    hashes: &mut u64,
-) -> Option<Digest> {
-    if left.is_none() && right.is_none() {
-        return None;
-    }
-    *hashes += 1;
+/// Joins each two neighbouring subtrees of a height into one, in the first half of the row. Two empty
+/// ones stay empty. Returns the number of hashes.
+fn join_row(row: &mut [Option<Digest>], height: usize) -> u64 {
     let empty = empty(height);
-    Some(branch(&left.unwrap_or(empty), &right.unwrap_or(empty)))
+    let pairs = row.len() / 2;
+    // Written all together and then hashed all together, which spares the processor waiting for what
+    // it has just written.
+    let mut preimages = [None; WIDTH / 2];
+    for (preimage, pair) in preimages.iter_mut().zip(row.chunks_exact(2)) {
+        if let [left, right] = pair
+            && (left.is_some() || right.is_some())
+        {
+            *preimage = Some(branch_preimage(&left.unwrap_or(empty), &right.unwrap_or(empty)));
+        }
+    }
+    for (joined, preimage) in row.iter_mut().zip(&preimages[..pairs]) {
+        *joined = preimage.map(|preimage| Digest::of(&preimage));
+    }
+    preimages[..pairs].iter().flatten().count() as u64
 }
 
 /// Finds damage, not forgery: the first bytes of SHA-256 over the id and the page.

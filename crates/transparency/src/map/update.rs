@@ -9,7 +9,7 @@ use super::error::{MapError, MapReadError};
 use super::page::{Child, Leaf, Page};
 use super::path::{PageId, Path, Prefix};
 use super::walk::{Visit, Walk, groups};
-use super::{MapVersion, PageReader, empty_root};
+use super::{DEPTH, MapVersion, PageReader, STEM_DEPTH, empty_root, lift_all};
 
 /// A batch of keys to set, waiting for the pages that it touches.
 ///
@@ -88,7 +88,10 @@ impl Update {
             let (written, superseded) = (Vec::new(), Vec::new());
             return Ok(Updated { head: *head, root, written, superseded, hashes });
         }
-        let mut pen = Pen { walk, slots, version, written: Vec::new(), hashes: 0 };
+        let mut stems = slots.clone();
+        lift_all(&mut stems, walk.paths(), DEPTH, STEM_DEPTH);
+        let hashes = (stems.len() * (DEPTH - STEM_DEPTH)) as u64;
+        let mut pen = Pen { walk, slots, stems: &stems, version, written: Vec::new(), hashes };
         let root = if let Some(visit) = old {
             pen.rewrite(visit)?
         } else {
@@ -119,7 +122,9 @@ pub fn update<R: PageReader>(
 /// Writes the new pages, bottom-up.
 struct Pen<'a> {
     walk: &'a Walk,
+    /// Of each path of the walk the hash of its slot, and of its subtree at the depth of stems.
     slots: &'a [Digest],
+    stems: &'a [Digest],
     version: MapVersion,
     written: Vec<(PageId, Arc<Page>)>,
     hashes: u64,
@@ -196,16 +201,17 @@ impl Pen<'_> {
         hash
     }
 
-    /// New leaves for a run of the walk's paths.
-    fn leaves(&mut self, group: Range<usize>) -> Vec<Leaf> {
-        self.hashes += (group.len() * (super::DEPTH - super::STEM_DEPTH)) as u64;
-        let paths = &self.walk.paths()[group.clone()];
-        let leaves = paths.iter().zip(&self.slots[group]);
-        leaves.map(|(path, slot)| Leaf::new(*path, *slot)).collect()
+    /// New leaves for a run of the walk's paths. They hang nowhere yet.
+    fn leaves(&self, group: Range<usize>) -> Vec<Leaf> {
+        let leaf = |at: usize| {
+            let stem = self.stems[at];
+            Leaf { path: self.walk.paths()[at], slot: self.slots[at], stem, hash: stem }
+        };
+        group.map(leaf).collect()
     }
 
     /// New leaves, and the one that has been there unless it is one of them.
-    fn leaves_beside(&mut self, old: &Leaf, group: Range<usize>) -> Vec<Leaf> {
+    fn leaves_beside(&self, old: &Leaf, group: Range<usize>) -> Vec<Leaf> {
         let mut leaves = self.leaves(group);
         if let Err(at) = leaves.binary_search_by_key(&old.path, |leaf| leaf.path) {
             leaves.insert(at, old.clone());
