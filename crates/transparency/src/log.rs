@@ -35,6 +35,7 @@ mod verify;
 pub use bundle::{BundleDecodeError, BundleEncodeError, LogProofBundle};
 pub use edge::{Appended, Edge, EdgeError, LogFull, StoredTile};
 pub use entries::{EntryBundle, EntryBundleError};
+pub(crate) use hash::{BRANCH_BYTES, branch_preimage};
 pub use hash::{LeafHash, branch_hash, empty_root};
 pub use node::{BalancedRoots, NodeId, Side};
 pub use plan::{ProofError, ProofPlan, ProofRequestError, RootPlan, TilesError};

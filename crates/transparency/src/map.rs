@@ -42,7 +42,7 @@ use std::sync::LazyLock;
 
 use wargate_crypto::Digest;
 
-use crate::log::branch_hash as branch;
+use crate::log::{BRANCH_BYTES, branch_hash as branch, branch_preimage};
 
 pub use bundle::{MapBundleError, MapProofBundle};
 pub use error::{MapError, MapReadError};
@@ -129,7 +129,7 @@ fn lift_all(hashes: &mut [Digest], paths: &[Path], from: usize, to: usize) {
         }
     };
     for (hashes, paths) in hashes.chunks_mut(TURNS).zip(paths.chunks(TURNS)) {
-        let mut preimages = [[0; PREIMAGE_BYTES]; TURNS];
+        let mut preimages = [[0; BRANCH_BYTES]; TURNS];
         for depth in (to..from).rev() {
             if depth + 1 == from {
                 for ((next, hash), path) in preimages.iter_mut().zip(&*hashes).zip(paths) {
@@ -144,17 +144,6 @@ fn lift_all(hashes: &mut [Digest], paths: &[Path], from: usize, to: usize) {
             }
         }
     }
-}
-
-/// Bytes that a branch is hashed from.
-const PREIMAGE_BYTES: usize = 65;
-
-/// What a branch is hashed from.
-fn branch_preimage(left: &Digest, right: &Digest) -> [u8; PREIMAGE_BYTES] {
-    let mut preimage = [1; PREIMAGE_BYTES];
-    preimage[1..33].copy_from_slice(left.as_bytes());
-    preimage[33..].copy_from_slice(right.as_bytes());
-    preimage
 }
 
 /// The hash at `depth` from the two below it, the one that `path` leads through and its sibling.

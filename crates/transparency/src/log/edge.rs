@@ -169,10 +169,10 @@ impl Edge {
         let length = self.length.checked_add(added).ok_or(LogFull)?;
         let mut edge = Self { length, partial: self.partial.clone() };
         let mut tiles = Vec::new();
-        let mut hashes = edge.grow(0, self.length, leaves.iter().map(|l| l.digest()), &mut tiles);
+        let mut hashes = edge.grow(0, self.length, leaves, &mut tiles);
         let mut level = 1;
         while !hashes.is_empty() {
-            hashes = edge.grow(level, self.length, hashes.into_iter(), &mut tiles);
+            hashes = edge.grow(level, self.length, &hashes, &mut tiles);
             level += 1;
         }
         Ok(Appended { root: edge.root(), tiles, edge })
@@ -183,10 +183,10 @@ impl Edge {
         &mut self,
         level: u8,
         before: LogLength,
-        hashes: impl ExactSizeIterator<Item = Digest>,
+        hashes: &[impl Copy + Into<Digest>],
         tiles: &mut Vec<StoredTile>,
     ) -> Vec<Digest> {
-        if hashes.len() == 0 {
+        if hashes.is_empty() {
             return Vec::new();
         }
         let slot = usize::from(level);
@@ -201,8 +201,9 @@ impl Edge {
         };
         let mut builder =
             self.partial[slot].take().map_or_else(TileBuilder::new, |t| TileBuilder::resume(&t));
-        for hash in hashes {
-            builder.push(hash);
+        let mut rest = hashes;
+        while !rest.is_empty() {
+            rest = builder.extend(rest);
             if let Some(root) = builder.root() {
                 above.push(root);
                 let full = std::mem::replace(&mut builder, TileBuilder::new());

@@ -25,12 +25,27 @@ impl LeafHash {
     }
 }
 
+impl From<LeafHash> for Digest {
+    fn from(hash: LeafHash) -> Self {
+        hash.0
+    }
+}
+
 /// The hash of a subtree from those of its halves (RFC 6962, 2.1: `SHA-256(01 || left || right)`).
 pub fn branch_hash(left: &Digest, right: &Digest) -> Digest {
-    let mut input = [1; 65];
-    input[1..33].copy_from_slice(left.as_bytes());
-    input[33..].copy_from_slice(right.as_bytes());
-    Digest::of(&input)
+    Digest::of(&branch_preimage(left, right))
+}
+
+/// Bytes that a branch is hashed from.
+pub(crate) const BRANCH_BYTES: usize = 65;
+
+/// What a branch is hashed from. Where there are many branches, their preimages are written first and
+/// hashed then: a processor that reads back what it has just written loses a fifth of the time.
+pub(crate) fn branch_preimage(left: &Digest, right: &Digest) -> [u8; BRANCH_BYTES] {
+    let mut preimage = [1; BRANCH_BYTES];
+    preimage[1..33].copy_from_slice(left.as_bytes());
+    preimage[33..].copy_from_slice(right.as_bytes());
+    preimage
 }
 
 /// The root of the log without entries (RFC 6962, 2.1: SHA-256 over nothing).

@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 
 use wargate_crypto::Digest;
 
-use super::hash::branch_hash;
+use super::hash::{BRANCH_BYTES, branch_preimage};
 use super::resource::{TileWidth, WIDTH_MAX};
 
 const HASH_BYTES: usize = 32;
@@ -114,7 +114,7 @@ impl Tile {
     fn inner(&self) -> &[Digest] {
         self.inner.get_or_init(|| {
             let mut builder = TileBuilder::new();
-            self.hashes.iter().for_each(|hash| builder.push(*hash));
+            builder.extend(&self.hashes);
             builder.inner.into_boxed_slice()
         })
     }
@@ -164,20 +164,40 @@ impl TileBuilder {
         builder
     }
 
-    /// Appends a hash. The caller takes the tile when it is full.
-    pub(super) fn push(&mut self, hash: Digest) {
-        self.hashes.push(hash);
-        let (mut node, mut row, mut count) = (hash, 0, self.hashes.len());
-        // As long as the node is a right child, it completes its parent.
-        while count.is_multiple_of(2) {
-            let left = match row {
-                0 => self.hashes[count - 2],
-                _ => self.inner[inner_index(row, count - 2)],
-            };
-            node = branch_hash(&left, &node);
-            self.inner.push(node);
-            row += 1;
-            count /= 2;
+    /// Appends as many of the hashes as there is room for, and returns the others. The caller takes the
+    /// tile when it is full.
+    pub(super) fn extend<'h, H: Copy + Into<Digest>>(&mut self, hashes: &'h [H]) -> &'h [H] {
+        let before = self.hashes.len();
+        let room = usize::from(WIDTH_MAX).saturating_sub(before);
+        let (taken, left) = hashes.split_at(room.min(hashes.len()));
+        self.hashes.extend(taken.iter().map(|hash| (*hash).into()));
+        let after = self.hashes.len();
+        self.inner.resize(inner_count(after), Digest::from_bytes([0; HASH_BYTES]));
+        for row in 1..=8 {
+            self.complete(row, before >> row..after >> row);
+        }
+        left
+    }
+
+    /// Computes the nodes at these places of a row from those of the row below.
+    fn complete(&mut self, row: u32, places: std::ops::Range<usize>) {
+        const AT_ONCE: usize = 8;
+        let mut preimages = [[0; BRANCH_BYTES]; AT_ONCE];
+        for start in places.clone().step_by(AT_ONCE) {
+            let places = start..places.end.min(start + AT_ONCE);
+            for (preimage, place) in preimages.iter_mut().zip(places.clone()) {
+                let (left, right) = (2 * place, 2 * place + 1);
+                *preimage = match row {
+                    1 => branch_preimage(&self.hashes[left], &self.hashes[right]),
+                    _ => branch_preimage(
+                        &self.inner[inner_index(row - 1, left)],
+                        &self.inner[inner_index(row - 1, right)],
+                    ),
+                };
+            }
+            for (preimage, place) in preimages.iter().zip(places) {
+                self.inner[inner_index(row, place)] = Digest::of(preimage);
+            }
         }
     }
 

@@ -238,8 +238,7 @@ fn take<const N: usize>(rest: &mut &[u8]) -> Result<[u8; N], PageDecodeError> {
 fn join_row(row: &mut [Option<Digest>], height: usize) -> u64 {
     let empty = empty(height);
     let pairs = row.len() / 2;
-    // Written all together and then hashed all together, which spares the processor waiting for what
-    // it has just written.
+    // All written before any is hashed, see `branch_preimage`.
     let mut preimages = [None; WIDTH / 2];
     for (preimage, pair) in preimages.iter_mut().zip(row.chunks_exact(2)) {
         if let [left, right] = pair
