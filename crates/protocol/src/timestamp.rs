@@ -54,15 +54,21 @@ impl Timestamp {
 
     /// A time from protobuf's pair, whose nanoseconds may be negative or make more than a second.
     ///
+    /// At the ends of the range it is what the reference's system time is: a carry past the last
+    /// second stops at the last nanosecond, and the first second, which has no positive counterpart,
+    /// is no time (specification 2.8). Logs may hold both, so both sides must decode them alike.
+    ///
     /// # Errors
-    /// [`TimestampError::Range`] if the seconds overflow.
+    /// [`TimestampError::Range`] before the first second but one.
     pub const fn normalised(seconds: i64, nanos: i32) -> Result<Self, TimestampError> {
         let per_second = NANOS_PER_SECOND.cast_signed();
         match seconds.checked_add(nanos.div_euclid(per_second) as i64) {
+            Some(i64::MIN) => Err(TimestampError::Range),
             Some(seconds) => {
                 Ok(Self { seconds, nanos: nanos.rem_euclid(per_second).cast_unsigned() })
             }
-            None => Err(TimestampError::Range),
+            None if nanos < 0 => Err(TimestampError::Range),
+            None => Ok(Self { seconds: i64::MAX, nanos: NANOS_PER_SECOND - 1 }),
         }
     }
 
@@ -138,8 +144,12 @@ mod tests {
             (-5, 0, Ok((-5, 0))),
             (0, i32::MIN, Ok((-3, 852_516_352))),
             (i64::MAX, 999_999_999, Ok((i64::MAX, 999_999_999))),
-            (i64::MAX, 1_000_000_000, Err(TimestampError::Range)),
+            (i64::MAX, 1_000_000_000, Ok((i64::MAX, 999_999_999))),
+            (i64::MAX - 1, i32::MAX, Ok((i64::MAX, 999_999_999))),
             (i64::MIN, -1, Err(TimestampError::Range)),
+            (i64::MIN, 0, Err(TimestampError::Range)),
+            (i64::MIN + 1, -1, Err(TimestampError::Range)),
+            (i64::MIN, 1_000_000_000, Ok((i64::MIN + 1, 0))),
         ];
         for (seconds, nanos, expected) in cases {
             let time = Timestamp::normalised(seconds, nanos);
