@@ -1,0 +1,13 @@
+//! Wargate beside the published crates of the reference implementation, version 0.10.0.
+//!
+//! - `tests/agreement`: random input to both, the same bytes, roots, proofs and verdicts from both.
+//!
+//! What the tests need stands here: one source of random numbers, keys that both sides hold, and the
+//! translation of our records, checkpoints and ids into theirs, field by field and never through the
+//! bytes that are to be compared.
+
+pub mod keys;
+pub mod log;
+pub mod map;
+pub mod random;
+pub mod records;
