@@ -70,7 +70,7 @@ fn log(table: &mut Table) -> Result<()> {
     const LEAVES: u64 = 100_000;
     let entries: Vec<_> = (0..LEAVES).map(tiles::entry).collect();
     let append = || {
-        let leaves: Vec<_> = entries.iter().map(|entry| LeafHash::of(entry)).collect();
+        let leaves = LeafHash::of_each(&entries);
         Edge::empty().append(&leaves).map(|appended| appended.root)
     };
     let raw = || {

@@ -48,7 +48,7 @@ pub fn log(length: u64) -> Result<MemoryTiles> {
     let mut tiles = HashMap::new();
     for start in (0..length).step_by(usize::try_from(BATCH)?) {
         let batch = start..length.min(start + BATCH);
-        let leaves: Vec<_> = batch.map(|index| LeafHash::of(&entry(index))).collect();
+        let leaves = LeafHash::of_each(&batch.map(entry).collect::<Vec<_>>());
         let appended = edge.append(&leaves)?;
         for stored in appended.tiles {
             stored.tile.warm();

@@ -64,7 +64,7 @@ fn validate_record(records: u64) -> Result<Box<dyn FnMut()>> {
 fn append_leaves() -> Box<dyn FnMut()> {
     let entries: Vec<_> = (0..1_000).map(tiles::entry).collect();
     Box::new(move || {
-        let leaves: Vec<_> = entries.iter().map(|entry| LeafHash::of(entry)).collect();
+        let leaves = LeafHash::of_each(&entries);
         drop(black_box(Edge::empty().append(&leaves)));
     })
 }

@@ -14,6 +14,31 @@ impl LeafHash {
         Self(Digest::of_parts(&[&[0], entry]))
     }
 
+    /// The leaf hashes of many entries, in order. Takes less time than [`LeafHash::of`] for each, since
+    /// a processor is slow to read what it has just written: four are written before they are hashed.
+    pub fn of_each<E: AsRef<[u8]>>(entries: &[E]) -> Vec<Self> {
+        const TURNS: usize = 4;
+        const ROOM: usize = 256;
+        let mut hashes = Vec::with_capacity(entries.len());
+        let mut preimages = [[0; ROOM]; TURNS];
+        for entries in entries.chunks(TURNS) {
+            for (preimage, entry) in preimages.iter_mut().zip(entries) {
+                let entry = entry.as_ref();
+                if let Some(room) = preimage.get_mut(1..=entry.len()) {
+                    room.copy_from_slice(entry);
+                }
+            }
+            hashes.extend(preimages.iter().zip(entries).map(|(preimage, entry)| {
+                let entry = entry.as_ref();
+                // An entry that had no room goes its own way.
+                preimage
+                    .get(..=entry.len())
+                    .map_or_else(|| Self::of(entry), |p| Self(Digest::of(p)))
+            }));
+        }
+        hashes
+    }
+
     /// A leaf hash that was computed before, for instance one that a store kept.
     pub const fn from_digest(digest: Digest) -> Self {
         Self(digest)
@@ -63,4 +88,21 @@ pub(super) fn fold_balanced_roots<E>(
         folded = Some(folded.map_or(root, |right| branch_hash(&root, &right)));
     }
     Ok(folded)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_entry_has_the_hash_that_it_has_alone() {
+        let entries: Vec<_> = (0..600).step_by(5).map(|length| vec![0xa7; length]).collect();
+        for count in [0, 1, 3, 4, 5, entries.len()] {
+            let alone: Vec<_> = entries[..count].iter().map(|entry| LeafHash::of(entry)).collect();
+            assert_eq!(LeafHash::of_each(&entries[..count]), alone);
+        }
+        let borders: Vec<_> = (254..=258).map(|length| vec![1; length]).collect();
+        let alone: Vec<_> = borders.iter().map(|entry| LeafHash::of(entry)).collect();
+        assert_eq!(LeafHash::of_each(&borders), alone);
+    }
 }
