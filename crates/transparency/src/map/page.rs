@@ -1,5 +1,7 @@
 //! A page: four levels of the tree, up to 16 children.
 
+use std::sync::OnceLock;
+
 use wargate_crypto::Digest;
 
 use super::path::{PageId, Path, Prefix};
@@ -10,6 +12,9 @@ const WIDTH: usize = 16;
 
 /// Levels of the tree in a page.
 const LEVELS: usize = 4;
+
+/// Nodes between the children of a page and its root: rows of 8, 4 and 2.
+const INNER: usize = WIDTH - 2;
 
 /// First byte of an encoded page; another value is another format.
 const FORMAT: u8 = 1;
@@ -76,12 +81,18 @@ pub enum PageDecodeError {
 }
 
 /// Four levels of the tree below one position. Never empty.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+///
+/// The nodes between the children and the page's root are computed when the first proof passes and
+/// are then kept (460 bytes), so that whoever shares pages between proofs pays for them once. An
+/// update neither needs nor makes them.
+#[derive(Debug, Default)]
 pub struct Page {
     /// Bit n is set if there is a child n.
     occupied: u16,
     /// The children, ascending.
     children: Vec<Child>,
+    /// The nodes between, row by row from the bottom; `None` is an empty subtree.
+    inner: OnceLock<Box<[Option<Digest>; INNER]>>,
 }
 
 impl Page {
@@ -97,6 +108,7 @@ impl Page {
     }
 
     pub(super) fn set(&mut self, nibble: usize, child: Child) {
+        self.inner = OnceLock::new();
         match self.index(nibble) {
             Ok(at) => self.children[at] = child,
             Err(at) => {
@@ -126,17 +138,23 @@ impl Page {
     /// The siblings on the way from child `nibble` to the page's own root, bottom-up; `None` is an
     /// empty subtree.
     pub(super) fn siblings(&self, nibble: usize, level: usize) -> [Option<Digest>; LEVELS] {
+        let inner = self.inner.get_or_init(|| self.inner(level));
+        let own = self.child(nibble ^ 1).map(|child| *child.hash());
+        let above = |first: usize, step: usize| inner[first + (nibble >> step ^ 1)];
+        [own, above(0, 1), above(8, 2), above(12, 3)]
+    }
+
+    fn inner(&self, level: usize) -> Box<[Option<Digest>; INNER]> {
+        let mut inner = Box::new([None; INNER]);
         let mut row = self.row();
-        let mut siblings = [None; LEVELS];
-        for (step, sibling) in siblings.iter_mut().enumerate() {
-            let height = DEPTH - LEVELS * (level + 1) + step;
-            *sibling = row[nibble >> step ^ 1];
-            // The way itself is not needed: it stays empty.
-            let way = nibble >> (step + 1);
-            (row[2 * way], row[2 * way + 1]) = (None, None);
-            join_row(&mut row[..WIDTH >> step], height);
+        let mut rest = inner.as_mut_slice();
+        for step in 0..LEVELS - 1 {
+            join_row(&mut row[..WIDTH >> step], DEPTH - LEVELS * (level + 1) + step);
+            let (joined, above) = rest.split_at_mut(WIDTH >> (step + 1));
+            joined.copy_from_slice(&row[..joined.len()]);
+            rest = above;
         }
-        siblings
+        inner
     }
 
     fn row(&self) -> [Option<Digest>; WIDTH] {
@@ -206,12 +224,29 @@ impl Page {
             });
         }
         if rest.is_empty() {
-            Ok(Self { occupied, children })
+            Ok(Self { occupied, children, inner: OnceLock::new() })
         } else {
             Err(damaged("it is too long"))
         }
     }
 }
+
+/// A copy is made to be changed, so it leaves the nodes between behind.
+impl Clone for Page {
+    fn clone(&self) -> Self {
+        let (occupied, children) = (self.occupied, self.children.clone());
+        Self { occupied, children, inner: OnceLock::new() }
+    }
+}
+
+/// The nodes between follow from the children, so only these count.
+impl PartialEq for Page {
+    fn eq(&self, other: &Self) -> bool {
+        self.occupied == other.occupied && self.children == other.children
+    }
+}
+
+impl Eq for Page {}
 
 fn decode_leaf(rest: &mut &[u8], at: &Prefix, nibble: usize) -> Result<Leaf, PageDecodeError> {
     let path = Path::from_bytes(take(rest)?);
