@@ -1,12 +1,16 @@
 //! Map proofs on the wire (specification 3.5 and 8.3).
 
 use prost::Message;
+use prost::encoding::encode_varint;
 use wargate_crypto::Digest;
 
 use super::path::Path;
 use super::proof::MapProof;
 use crate::limits::{MAP_PROOF_HASHES_MAX, PROOF_BUNDLE_BYTES_MAX};
 use crate::proto;
+
+/// The key of field 1 with a length, the only field of all three messages.
+const LENGTH_DELIMITED_1: u8 = 0x0a;
 
 /// Why a map bundle proves nothing.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -70,15 +74,35 @@ impl MapProofBundle {
         &self.proofs
     }
 
-    /// The protobuf encoding.
+    /// The protobuf encoding (specification 3.5).
+    ///
+    /// Written by hand: the generated messages would take a vector for every hash, which costs more
+    /// than finding the proof does.
     pub fn encode(&self) -> Vec<u8> {
-        let hash = |sibling: &Option<Digest>| proto::OptionalHash {
-            hash: sibling.map(|hash| hash.as_bytes().to_vec()),
+        const HASH: [u8; 4] = [LENGTH_DELIMITED_1, 34, LENGTH_DELIMITED_1, 32];
+        const NO_HASH: [u8; 2] = [LENGTH_DELIMITED_1, 0];
+        let sibling_bytes = |sibling: &Option<Digest>| match sibling {
+            Some(_) => HASH.len() + 32,
+            None => NO_HASH.len(),
         };
-        let proof = |proof: &MapProof| proto::MapInclusionProof {
-            hashes: proof.siblings.iter().map(hash).collect(),
-        };
-        proto::MapProofBundle { proofs: self.proofs.iter().map(proof).collect() }.encode_to_vec()
+        let proof_bytes =
+            |proof: &MapProof| proof.siblings.iter().map(sibling_bytes).sum::<usize>();
+        // A length of at most 256 hashes takes two bytes.
+        let capacity = self.proofs.iter().map(|proof| 3 + proof_bytes(proof)).sum();
+        let mut bytes = Vec::with_capacity(capacity);
+        for proof in &self.proofs {
+            bytes.push(LENGTH_DELIMITED_1);
+            encode_varint(proof_bytes(proof) as u64, &mut bytes);
+            for sibling in &proof.siblings {
+                if let Some(hash) = sibling {
+                    bytes.extend_from_slice(&HASH);
+                    bytes.extend_from_slice(hash.as_bytes());
+                } else {
+                    bytes.extend_from_slice(&NO_HASH);
+                }
+            }
+        }
+        bytes
     }
 
     /// Reads the protobuf encoding of at most [`PROOF_BUNDLE_BYTES_MAX`] bytes.
