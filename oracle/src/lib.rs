@@ -1,8 +1,9 @@
 //! Wargate beside the published crates of the reference implementation, version 0.10.0.
 //!
 //! - `tests/agreement`: random input to both, the same bytes, roots, proofs and verdicts from both.
+//! - `src/compare`: the same work done by both, alternating, and how long it takes.
 //!
-//! What the tests need stands here: one source of random numbers, keys that both sides hold, and the
+//! What both of them need stands here: one source of random numbers, keys that both sides hold, and the
 //! translation of our records, checkpoints and ids into theirs, field by field and never through the
 //! bytes that are to be compared.
 

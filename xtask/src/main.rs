@@ -12,6 +12,7 @@ mod bench;
 mod ci;
 mod codegen;
 mod deny;
+mod oracle;
 mod process;
 mod satellites;
 mod test;
@@ -76,6 +77,12 @@ const COMMANDS: &[Subcommand] = &[
         arguments: "[--check]",
         about: "write the Rust types of the protobuf messages, or check that they are fresh",
         run: codegen::run,
+    },
+    Subcommand {
+        name: "oracle",
+        arguments: "[--json]",
+        about: "how fast we are beside the reference implementation's crates",
+        run: oracle::run,
     },
     Subcommand {
         name: "help",
