@@ -39,6 +39,19 @@ pub struct TranscribedLog {
 }
 
 impl Transcript {
+    /// Reads a transcript. Nothing of it is verified.
+    ///
+    /// # Errors
+    /// [`VerifyError::Unreadable`] if there is none, or it has more than [`TRANSCRIPT_BYTES_MAX`]
+    /// bytes.
+    pub fn from_json(bytes: &[u8]) -> Result<Self, VerifyError> {
+        if bytes.len() > TRANSCRIPT_BYTES_MAX {
+            let reason = format!("it has more than {TRANSCRIPT_BYTES_MAX} bytes");
+            return Err(VerifyError::Unreadable(reason));
+        }
+        serde_json::from_slice(bytes).map_err(|error| VerifyError::Unreadable(error.to_string()))
+    }
+
     /// Verifies it.
     ///
     /// # Errors
@@ -58,14 +71,7 @@ impl Transcript {
 /// Verifies the bytes of a [`Transcript`] in JSON.
 ///
 /// # Errors
-/// [`VerifyError::Unreadable`] if there is none, or it has more than [`TRANSCRIPT_BYTES_MAX`] bytes;
-/// [`VerifyError::Misbehaviour`] if what it says is wrong.
+/// Those of [`Transcript::from_json`] and [`Transcript::verify`].
 pub fn transcript(bytes: &[u8], anchor: &TrustAnchor) -> Result<Verified, VerifyError> {
-    if bytes.len() > TRANSCRIPT_BYTES_MAX {
-        let reason = format!("it has more than {TRANSCRIPT_BYTES_MAX} bytes");
-        return Err(VerifyError::Unreadable(reason));
-    }
-    let transcript: Transcript = serde_json::from_slice(bytes)
-        .map_err(|error| VerifyError::Unreadable(error.to_string()))?;
-    Ok(transcript.verify(anchor)?)
+    Ok(Transcript::from_json(bytes)?.verify(anchor)?)
 }
