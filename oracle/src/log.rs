@@ -32,7 +32,8 @@ pub struct OurLog {
 impl OurLog {
     /// Appends a batch, hashing its leaves. Returns the new root.
     pub fn append(&mut self, leaves: &[LogLeaf]) -> Digest {
-        let hashes: Vec<_> = leaves.iter().map(|leaf| LeafHash::from_digest(leaf.hash())).collect();
+        let entries: Vec<_> = leaves.iter().map(LogLeaf::encode).collect();
+        let hashes = LeafHash::of_each(&entries);
         let appended = self.edge.append(&hashes).expect("a log of 2^63 entries has room");
         self.tiles.store(appended.tiles);
         self.edge = appended.edge;
