@@ -60,14 +60,13 @@ impl ContentError {
         }
     }
 
+    /// The specific shape first, then any status with a message (specification 13).
     fn from_body(body: &ErrorBody) -> Option<Self> {
-        match (body.status, body.kind.as_deref()) {
-            (404, Some("contentDigest")) => body.id_as().map(Self::ContentDigestNotFound),
-            (_, Some(_)) => None,
-            (status, None) => {
-                let message = body.message.clone()?;
-                Some(Self::Message { status, message })
-            }
-        }
+        let specific = (body.status == 404 && body.kind.as_deref() == Some("contentDigest"))
+            .then(|| body.id_as().map(Self::ContentDigestNotFound));
+        specific.flatten().or_else(|| {
+            let (status, message) = body.general()?;
+            Some(Self::Message { status, message })
+        })
     }
 }

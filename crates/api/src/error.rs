@@ -9,31 +9,31 @@ use serde_json::Value;
 pub struct UnreadableError;
 
 /// The members of every error body. What is absent is not written.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ErrorBody {
     /// The HTTP status once more.
     pub status: u16,
     /// Which kind of proof failed.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// For people.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
     /// What kind of thing `id` names.
-    #[serde(default, rename = "type", skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
     pub kind: Option<String>,
     /// Text, or a number for a length or an index.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub id: Option<Value>,
     /// The log that is not in the map; the name is written in snake case.
-    #[serde(default, rename = "log_id", skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "log_id", skip_serializing_if = "Option::is_none")]
     pub log_id: Option<String>,
     /// The root that a proof should have led to.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub root: Option<String>,
     /// The root that it led to.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub found: Option<String>,
 }
 
@@ -61,8 +61,46 @@ impl ErrorBody {
         self.id.as_ref()?.as_u64()
     }
 
+    /// Reads a body member by member: one of another type than it should have counts as absent.
     pub(crate) fn read(body: &[u8]) -> Result<Self, UnreadableError> {
-        serde_json::from_slice(body).map_err(|_| UnreadableError)
+        #[derive(Deserialize)]
+        struct Members {
+            status: u16,
+            #[serde(default)]
+            reason: Value,
+            #[serde(default)]
+            message: Value,
+            #[serde(default, rename = "type")]
+            kind: Value,
+            #[serde(default)]
+            id: Value,
+            #[serde(default, rename = "log_id")]
+            log_id: Value,
+            #[serde(default)]
+            root: Value,
+            #[serde(default)]
+            found: Value,
+        }
+        let text = |member: Value| match member {
+            Value::String(text) => Some(text),
+            _ => None,
+        };
+        let members: Members = serde_json::from_slice(body).map_err(|_| UnreadableError)?;
+        Ok(Self {
+            status: members.status,
+            reason: text(members.reason),
+            message: text(members.message),
+            kind: text(members.kind),
+            id: Some(members.id).filter(|id| !id.is_null()),
+            log_id: text(members.log_id),
+            root: text(members.root),
+            found: text(members.found),
+        })
+    }
+
+    /// The status and the message, where no specific shape fits.
+    pub(crate) fn general(&self) -> Option<(u16, String)> {
+        Some((self.status, self.message.clone()?))
     }
 }
 

@@ -3,8 +3,9 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use wargate_crypto::{KeyId, Signature};
 use wargate_protocol::verify::PlacedEnvelope;
-use wargate_protocol::{LogId, LogLength, PackageName};
+use wargate_protocol::{LogId, LogLength, PackageName, RegistryIndex, SignedEnvelope};
 
 use crate::OrderedMap;
 use crate::error::{ErrorBody, api_error};
@@ -75,13 +76,34 @@ pub struct FetchLogsResponse {
 
 /// A record with its place in the registry log.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", from = "FlatRecord")]
 pub struct PublishedRecord {
     /// The record as it was signed, and its position.
     #[serde(flatten)]
     pub record: PlacedEnvelope,
     /// Where to go on behind it.
     pub fetch_token: FetchToken,
+}
+
+/// How it is read. Reading into a flattened member would keep all that a stranger adds, at many times
+/// its size.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct FlatRecord {
+    #[serde(with = "wargate_protocol::base64")]
+    content_bytes: Vec<u8>,
+    key_id: KeyId,
+    signature: Signature,
+    registry_index: RegistryIndex,
+    fetch_token: FetchToken,
+}
+
+impl From<FlatRecord> for PublishedRecord {
+    fn from(flat: FlatRecord) -> Self {
+        let FlatRecord { content_bytes, key_id, signature, registry_index, fetch_token } = flat;
+        let envelope = SignedEnvelope::new(content_bytes, key_id, signature);
+        Self { record: PlacedEnvelope { envelope, registry_index }, fetch_token }
+    }
 }
 
 /// Something that the registry wants the user to know.
@@ -140,23 +162,25 @@ impl FetchError {
         }
     }
 
+    /// The specific shapes first, then any status with a message (specification 13).
     fn from_body(body: &ErrorBody) -> Option<Self> {
-        match (body.status, body.kind.as_deref()) {
+        Self::specific(body).or_else(|| {
+            let (status, message) = body.general()?;
+            Some(Self::Message { status, message })
+        })
+    }
+
+    fn specific(body: &ErrorBody) -> Option<Self> {
+        match (body.status, body.kind.as_deref()?) {
             // The reference tells the first two apart by the type of the id alone.
-            (404, Some("logLength" | "log")) => match body.id_as_number() {
-                Some(length) => Some(Self::CheckpointNotFound(LogLength::new(length))),
-                None => (body.kind.as_deref() == Some("log"))
-                    .then(|| body.id_as())?
-                    .map(Self::LogNotFound),
-            },
-            (404, Some("fetchToken")) => {
+            (404, "logLength" | "log") if body.id_as_number().is_some() => {
+                body.id_as_number().map(LogLength::new).map(Self::CheckpointNotFound)
+            }
+            (404, "log") => body.id_as().map(Self::LogNotFound),
+            (404, "fetchToken") => {
                 body.id_as().map(|token| Self::FetchTokenNotFound(FetchToken(token)))
             }
-            (_, Some(_)) => None,
-            (status, None) => {
-                let message = body.message.clone()?;
-                Some(Self::Message { status, message })
-            }
+            _ => None,
         }
     }
 }

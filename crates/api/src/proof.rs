@@ -103,7 +103,15 @@ impl ProofError {
         }
     }
 
+    /// The specific shapes first, then any status with a message (specification 13).
     fn from_body(body: &ErrorBody) -> Option<Self> {
+        Self::specific(body).or_else(|| {
+            let (status, message) = body.general()?;
+            Some(Self::Message { status, message })
+        })
+    }
+
+    fn specific(body: &ErrorBody) -> Option<Self> {
         match (body.status, body.kind.as_deref(), body.reason.as_deref()) {
             (404, Some("logLength"), _) => {
                 body.id_as_number().map(LogLength::new).map(Self::CheckpointNotFound)
@@ -111,18 +119,14 @@ impl ProofError {
             (404, Some("leaf"), _) => {
                 body.id_as_number().map(RegistryIndex::new).map(Self::LeafNotFound)
             }
-            (422, None, Some("failure")) => body.message.clone().map(Self::BundleFailure),
-            (422, None, Some("packageNotIncluded")) => {
+            (422, _, Some("failure")) => body.message.clone().map(Self::BundleFailure),
+            (422, _, Some("packageNotIncluded")) => {
                 body.log_id.as_ref()?.parse().ok().map(Self::PackageLogNotIncluded)
             }
-            (422, None, Some("incorrectProof")) => {
+            (422, _, Some("incorrectProof")) => {
                 let root = body.root.as_ref()?.parse().ok()?;
                 let found = body.found.as_ref()?.parse().ok()?;
                 Some(Self::IncorrectProof { root, found })
-            }
-            (status, None, None) => {
-                let message = body.message.clone()?;
-                Some(Self::Message { status, message })
             }
             _ => None,
         }

@@ -24,7 +24,7 @@ pub struct PublishRecordRequest {
 /// Answer to [`publish`](crate::paths::publish) and
 /// [`package_record`](crate::paths::package_record).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", try_from = "FlatRecord")]
 pub struct PackageRecord {
     /// The record.
     pub record_id: RecordId,
@@ -34,7 +34,7 @@ pub struct PackageRecord {
 }
 
 /// How far a record is (specification 14.1).
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(tag = "state", rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum PackageRecordState {
     /// Content is missing.
@@ -54,6 +54,47 @@ pub enum PackageRecordState {
         /// Its position in the registry log.
         registry_index: RegistryIndex,
     },
+}
+
+/// How a [`PackageRecord`] is read. Reading into a flattened member would keep all that a stranger
+/// adds, at many times its size.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct FlatRecord {
+    record_id: RecordId,
+    state: StateName,
+    missing_content: Option<OrderedMap<AnyDigest, MissingContent>>,
+    reason: Option<String>,
+    registry_index: Option<RegistryIndex>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+enum StateName {
+    Sourcing,
+    Processing,
+    Rejected,
+    Published,
+}
+
+impl TryFrom<FlatRecord> for PackageRecord {
+    type Error = &'static str;
+
+    fn try_from(flat: FlatRecord) -> Result<Self, &'static str> {
+        let state = match flat.state {
+            StateName::Sourcing => PackageRecordState::Sourcing {
+                missing_content: flat.missing_content.ok_or("missing field `missingContent`")?,
+            },
+            StateName::Processing => PackageRecordState::Processing,
+            StateName::Rejected => PackageRecordState::Rejected {
+                reason: flat.reason.ok_or("missing field `reason`")?,
+            },
+            StateName::Published => PackageRecordState::Published {
+                registry_index: flat.registry_index.ok_or("missing field `registryIndex`")?,
+            },
+        };
+        Ok(Self { record_id: flat.record_id, state })
+    }
 }
 
 /// Content that a record needs.
@@ -167,17 +208,19 @@ impl PackageError {
         }
     }
 
+    /// The specific shapes first, then any status with a message (specification 13). An entity of
+    /// another kind is refused, as the reference refuses it.
     fn from_body(body: &ErrorBody) -> Option<Self> {
-        match (body.status, body.kind.as_deref()) {
-            (404, Some("log")) => body.id_as().map(Self::LogNotFound),
-            (404, Some("record")) => body.id_as().map(Self::RecordNotFound),
-            (404, Some("namespace")) => body.id_as().map(Self::NamespaceNotDefined),
-            (409, Some("namespaceImport")) => body.id_as().map(Self::NamespaceImported),
-            (409, Some("record")) => body.id_as().map(Self::ConflictPendingPublish),
-            (_, Some(_)) => None,
-            (405, None) => Some(Self::RecordNotSourcing),
-            (status, None) => {
-                let message = body.message.clone()?;
+        match (body.status, body.kind.as_deref(), &body.id) {
+            (404, Some("log"), Some(_)) => body.id_as().map(Self::LogNotFound),
+            (404, Some("record"), Some(_)) => body.id_as().map(Self::RecordNotFound),
+            (404, Some("namespace"), Some(_)) => body.id_as().map(Self::NamespaceNotDefined),
+            (409, Some("namespaceImport"), Some(_)) => body.id_as().map(Self::NamespaceImported),
+            (409, Some("record"), Some(_)) => body.id_as().map(Self::ConflictPendingPublish),
+            (404 | 409, Some(_), Some(_)) => None,
+            (405, ..) => Some(Self::RecordNotSourcing),
+            _ => {
+                let (status, message) = body.general()?;
                 Some(match status {
                     401 => Self::Unauthorized(message),
                     422 => Self::Rejection(message),

@@ -5,20 +5,22 @@
 //! an object. A document that satisfies both has no `wargUrl`, so a server of this project never
 //! writes one; a client still reads it.
 
-use serde::{Deserialize, Serialize};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// Answer to [`WELL_KNOWN`](crate::paths::WELL_KNOWN). Unknown members are ignored, `null` is absent.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct WellKnown {
     /// The block that a client should take: `oci`. Newer clients give up at `warg`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "if_readable", skip_serializing_if = "Option::is_none")]
     pub preferred_protocol: Option<String>,
-    /// Where the same packages are over OCI.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// Where the same packages are over OCI. A member of another form is passed over: older clients do
+    /// not know it at all, and an unreadable document ends a command.
+    #[serde(default, deserialize_with = "if_readable", skip_serializing_if = "Option::is_none")]
     pub oci: Option<OciBlock>,
-    /// Where the Warg API is.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// Where the Warg API is, likewise.
+    #[serde(default, deserialize_with = "if_readable", skip_serializing_if = "Option::is_none")]
     pub warg: Option<WargBlock>,
     /// Older form of [`OciBlock::registry`]; read only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -57,4 +59,11 @@ pub struct WargBlock {
     /// The base URL.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
+}
+
+fn if_readable<'de, D: Deserializer<'de>, T: DeserializeOwned>(
+    from: D,
+) -> Result<Option<T>, D::Error> {
+    let value = serde_json::Value::deserialize(from)?;
+    Ok(serde_json::from_value(value).ok().flatten())
 }

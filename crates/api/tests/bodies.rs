@@ -167,6 +167,31 @@ fn bodies_are_understood_as_the_reference_understands_them() {
     }
 }
 
+/// Asked of the published crates by hand; the vectors have no such bodies.
+#[test]
+fn a_status_and_a_message_are_read_whatever_stands_beside_them() {
+    for body in [
+        r#"{"status":500,"message":"boom","type":"internal"}"#,
+        r#"{"status":500,"message":"boom","reason":5}"#,
+        r#"{"status":500,"message":"boom","id":[1]}"#,
+    ] {
+        let (status, message) = (500, "boom".to_string());
+        let body = body.as_bytes();
+        let expected = FetchError::Message { status, message: message.clone() };
+        assert_eq!(FetchError::from_json(body), Ok(expected));
+        let expected = PackageError::Message { status, message: message.clone() };
+        assert_eq!(PackageError::from_json(body), Ok(expected));
+        let expected = ContentError::Message { status, message: message.clone() };
+        assert_eq!(ContentError::from_json(body), Ok(expected));
+        assert_eq!(ProofError::from_json(body), Ok(ProofError::Message { status, message }));
+    }
+    let rejected = br#"{"status":422,"message":"m","type":"x"}"#;
+    assert_eq!(PackageError::from_json(rejected), Ok(PackageError::Rejection("m".into())));
+    let entity = br#"{"status":404,"message":"no","type":"name","id":"x"}"#;
+    assert!(FetchError::from_json(entity).is_ok() && ProofError::from_json(entity).is_ok());
+    assert!(PackageError::from_json(entity).is_err());
+}
+
 #[test]
 fn paths_and_headers_of_the_vectors() {
     let file = load("api-json");
@@ -225,6 +250,9 @@ fn the_discovery_document_of_a_server_has_objects_only() {
     });
     assert_eq!(value, expected);
     assert_eq!(document.warg_base_url(), Some("https://r.example"));
+    let odd = r#"{"wargUrl":"https://x/","oci":"https://y","warg":5,"preferredProtocol":[]}"#;
+    let odd: WellKnown = serde_json::from_str(odd).unwrap();
+    assert_eq!(odd.warg_base_url(), Some("https://x/"));
 }
 
 /// Every JSON body of one recorded exchange, read by the type that its route and status call for.

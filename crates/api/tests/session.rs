@@ -10,7 +10,9 @@ use wargate_api::proof::{
     ConsistencyRequest, ConsistencyResponse, InclusionRequest, InclusionResponse,
 };
 use wargate_api::{paths, publish::PackageRecord};
-use wargate_protocol::verify::{ProofBytes, Session, TrustAnchor, Unproven, Verified};
+use wargate_protocol::verify::{
+    ConsistencyBytes, ProofBytes, Session, TrustAnchor, Unproven, Verified,
+};
 use wargate_protocol::{LogId, SignedEnvelope};
 use wargate_testkit::vectors::{Walk, load};
 
@@ -69,9 +71,10 @@ impl Client {
         let request: ConsistencyRequest = body(exchange, "request_body");
         let response: ConsistencyResponse = body(exchange, "response_body");
         let unproven = self.unproven.as_ref().unwrap();
-        assert_eq!(Some(request.from), unproven.consistent_from());
+        assert!(unproven.consistent_from().eq([request.from]));
         assert_eq!(request.to, unproven.log_length());
-        self.proofs.consistency = response.proof;
+        let proof = ConsistencyBytes { from: request.from, proof: response.proof };
+        self.proofs.consistency.push(proof);
     }
 
     /// What came last is complete once something else comes.

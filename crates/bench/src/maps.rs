@@ -7,7 +7,9 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
 use wargate_crypto::Digest;
-use wargate_transparency::map::{self, MapVersion, MemoryPages, Page, PageId};
+use wargate_transparency::map::{
+    self, MapHead, MapVersion, MemoryPages, Page, PageId, PageReader, Prefix,
+};
 
 /// The version of every map here.
 pub const VERSION: MapVersion = MapVersion(1);
@@ -65,7 +67,8 @@ fn read(file: &Path) -> Result<MemoryPages> {
         let Some(page) = block(&mut input)? else { bail!("the file ends early") };
         map.insert([(id, Arc::new(Page::decode(&id, &page)?))]);
     }
-    map.set_head(Some(VERSION));
+    let root = map.pages(&[PageId::root(VERSION)])?[0].hash_at(&Prefix::ROOT);
+    map.set_head(Some(MapHead { version: VERSION, root }));
     Ok(map)
 }
 

@@ -71,12 +71,13 @@ impl PrivateKey {
     /// # Errors
     /// [`KeyError`]; the error never contains the text.
     pub fn from_text(text: &str) -> Result<Self, KeyError> {
-        let bytes = Zeroizing::new(text::decode_first_colon(text, KEY_TEXT_BYTES_MAX)?);
-        if !(24..=32).contains(&bytes.len()) {
+        let mut buffer = Zeroizing::new([0; KEY_TEXT_BYTES_MAX]);
+        let length = text::decode_secret(text, &mut buffer)?;
+        if !(24..=32).contains(&length) {
             return Err(KeyError::NotAKey);
         }
         let mut scalar = Zeroizing::new([0; 32]);
-        scalar[32 - bytes.len()..].copy_from_slice(&bytes);
+        scalar[32 - length..].copy_from_slice(&buffer[..length]);
         SigningKey::from_slice(scalar.as_slice()).map(Self).map_err(|_| KeyError::NotAKey)
     }
 

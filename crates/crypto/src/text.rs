@@ -1,6 +1,9 @@
 //! The text form shared by keys and signatures: `ecdsa-p256:` and base64.
 
 use base64ct::{Base64, Encoding};
+use zeroize::Zeroizing;
+
+use crate::limits::KEY_TEXT_BYTES_MAX;
 
 /// The only signature algorithm of the protocol (specification 1).
 pub(crate) const ECDSA_P256: &str = "ecdsa-p256";
@@ -26,7 +29,22 @@ pub(crate) fn decode_single_colon(text: &str, bytes_max: usize) -> Result<Vec<u8
 }
 
 /// Reads `ecdsa-p256:<base64>`, splitting at the first colon, the rule for private keys.
-pub(crate) fn decode_first_colon(text: &str, bytes_max: usize) -> Result<Vec<u8>, TextError> {
+fn decode_first_colon(text: &str, bytes_max: usize) -> Result<Vec<u8>, TextError> {
+    Base64::decode_vec(encoded(text, bytes_max)?).map_err(|_| TextError::Base64)
+}
+
+/// Reads a private key by the same rule, through no memory but a buffer that is overwritten.
+pub(crate) fn decode_secret(
+    text: &str,
+    buffer: &mut Zeroizing<[u8; KEY_TEXT_BYTES_MAX]>,
+) -> Result<usize, TextError> {
+    let encoded = encoded(text, KEY_TEXT_BYTES_MAX)?;
+    let decoded = Base64::decode(encoded, buffer.as_mut_slice()).map_err(|_| TextError::Base64)?;
+    Ok(decoded.len())
+}
+
+/// The base64 behind the first colon.
+fn encoded(text: &str, bytes_max: usize) -> Result<&str, TextError> {
     if text.len() > bytes_max {
         return Err(TextError::TooLong);
     }
@@ -34,7 +52,7 @@ pub(crate) fn decode_first_colon(text: &str, bytes_max: usize) -> Result<Vec<u8>
     if algorithm != ECDSA_P256 {
         return Err(TextError::Algorithm);
     }
-    Base64::decode_vec(encoded).map_err(|_| TextError::Base64)
+    Ok(encoded)
 }
 
 /// Writes `ecdsa-p256:<base64>`. The bytes pass through no memory but the result's.

@@ -47,6 +47,7 @@ impl Checkpoint {
 
 /// A checkpoint and when it was said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(from = "FlatCheckpoint")]
 pub struct TimestampedCheckpoint {
     /// What was said; in JSON its members stand beside the time.
     #[serde(flatten)]
@@ -54,6 +55,25 @@ pub struct TimestampedCheckpoint {
     /// When, in whole seconds since the Unix epoch.
     #[serde(rename = "timestamp")]
     pub timestamp_seconds: u64,
+}
+
+/// How it is read. Reading into a flattened member would keep all that a stranger adds, at many times
+/// its size.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct FlatCheckpoint {
+    log_root: Digest,
+    log_length: LogLength,
+    map_root: Digest,
+    timestamp: u64,
+}
+
+impl From<FlatCheckpoint> for TimestampedCheckpoint {
+    fn from(flat: FlatCheckpoint) -> Self {
+        let FlatCheckpoint { log_root, log_length, map_root, timestamp } = flat;
+        let checkpoint = Checkpoint { log_root, log_length, map_root };
+        Self { checkpoint, timestamp_seconds: timestamp }
+    }
 }
 
 impl TimestampedCheckpoint {

@@ -13,7 +13,8 @@
 //! 3. [`Session::close`] when there are no more, which says what must be proven;
 //! 4. [`Unproven::prove`] with the registry's proofs, which gives the new [`Verified`] state.
 //!
-//! A state that fails to verify leaves the old one as it was. [`transcript()`] does the four steps over
+//! A session takes the state that it begins with; a clone of it is cheap, and is what remains if the
+//! session fails. [`transcript()`] does the four steps over
 //! one document that holds all of a registry's answers.
 //!
 //! **Invariant**: a log in a [`Verified`] state holds exactly the records that the registry committed
@@ -26,7 +27,9 @@ mod session;
 mod transcript;
 
 pub use anchor::{Followed, TrustAnchor, Verified};
-pub use fault::{Culprit, Evidence, Fault, Misbehaviour, PlacedEnvelope, ProofBytes};
+pub use fault::{
+    ConsistencyBytes, Culprit, Evidence, Fault, Misbehaviour, PlacedEnvelope, ProofBytes,
+};
 pub use session::{Session, Unproven};
 pub use transcript::{TranscribedLog, Transcript, transcript};
 

@@ -3,96 +3,16 @@
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
-use serde_json::Value;
-use wargate_crypto::{KeyId, PrivateKey};
+use wargate_crypto::KeyId;
 use wargate_protocol::verify::{
-    Culprit, Evidence, Fault, Misbehaviour, PlacedEnvelope, ProofBytes, Session, TranscribedLog,
-    Transcript, TrustAnchor, Verified, VerifyError, transcript,
+    Culprit, Evidence, Fault, Misbehaviour, ProofBytes, Session, Transcript, TrustAnchor, Verified,
+    VerifyError, transcript,
 };
 use wargate_protocol::{
-    CheckpointError, InvalidRecord, LogId, LogLength, RegistryIndex, SignedCheckpoint,
-    TimestampedCheckpoint, VersionReq, base64,
+    CheckpointError, InvalidRecord, LogId, LogLength, RegistryIndex, VersionReq, base64,
 };
-use wargate_testkit::vectors::{Walk, load};
-
-/// The miniature registry.
-struct Registry {
-    steps: Vec<Value>,
-    operator: PrivateKey,
-}
-
-impl Registry {
-    fn load() -> Self {
-        let keys = load("keys");
-        let key = keys.list("keys").iter().find(|key| key.text("label") == "operator").unwrap();
-        let operator = PrivateKey::from_text(key.text("private_key_text")).unwrap();
-        Self { steps: load("registry").list("steps").to_vec(), operator }
-    }
-
-    fn anchor(&self) -> TrustAnchor {
-        TrustAnchor { operator_keys: vec![self.operator.public_key().id()], ..Default::default() }
-    }
-
-    fn checkpoint(&self, length: usize) -> SignedCheckpoint {
-        serde_json::from_value(self.steps[length - 1]["checkpoint_after"].clone()).unwrap()
-    }
-
-    /// The records of a log with a position in a range, and the log's name.
-    fn records(&self, log: &str, range: std::ops::Range<usize>) -> Vec<PlacedEnvelope> {
-        let steps = self.steps[range].iter().filter(|step| step.text("log") == log);
-        let placed = steps.map(|step| PlacedEnvelope {
-            envelope: serde_json::from_value(step["record"].clone()).unwrap(),
-            registry_index: RegistryIndex::new(step.number("registry_index")),
-        });
-        placed.collect()
-    }
-
-    /// Package names in the order in which their newest records are proven at a length.
-    fn packages(&self, length: usize) -> Vec<String> {
-        let leafs = self.steps[length - 1]["heads_inclusion"]["request"].list("leafs").to_vec();
-        let names =
-            leafs.iter().map(|leaf| &self.steps[usize::try_from(leaf.as_u64().unwrap()).unwrap()]);
-        names.map(|step| step.text("log").to_owned()).filter(|log| log != "operator").collect()
-    }
-
-    fn proofs(&self, seen: Option<usize>, length: usize) -> ProofBytes {
-        let step = &self.steps[length - 1];
-        let bytes = |text: &str| base64::decode(text).unwrap();
-        let answer = &step["heads_inclusion"]["response"];
-        let consistency = seen.filter(|seen| *seen < length).map(|seen| {
-            let proofs = step.list("consistency").iter();
-            let mut proofs = proofs.filter(|proof| proof["request"].number("from") == seen as u64);
-            bytes(proofs.next().unwrap()["response"].text("proof"))
-        });
-        ProofBytes {
-            log: bytes(answer.text("log")),
-            map: bytes(answer.text("map")),
-            consistency: consistency.unwrap_or_default(),
-        }
-    }
-
-    fn transcript(&self, seen: Option<usize>, length: usize) -> Transcript {
-        let packages = self.packages(length).into_iter().map(|name| TranscribedLog {
-            records: self.records(&name, 0..length),
-            name: name.parse().unwrap(),
-        });
-        Transcript {
-            checkpoint: self.checkpoint(length),
-            operator: self.records("operator", 0..length),
-            packages: packages.collect(),
-            proofs: self.proofs(seen, length),
-        }
-    }
-
-    fn verified(&self, length: usize) -> Verified {
-        self.transcript(None, length).verify(&self.anchor()).unwrap()
-    }
-
-    /// Signs a checkpoint as the operator would, if it were dishonest.
-    fn sign(&self, contents: TimestampedCheckpoint) -> SignedCheckpoint {
-        SignedCheckpoint::sign(contents, &self.operator)
-    }
-}
+use wargate_testkit::registry::Registry;
+use wargate_testkit::vectors::Walk;
 
 #[test]
 fn the_registry_is_accepted_at_every_length_at_once_and_step_by_step() {
@@ -114,7 +34,8 @@ fn the_registry_is_accepted_at_every_length_at_once_and_step_by_step() {
         session.receive(LogId::operator(), registry.records("operator", 0..length)).unwrap();
         let unproven = session.close().unwrap();
         assert_eq!(unproven.log_length(), LogLength::new(length as u64));
-        assert_eq!(unproven.consistent_from(), seen.map(|seen| LogLength::new(seen as u64)));
+        let seen_length = seen.map(|seen| LogLength::new(seen as u64));
+        assert!(unproven.consistent_from().eq(seen_length));
         let request = &registry.steps[length - 1]["heads_inclusion"]["request"];
         let leaves: Vec<_> = unproven.leaves().map(RegistryIndex::get).collect();
         assert_eq!(serde_json::to_value(leaves).unwrap(), request["leafs"]);
@@ -199,7 +120,7 @@ fn whoever_changes_anything_is_refused_with_the_reason() {
     let fault = refused(|document| document.proofs.consistency.clear());
     assert!(matches!(fault, Fault::Inconsistent { .. }), "{fault}");
     let fault = refused(|document| {
-        document.proofs.log = document.proofs.consistency.clone();
+        document.proofs.log = document.proofs.consistency[0].proof.clone();
     });
     assert!(matches!(fault, Fault::NotInLog(_)), "{fault}");
 }
@@ -208,8 +129,11 @@ fn whoever_changes_anything_is_refused_with_the_reason() {
 fn no_flipped_bit_of_the_proofs_goes_unnoticed() {
     let registry = Registry::load();
     let anchor = TrustAnchor { checkpoint: Some(registry.checkpoint(2)), ..registry.anchor() };
-    let pick: [fn(&mut ProofBytes) -> &mut Vec<u8>; 3] =
-        [|proofs| &mut proofs.log, |proofs| &mut proofs.map, |proofs| &mut proofs.consistency];
+    let pick: [fn(&mut ProofBytes) -> &mut Vec<u8>; 3] = [
+        |proofs| &mut proofs.log,
+        |proofs| &mut proofs.map,
+        |proofs| &mut proofs.consistency[0].proof,
+    ];
     for pick in pick {
         let bits = pick(&mut registry.proofs(Some(2), 6)).len() * 8;
         for bit in 0..bits {
@@ -268,14 +192,19 @@ fn an_old_checkpoint_is_stale_and_a_shorter_one_a_step_back() {
     let replayed = registry.transcript(None, 4).verify(&anchor).unwrap_err();
     let (seen, offered) = (LogLength::new(6), LogLength::new(4));
     assert_eq!(replayed.fault, Fault::Rollback { seen, offered });
-    // An old answer may be anybody's replay; the same state said anew is the registry's own word.
-    assert_eq!(replayed.culprit, Culprit::Server);
+    assert_eq!(replayed.culprit, Culprit::Server, "it may be anybody's replay");
+    // Nor does a later time convict the registry: its clock may have been set back before.
     let mut document = registry.transcript(None, 4);
     document.checkpoint.contents.timestamp_seconds = timestamp + 1;
     document.checkpoint = registry.sign(document.checkpoint.contents);
     let rewound = document.verify(&anchor).unwrap_err();
-    let key_id = registry.operator.public_key().id();
-    assert_eq!(rewound.culprit, Culprit::Registry { key_id });
+    assert_eq!(rewound.fault, Fault::Rollback { seen, offered });
+    assert_eq!(rewound.culprit, Culprit::Server);
+
+    let mut anchor = registry.anchor();
+    anchor.not_after_seconds = Some(timestamp - 1);
+    let fault = refused(&registry, &anchor, |_| ()).fault;
+    assert_eq!(fault, Fault::Early { timestamp, not_after: timestamp - 1 });
 }
 
 #[test]
@@ -294,14 +223,60 @@ fn a_fork_is_proven_to_anybody_who_has_the_evidence() {
     let evidence: Evidence = serde_json::from_str(&text).unwrap();
     let verified = registry.verified(6);
     let operator = verified.operator().unwrap().state();
-    assert_eq!(evidence.contradiction(operator), Some(&key_id));
+    assert_eq!(evidence.fork(operator, operator), Some(&key_id));
 
     // Evidence that somebody made up convinces nobody.
     let mut made_up = evidence;
     made_up.offered.contents.timestamp_seconds += 1;
-    assert_eq!(made_up.contradiction(operator), None);
+    assert_eq!(made_up.fork(operator, operator), None);
     made_up.offered = made_up.seen.clone().unwrap();
-    assert_eq!(made_up.contradiction(operator), None);
+    assert_eq!(made_up.fork(operator, operator), None);
+}
+
+#[test]
+fn the_anchor_binds_whatever_else_is_known() {
+    let registry = Registry::load();
+    // Known up to length 4; pinned to another history, of which nothing else has been seen.
+    let known = registry.verified(4);
+    for length in [3, 4] {
+        let mut other = registry.checkpoint(length).contents;
+        other.checkpoint.log_root = registry.checkpoint(1).contents.checkpoint.log_root;
+        let mut anchor = registry.anchor();
+        anchor.checkpoint = Some(registry.sign(other));
+        let logs: Vec<_> = known.packages().keys().copied().collect();
+        let offered = registry.checkpoint(4);
+        let session = Session::new(anchor, known.clone(), offered, logs);
+        let fault = match session.close() {
+            Ok(unproven) => {
+                assert!(unproven.consistent_from().eq([LogLength::new(3)]));
+                unproven.prove(registry.proofs(Some(3), 4)).unwrap_err().fault
+            }
+            Err(misbehaviour) => misbehaviour.fault,
+        };
+        match length {
+            3 => assert!(matches!(fault, Fault::Inconsistent { .. }), "{fault}"),
+            _ => assert_eq!(fault, Fault::Fork { length: LogLength::new(4) }),
+        }
+    }
+    // There is no proof from length 0, and none is asked for.
+    let mut empty = registry.checkpoint(1).contents;
+    empty.checkpoint.log_length = LogLength::EMPTY;
+    let anchor = TrustAnchor { checkpoint: Some(registry.sign(empty)), ..registry.anchor() };
+    assert!(registry.transcript(None, 6).verify(&anchor).is_ok());
+}
+
+#[test]
+fn the_first_record_of_a_registry_is_an_operator_record() {
+    let registry = Registry::load();
+    let misplaced = |log, index| Fault::Misplaced { log, index: RegistryIndex::new(index) };
+    let late = refused(&registry, &registry.anchor(), |document| {
+        document.operator[0].registry_index = RegistryIndex::new(1);
+    });
+    assert_eq!(late.fault, misplaced(LogId::operator(), 1));
+    let early = refused(&registry, &registry.anchor(), |document| {
+        document.packages[0].records[0].registry_index = RegistryIndex::new(0);
+    });
+    assert_eq!(early.fault, misplaced(LogId::package(&"test:two".parse().unwrap()), 0));
 }
 
 #[test]

@@ -65,13 +65,23 @@ pub const STEM_DEPTH: usize = 40;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MapVersion(pub u64);
 
+/// A state of a map that has keys: where its root page is, and what the page must hash to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MapHead {
+    /// The version that wrote the root page.
+    pub version: MapVersion,
+    /// The root.
+    pub root: Digest,
+}
+
 /// Where pages come from.
 ///
 /// # Contract
 ///
 /// The answer holds the page of every id, in the order asked. A page that was written and is not
 /// superseded at or before the oldest version still in use must be there: a missing one is an error,
-/// not an empty page. Implementations need not check pages beyond [`Page::decode`].
+/// not an empty page. Implementations need not check pages beyond [`Page::decode`]: every page is
+/// compared with the hash that the page above it has, and the root page with the head's.
 pub trait PageReader {
     /// Why the pages could not be read.
     type Error;

@@ -9,7 +9,7 @@ use wargate_crypto::Digest;
 use wargate_oracle::map::{Entry, TheirBundle, TheirMap, path};
 use wargate_oracle::random::Random;
 use wargate_transparency::map::{
-    MapProofBundle, MapVersion, Page, PageId, PageReader, prove, update,
+    MapHead, MapProofBundle, MapVersion, Page, PageId, PageReader, prove, update,
 };
 
 use crate::measure::{Row, Side};
@@ -30,7 +30,7 @@ impl PageReader for Pages {
 /// One map on both sides, and what is asked of it.
 struct Both {
     pages: RefCell<Pages>,
-    head: MapVersion,
+    head: MapHead,
     theirs: TheirMap,
     root: Digest,
     asked: Vec<Entry>,
@@ -42,13 +42,14 @@ impl Both {
     fn new(random: &Random) -> Self {
         let entries: Vec<_> = (0..MAP_KEYS).map(|_| Entry::random(random)).collect();
         let mut pages = Pages::default();
-        let head = MapVersion(1);
-        let updated = update(&pages, None, head, entries.iter().map(Entry::ours)).unwrap();
+        let version = MapVersion(1);
+        let updated = update(&pages, None, version, entries.iter().map(Entry::ours)).unwrap();
         pages.0.extend(updated.written);
         let theirs = TheirMap::default().extend(entries.iter().map(Entry::theirs));
         assert_eq!(updated.root.as_bytes()[..], *theirs.root().bytes());
         let asked = (0..INPUTS).map(|_| *random.pick(&entries)).collect();
         let more = (0..MAP_BATCH).map(|_| Entry::random(random)).collect();
+        let head = MapHead { version, root: updated.root };
         Self { pages: RefCell::new(pages), head, theirs, root: updated.root, asked, more }
     }
 

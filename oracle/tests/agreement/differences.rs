@@ -60,8 +60,8 @@ pub(crate) fn half_padded(envelope: &str) -> bool {
 
 /// Specification 2.6 and 2.7: no limit in the reference. Ours are far above what is in use.
 #[test]
-fn we_read_names_and_versions_of_at_most_256_bytes() {
-    for (length, ours) in [(256, true), (257, false)] {
+fn our_names_and_versions_are_limited() {
+    for (length, ours) in [(1 << 16, true), ((1 << 16) + 1, false)] {
         let name = format!("{}:b", "a".repeat(length - 2));
         assert_eq!(name.parse::<PackageName>().is_ok(), ours);
         assert!(registry::PackageName::new(name).is_ok());
@@ -86,21 +86,23 @@ fn our_records_are_limited() {
     let all = wargate_protocol::PackagePermission::Yank;
     let grant = |count| record(vec![PackageEntry::grant(key.clone(), vec![all; count])]);
     let padded = |bytes: usize| {
-        // An unknown field (specification 3.7) of four bytes and its content.
+        // An unknown field (specification 3.7): its key, a length of four bytes and its content.
         let mut record = record(Vec::new());
-        let content = bytes - record.len() - 4;
+        let content = bytes - record.len() - 5;
         let seven = |shift: u32| u8::try_from(content >> shift & 0x7f).unwrap();
-        record.extend([0x4a, seven(0) | 0x80, seven(7) | 0x80, seven(14)]);
+        let length = [seven(0) | 0x80, seven(7) | 0x80, seven(14) | 0x80, seven(21)];
+        record.push(0x4a);
+        record.extend(length);
         record.resize(bytes, 0);
         record
     };
     for (bytes, ours) in [
-        (entries(4096), true),
-        (entries(4097), false),
-        (grant(256), true),
-        (grant(257), false),
-        (padded(1 << 20), true),
-        (padded((1 << 20) + 1), false),
+        (entries(1 << 16), true),
+        (entries((1 << 16) + 1), false),
+        (grant(1 << 16), true),
+        (grant((1 << 16) + 1), false),
+        (padded(2 << 20), true),
+        (padded((2 << 20) + 1), false),
     ] {
         assert_eq!(PackageRecord::decode(&bytes).is_ok(), ours);
         assert!(<Package as Twin>::Record::decode(&bytes).is_ok());
@@ -195,9 +197,9 @@ fn we_read_at_most_256_hashes_of_a_map_proof() {
 /// The same limit for what an operator may call a namespace (specification 5.3), where it decides
 /// about the state and not only about a text.
 #[test]
-fn our_operator_log_refuses_namespaces_of_more_than_256_bytes() {
+fn our_operator_log_refuses_namespaces_beyond_the_limit() {
     let pair = KeyPair::random(&Random::new(0));
-    for (length, ours) in [(256, true), (257, false)] {
+    for (length, ours) in [(1 << 16, true), ((1 << 16) + 1, false)] {
         let entries = vec![
             wargate_protocol::OperatorEntry::init(pair.our_public()),
             wargate_protocol::OperatorEntry::define_namespace("a".repeat(length)),

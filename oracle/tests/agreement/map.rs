@@ -5,7 +5,9 @@ use wargate_crypto::Digest;
 use wargate_oracle::map::{Entry, TheirBundle, TheirMap, path};
 use wargate_oracle::random::Random;
 use wargate_protocol::LogId;
-use wargate_transparency::map::{MapProofBundle, MapVersion, MemoryPages, empty_root, prove};
+use wargate_transparency::map::{
+    MapHead, MapProofBundle, MapVersion, MemoryPages, empty_root, prove,
+};
 
 use crate::each_seed;
 
@@ -31,7 +33,7 @@ const NEIGHBOURS: &[(usize, u64, u64)] = &[
 
 /// One map on both sides at one moment.
 struct Moment {
-    version: Option<MapVersion>,
+    version: Option<MapHead>,
     theirs: TheirMap,
     root: Digest,
     /// The keys and their values.

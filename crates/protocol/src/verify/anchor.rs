@@ -1,6 +1,7 @@
 //! What a verifier believes: before it starts, and after it has verified.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use wargate_crypto::KeyId;
@@ -19,18 +20,21 @@ pub struct TrustAnchor {
     /// Ids of operator keys. One of them must have signed the first operator record; if there are
     /// none, any key may.
     pub operator_keys: Vec<KeyId>,
-    /// The newest checkpoint that was seen. The registry must be an extension of it.
+    /// A checkpoint that is believed. The registry must be an extension of it, whatever else is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub checkpoint: Option<SignedCheckpoint>,
     /// Checkpoints signed before this time are too old, in seconds since the Unix epoch.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub not_before_seconds: Option<u64>,
+    /// Checkpoints signed after this time are from the future, likewise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub not_after_seconds: Option<u64>,
 }
 
-/// A log that is followed, up to its newest record.
+/// A log that is followed, up to its newest record. Cheap to clone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Followed<K: LogKind> {
-    pub(super) state: LogState<K>,
+    pub(super) state: Arc<LogState<K>>,
     pub(super) index: RegistryIndex,
     pub(super) as_of: LogLength,
 }
@@ -39,12 +43,12 @@ impl<K: LogKind> Followed<K> {
     /// A log whose state was verified before, such as one read from a client's cache. `index` is the
     /// position of its newest record in the registry log, `as_of` the length of the registry log at
     /// which that was so.
-    pub const fn new(state: LogState<K>, index: RegistryIndex, as_of: LogLength) -> Self {
-        Self { state, index, as_of }
+    pub fn new(state: LogState<K>, index: RegistryIndex, as_of: LogLength) -> Self {
+        Self { state: Arc::new(state), index, as_of }
     }
 
     /// The log's state.
-    pub const fn state(&self) -> &LogState<K> {
+    pub fn state(&self) -> &LogState<K> {
         &self.state
     }
 
@@ -60,7 +64,8 @@ impl<K: LogKind> Followed<K> {
     }
 }
 
-/// What is known of a registry: logs, and the newest checkpoint that any was verified under.
+/// What is known of a registry: logs, and the newest checkpoint that any was verified under. A clone
+/// shares the logs' states.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Verified {
     pub(super) operator_key: Option<KeyId>,

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
-use wargate_crypto::KeyId;
+use wargate_crypto::{KeyId, Signature};
 use wargate_transparency::log;
 use wargate_transparency::map::MapBundleError;
 
@@ -30,8 +30,8 @@ pub struct Misbehaviour {
 /// Who misbehaved.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Culprit {
-    /// The registry: statements signed with this key contradict each other, which the evidence
-    /// shows to anybody who knows the operator log.
+    /// The registry: it signed two different states of one length, which the evidence shows to anybody
+    /// who knows the operator log.
     Registry {
         /// The key that signed the later statement.
         key_id: KeyId,
@@ -87,6 +87,14 @@ pub enum Fault {
         /// The oldest time that is acceptable, likewise.
         not_before: u64,
     },
+    /// The checkpoint was signed in the future.
+    #[error("the checkpoint is of second {timestamp}, after second {not_after}")]
+    Early {
+        /// When it was signed, in seconds since the Unix epoch.
+        timestamp: u64,
+        /// The latest time that is acceptable, likewise.
+        not_after: u64,
+    },
     /// The checkpoint is of an empty log, which no registry ever signs.
     #[error("the checkpoint is of an empty log")]
     EmptyLog,
@@ -119,7 +127,8 @@ pub enum Fault {
         /// The first rule that it breaks.
         reason: InvalidRecord,
     },
-    /// A record stands where it cannot: not behind the one before, or beyond the checkpoint.
+    /// A record stands where it cannot: not behind the one before, beyond the checkpoint, or first in
+    /// the registry without being the first operator record.
     #[error("record {index} of the log {log} is out of order, or beyond the checkpoint")]
     Misplaced {
         /// The log.
@@ -172,13 +181,32 @@ impl From<log::OutOfRange> for ProofFault {
 
 /// A record as a registry handed it out.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", from = "FlatEnvelope")]
 pub struct PlacedEnvelope {
     /// The record.
     #[serde(flatten)]
     pub envelope: SignedEnvelope,
     /// Its position in the registry log.
     pub registry_index: RegistryIndex,
+}
+
+/// How it is read. Reading into a flattened member would keep all that a stranger adds, at many times
+/// its size.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct FlatEnvelope {
+    #[serde(with = "crate::base64")]
+    content_bytes: Vec<u8>,
+    key_id: KeyId,
+    signature: Signature,
+    registry_index: RegistryIndex,
+}
+
+impl From<FlatEnvelope> for PlacedEnvelope {
+    fn from(flat: FlatEnvelope) -> Self {
+        let FlatEnvelope { content_bytes, key_id, signature, registry_index } = flat;
+        Self { envelope: SignedEnvelope::new(content_bytes, key_id, signature), registry_index }
+    }
 }
 
 /// The registry's proofs, as they came.
@@ -191,12 +219,25 @@ pub struct ProofBytes {
     /// The map bundle with the same.
     #[serde(with = "crate::base64", skip_serializing_if = "Vec::is_empty")]
     pub map: Vec<u8>,
-    /// The log bundle with the consistency of the checkpoint seen before.
-    #[serde(with = "crate::base64", skip_serializing_if = "Vec::is_empty")]
-    pub consistency: Vec<u8>,
+    /// Of each length that was seen before the log bundle with its consistency.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub consistency: Vec<ConsistencyBytes>,
 }
 
-/// What shows a misbehaviour, to be kept and handed on; its JSON is self-contained.
+/// The registry's proof of consistency, as it came.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConsistencyBytes {
+    /// The earlier length.
+    pub from: LogLength,
+    /// The log bundle.
+    #[serde(with = "crate::base64")]
+    pub proof: Vec<u8>,
+}
+
+/// What shows a misbehaviour, to be kept and handed on.
+///
+/// It has what the registry said, not what it was compared with: whoever checks it needs the
+/// registry's operator log, and for a record the log that it was for.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Evidence {
@@ -204,7 +245,7 @@ pub struct Evidence {
     pub summary: String,
     /// The checkpoint offered.
     pub offered: SignedCheckpoint,
-    /// The newest checkpoint seen before.
+    /// The checkpoint seen before that it contradicts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seen: Option<SignedCheckpoint>,
     /// The log of the record at fault.
@@ -219,19 +260,27 @@ pub struct Evidence {
 }
 
 impl Evidence {
-    /// The key whose signatures contradict each other, if the two checkpoints alone show that: one
-    /// length with two states, or a shorter log said to be the state at a later time.
+    /// The key that signed the offered checkpoint, if the two checkpoints alone convict the registry:
+    /// both are well signed, and are different states of one length.
     ///
-    /// `operator` is the operator log that both were signed under.
-    pub fn contradiction<V: LogView<Operator>>(&self, operator: &V) -> Option<&KeyId> {
-        let seen = self.seen.as_ref()?;
-        let (before, after) = (seen.contents, self.offered.contents);
-        let fork = before.checkpoint.log_length == after.checkpoint.log_length
-            && before.checkpoint != after.checkpoint;
-        let rollback = before.checkpoint.log_length > after.checkpoint.log_length
-            && before.timestamp_seconds < after.timestamp_seconds;
-        let signed = |checkpoint: &SignedCheckpoint| checkpoint.clone().verify(operator).is_ok();
-        let contradicts = (fork || rollback) && signed(seen) && signed(&self.offered);
-        contradicts.then_some(&self.offered.key_id)
+    /// A shorter log that is signed later convicts nobody: the registry's clock may have been set.
+    /// `seen` and `offered` are the operator log as of the two checkpoints, which need not be the same
+    /// one: a registry that forks its log may fork its operator log too.
+    pub fn fork<S, O>(&self, seen: &S, offered: &O) -> Option<&KeyId>
+    where
+        S: LogView<Operator>,
+        O: LogView<Operator>,
+    {
+        let before = self.seen.as_ref()?;
+        let signed = before.clone().verify(seen).is_ok();
+        (signed && self.is_fork_from_believed(offered)).then_some(&self.offered.key_id)
+    }
+
+    /// [`Self::fork`], where the checkpoint seen is one that is believed already.
+    pub(super) fn is_fork_from_believed<V: LogView<Operator>>(&self, offered: &V) -> bool {
+        let (after, before) = (self.offered.contents.checkpoint, self.seen.as_ref());
+        let before = before.map(|seen| seen.contents.checkpoint);
+        before.is_some_and(|before| before.log_length == after.log_length && before != after)
+            && self.offered.clone().verify(offered).is_ok()
     }
 }

@@ -1,8 +1,10 @@
 //! Following one checkpoint.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use wargate_crypto::KeyId;
+use wargate_crypto::{Digest, KeyId};
 use wargate_transparency::log::{self, LeafHash, LeafIndex, LogProofBundle};
 use wargate_transparency::map::{MapProofBundle, Path};
 
@@ -21,8 +23,8 @@ use crate::state::LogState;
 #[derive(Debug)]
 pub struct Session {
     anchor: TrustAnchor,
-    /// The newest checkpoint seen before.
-    seen: Option<SignedCheckpoint>,
+    /// Checkpoints that are believed: the newest one seen, and the anchor's.
+    seen: Vec<SignedCheckpoint>,
     offered: SignedCheckpoint,
     operator_key: Option<KeyId>,
     operator: Progress<Operator>,
@@ -36,7 +38,7 @@ pub struct Session {
 /// A log while its records come in.
 #[derive(Debug)]
 struct Progress<K: LogKind> {
-    state: LogState<K>,
+    state: Arc<LogState<K>>,
     /// Position of the newest record; `None` before the first.
     index: Option<RegistryIndex>,
     /// Position of the newest record when the session began.
@@ -55,12 +57,13 @@ impl Session {
         wanted: impl IntoIterator<Item = LogId>,
     ) -> Self {
         let Verified { operator_key, operator, mut packages, checkpoint } = known;
-        let newest = [checkpoint, anchor.checkpoint.clone()].into_iter().flatten();
-        let seen = newest.max_by_key(|seen| {
-            (seen.contents.checkpoint.log_length, seen.contents.timestamp_seconds)
-        });
+        let mut seen: Vec<_> =
+            [checkpoint, anchor.checkpoint.clone()].into_iter().flatten().collect();
+        // Nothing needs to be proven twice.
+        seen.dedup_by_key(|seen| seen.contents.checkpoint);
         let (mut followed, mut order) = (BTreeMap::new(), Vec::new());
-        for log in wanted {
+        // The operator log is followed anyway.
+        for log in wanted.into_iter().filter(|log| *log != LogId::operator()) {
             followed.entry(log).or_insert_with(|| {
                 order.push(log);
                 Progress::from(packages.remove(&log))
@@ -88,7 +91,7 @@ impl Session {
     ) -> Result<(), Box<Misbehaviour>> {
         for record in records {
             if let Err(fault) = self.take(log, &record) {
-                return Err(self.misbehaviour(fault, |evidence| {
+                return Err(self.misbehaviour(fault, None, |evidence| {
                     evidence.log_id = Some(log);
                     evidence.record = Some(record);
                 }));
@@ -119,8 +122,19 @@ impl Session {
     pub fn close(self) -> Result<Unproven, Box<Misbehaviour>> {
         let heads = match self.check() {
             Ok(heads) => heads,
-            Err(fault) => return Err(self.misbehaviour(fault, |_| ())),
+            Err(fault) => return Err(self.misbehaviour(fault, None, |_| ())),
         };
+        let offered = *self.offered();
+        for seen in &self.seen {
+            let checkpoint = &seen.contents.checkpoint;
+            let (seen_length, length) = (checkpoint.log_length, offered.log_length);
+            let fault = match seen_length.cmp(&length) {
+                Ordering::Greater => Fault::Rollback { seen: seen_length, offered: length },
+                Ordering::Equal if *checkpoint != offered => Fault::Fork { length },
+                _ => continue,
+            };
+            return Err(self.misbehaviour(fault, Some(seen), |_| ()));
+        }
         Ok(Unproven { session: self, heads })
     }
 
@@ -142,38 +156,39 @@ impl Session {
         {
             return Err(Fault::UntrustedOperator { found: found.clone() });
         }
-        self.offered.clone().verify(&self.operator.state).map_err(Fault::Checkpoint)?;
+        self.offered.clone().verify(&*self.operator.state).map_err(Fault::Checkpoint)?;
         let timestamp = self.offered.contents.timestamp_seconds;
         if let Some(not_before) =
             self.anchor.not_before_seconds.filter(|oldest| timestamp < *oldest)
         {
             return Err(Fault::Stale { timestamp, not_before });
         }
-        if let Some(seen) = &self.seen {
-            let seen = &seen.contents.checkpoint;
-            if seen.log_length > log_length {
-                return Err(Fault::Rollback { seen: seen.log_length, offered: log_length });
-            }
-            if seen.log_length == log_length && seen != self.offered() {
-                return Err(Fault::Fork { length: log_length });
-            }
+        if let Some(not_after) = self.anchor.not_after_seconds.filter(|latest| timestamp > *latest)
+        {
+            return Err(Fault::Early { timestamp, not_after });
         }
         Ok(heads)
     }
 
-    fn misbehaviour(&self, fault: Fault, fill: impl FnOnce(&mut Evidence)) -> Box<Misbehaviour> {
+    fn misbehaviour(
+        &self,
+        fault: Fault,
+        seen: Option<&SignedCheckpoint>,
+        fill: impl FnOnce(&mut Evidence),
+    ) -> Box<Misbehaviour> {
         let mut evidence = Evidence {
             summary: fault.to_string(),
             offered: self.offered.clone(),
-            seen: self.seen.clone(),
+            seen: seen.cloned(),
             log_id: None,
             record: None,
             proofs: None,
         };
         fill(&mut evidence);
-        let culprit = match evidence.contradiction(&self.operator.state) {
-            Some(key_id) => Culprit::Registry { key_id: key_id.clone() },
-            None => Culprit::Server,
+        let culprit = if evidence.is_fork_from_believed(&*self.operator.state) {
+            Culprit::Registry { key_id: self.offered.key_id.clone() }
+        } else {
+            Culprit::Server
         };
         Box::new(Misbehaviour { culprit, fault, evidence })
     }
@@ -199,11 +214,18 @@ impl Unproven {
         self.heads.iter().map(|(index, _)| *index)
     }
 
-    /// The length from which consistency is needed; `None` if nothing was seen before, or this very
+    /// The lengths from which consistency is needed; none if nothing was seen before, or this very
     /// state.
-    pub fn consistent_from(&self) -> Option<LogLength> {
-        let seen = self.session.seen.as_ref()?.contents.checkpoint.log_length;
-        (seen < self.log_length()).then_some(seen)
+    pub fn consistent_from(&self) -> impl Iterator<Item = LogLength> {
+        self.earlier().map(|seen| seen.contents.checkpoint.log_length)
+    }
+
+    /// The checkpoints that the registry has to show to be earlier states. There is no proof from
+    /// length 0, and no need of one.
+    fn earlier(&self) -> impl Iterator<Item = &SignedCheckpoint> {
+        let wanted = LogLength::new(1)..self.log_length();
+        let seen = self.session.seen.iter();
+        seen.filter(move |seen| wanted.contains(&seen.contents.checkpoint.log_length))
     }
 
     /// Checks the registry's proofs. What comes out is what the registry committed to.
@@ -211,9 +233,14 @@ impl Unproven {
     /// # Errors
     /// [`Misbehaviour`] if anything is not proven.
     pub fn prove(self, proofs: ProofBytes) -> Result<Verified, Box<Misbehaviour>> {
-        if let Err(fault) = self.check(&proofs) {
+        let checked = match self.check(&proofs) {
+            Ok(()) => self.check_consistency(&proofs),
+            Err(fault) => Err((fault, None)),
+        };
+        if let Err((fault, seen)) = checked {
+            let seen = seen.cloned();
             let keep = |evidence: &mut Evidence| evidence.proofs = Some(proofs);
-            return Err(self.session.misbehaviour(fault, keep));
+            return Err(self.session.misbehaviour(fault, seen.as_ref(), keep));
         }
         let as_of = self.log_length();
         let Session { offered, operator_key, operator, packages, others, .. } = self.session;
@@ -236,10 +263,22 @@ impl Unproven {
         MapProofBundle::decode(&proofs.map)
             .and_then(|bundle| bundle.verify(&leaves, checkpoint.map_root))
             .map_err(Fault::NotInMap)?;
-        if let Some(from) = self.consistent_from() {
-            let to = checkpoint.log_length;
-            self.check_consistency(from, checkpoint, &proofs.consistency)
-                .map_err(|reason| Fault::Inconsistent { from, to, reason })?;
+        Ok(())
+    }
+
+    /// Checks the consistency with every earlier checkpoint, and names the one that fails.
+    fn check_consistency(
+        &self,
+        proofs: &ProofBytes,
+    ) -> Result<(), (Fault, Option<&SignedCheckpoint>)> {
+        let offered = self.session.offered();
+        for seen in self.earlier() {
+            let from = seen.contents.checkpoint.log_length;
+            let proof = proofs.consistency.iter().find(|proof| proof.from == from);
+            let bytes = proof.map_or(&[][..], |proof| &proof.proof);
+            check_extension(&seen.contents.checkpoint, offered, bytes).map_err(|reason| {
+                (Fault::Inconsistent { from, to: offered.log_length, reason }, Some(seen))
+            })?;
         }
         Ok(())
     }
@@ -254,20 +293,18 @@ impl Unproven {
         decode(bytes)?.verify_inclusion(length, &leaves, &checkpoint.log_root)?;
         Ok(())
     }
+}
 
-    fn check_consistency(
-        &self,
-        from: LogLength,
-        checkpoint: &Checkpoint,
-        bytes: &[u8],
-    ) -> Result<(), ProofFault> {
-        let Some(seen) = &self.session.seen else { return Ok(()) };
-        let from_root = &seen.contents.checkpoint.log_root;
-        let from = log::LogLength::try_from(from.get())?;
-        let to = log::LogLength::try_from(checkpoint.log_length.get())?;
-        decode(bytes)?.verify_consistency(from, from_root, to, &checkpoint.log_root)?;
-        Ok(())
-    }
+/// Checks that one state of the log is shown to be an earlier one of another.
+fn check_extension(
+    seen: &Checkpoint,
+    offered: &Checkpoint,
+    bytes: &[u8],
+) -> Result<(), ProofFault> {
+    let from = log::LogLength::try_from(seen.log_length.get())?;
+    let to = log::LogLength::try_from(offered.log_length.get())?;
+    decode(bytes)?.verify_consistency(from, &seen.log_root, to, &offered.log_root)?;
+    Ok(())
 }
 
 impl<K: LogKind> Progress<K> {
@@ -281,16 +318,17 @@ impl<K: LogKind> Progress<K> {
         if self.began_at.is_some_and(|known| index <= known) {
             return Ok(());
         }
-        if self.index.is_some_and(|last| index <= last) || !length.contains(index) {
+        let behind = self.index.is_none_or(|last| index > last);
+        // The first record of a registry is its first operator record (specification 6).
+        let first = log == LogId::operator() && self.index.is_none();
+        if !behind || !length.contains(index) || first != (index == RegistryIndex::FIRST) {
             return Err(Fault::Misplaced { log, index });
         }
         let envelope = Envelope::<K>::decode(record.envelope.clone())
             .map_err(|reason| Fault::Undecodable { log, index, reason })?;
-        self.state.append(&envelope).map_err(|reason| Fault::InvalidRecord {
-            log,
-            index,
-            reason,
-        })?;
+        Arc::make_mut(&mut self.state)
+            .append(&envelope)
+            .map_err(|reason| Fault::InvalidRecord { log, index, reason })?;
         self.index = Some(index);
         Ok(())
     }
@@ -309,7 +347,7 @@ impl<K: LogKind> Progress<K> {
 impl<K: LogKind> From<Option<Followed<K>>> for Progress<K> {
     fn from(known: Option<Followed<K>>) -> Self {
         let began_at = known.as_ref().map(|known| known.index);
-        let state = known.map_or_else(LogState::new, |known| known.state);
+        let state = known.map_or_else(Arc::default, |known| known.state);
         Self { state, index: began_at, began_at }
     }
 }
@@ -322,7 +360,7 @@ fn decode(bytes: &[u8]) -> Result<LogProofBundle, ProofFault> {
 }
 
 /// Where a log's newest record stands in the map, and what stands there.
-fn map_slot(leaf: &LogLeaf) -> (Path, wargate_crypto::Digest) {
+fn map_slot(leaf: &LogLeaf) -> (Path, Digest) {
     let value = MapLeaf { record_id: leaf.record_id };
     (Path::from_bytes(*leaf.log_id.map_path().as_bytes()), value.hash())
 }

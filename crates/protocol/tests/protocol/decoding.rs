@@ -53,8 +53,8 @@ fn errors_say_which_rule_is_broken() {
         panic!("another error");
     };
     assert_eq!(name, "sha512");
-    let overflow = hex("1a1008ffffffffffffffff7f108094ebdc03");
-    assert!(matches!(PackageRecord::decode(&overflow), Err(RecordError::InvalidTime(_))));
+    let underflow = hex("1a0b0880808080808080808001");
+    assert!(matches!(PackageRecord::decode(&underflow), Err(RecordError::InvalidTime(_))));
 }
 
 #[test]

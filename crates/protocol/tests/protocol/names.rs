@@ -1,5 +1,6 @@
 //! Package names, namespaces, log ids and leaves (specification 2.6, 4.4, 6 and 8.1).
 
+use wargate_protocol::limits::{NAMESPACE_BYTES_MAX, PACKAGE_NAME_BYTES_MAX};
 use wargate_protocol::{LogId, LogLeaf, MapLeaf, NameError, Namespace, PackageName, RecordId};
 use wargate_testkit::vectors::{Walk, load};
 
@@ -27,10 +28,13 @@ fn namespaces_follow_the_grammar() {
 
 #[test]
 fn names_beyond_the_limit_are_refused() {
-    let too_long = NameError::TooLong { bytes_max: 256 };
-    assert!(format!("n:{}", "x".repeat(254)).parse::<PackageName>().is_ok());
-    assert_eq!(format!("n:{}", "x".repeat(255)).parse::<PackageName>(), Err(too_long));
-    assert_eq!("x".repeat(257).parse::<Namespace>(), Err(too_long));
+    let too_long = |bytes_max| NameError::TooLong { bytes_max };
+    let name = |length: usize| format!("n:{}", "x".repeat(length - 2));
+    assert!(name(PACKAGE_NAME_BYTES_MAX).parse::<PackageName>().is_ok());
+    let refused = name(PACKAGE_NAME_BYTES_MAX + 1).parse::<PackageName>();
+    assert_eq!(refused, Err(too_long(PACKAGE_NAME_BYTES_MAX)));
+    let refused = "x".repeat(NAMESPACE_BYTES_MAX + 1).parse::<Namespace>();
+    assert_eq!(refused, Err(too_long(NAMESPACE_BYTES_MAX)));
 }
 
 #[test]

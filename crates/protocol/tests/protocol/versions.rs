@@ -2,6 +2,7 @@
 
 use std::cmp::Ordering;
 
+use wargate_protocol::limits::VERSION_BYTES_MAX;
 use wargate_protocol::{Version, VersionReq};
 use wargate_testkit::vectors::{Walk, load};
 
@@ -71,7 +72,8 @@ fn an_exact_requirement_matches_one_version() {
 
 #[test]
 fn versions_beyond_the_limit_are_refused() {
-    assert!(format!("1.0.0-{}", "a".repeat(250)).parse::<Version>().is_ok());
-    assert!(format!("1.0.0-{}", "a".repeat(251)).parse::<Version>().is_err());
+    let version = |length: usize| format!("1.0.0-{}", "a".repeat(length - 6));
+    assert!(version(VERSION_BYTES_MAX).parse::<Version>().is_ok());
+    assert!(version(VERSION_BYTES_MAX + 1).parse::<Version>().is_err());
     assert!(format!("=1.0.0-{}", "a".repeat(250)).parse::<VersionReq>().is_err());
 }

@@ -13,6 +13,9 @@ pub enum MapError {
         /// Pages returned.
         got: usize,
     },
+    /// A page is not the one that the page above it, or the head, names by its hash.
+    #[error("the map's page {0:?} is another one than the map has there")]
+    OtherPage(PageId),
     /// A page cannot stand where it was found.
     #[error("the map's page {0:?} does not belong where it is")]
     Misplaced(PageId),

@@ -9,7 +9,7 @@ use super::error::MapReadError;
 use super::page::Page;
 use super::path::{PageId, Path};
 use super::update::{Updated, update};
-use super::{MapVersion, PageReader};
+use super::{MapHead, MapVersion, PageReader};
 
 /// Every retained version of one map.
 #[derive(Clone, Debug, Default)]
@@ -17,7 +17,7 @@ pub struct MemoryPages {
     pages: HashMap<PageId, Arc<Page>>,
     /// By the version that superseded them.
     superseded: BTreeMap<MapVersion, Vec<PageId>>,
-    head: Option<MapVersion>,
+    head: Option<MapHead>,
 }
 
 /// A page that was never written, or has been pruned.
@@ -26,8 +26,8 @@ pub struct MemoryPages {
 pub struct Missing(pub PageId);
 
 impl MemoryPages {
-    /// The newest version; `None` while the map is empty.
-    pub fn head(&self) -> Option<MapVersion> {
+    /// The newest state; `None` while the map is empty.
+    pub fn head(&self) -> Option<MapHead> {
         self.head
     }
 
@@ -64,8 +64,8 @@ impl MemoryPages {
         self.pages.extend(pages);
     }
 
-    /// Takes a version whose pages were [inserted](Self::insert) as the newest one.
-    pub fn set_head(&mut self, head: Option<MapVersion>) {
+    /// Takes a state whose pages were [inserted](Self::insert) as the newest one.
+    pub fn set_head(&mut self, head: Option<MapHead>) {
         self.head = head;
     }
 

@@ -82,9 +82,9 @@ pub enum PageDecodeError {
 
 /// Four levels of the tree below one position. Never empty.
 ///
-/// The nodes between the children and the page's root are computed when the first proof passes and
-/// are then kept (460 bytes), so that whoever shares pages between proofs pays for them once. An
-/// update neither needs nor makes them.
+/// The page's own hash is computed when the page is first read, or known from when it was written; the
+/// nodes between it and the children when the first proof passes. Both are then kept (500 bytes), so
+/// that whoever shares pages pays for them once.
 #[derive(Debug, Default)]
 pub struct Page {
     /// Bit n is set if there is a child n.
@@ -93,6 +93,8 @@ pub struct Page {
     children: Vec<Child>,
     /// The nodes between, row by row from the bottom; `None` is an empty subtree.
     inner: OnceLock<Box<[Option<Digest>; INNER]>>,
+    /// The level at which the page stands, and its hash there.
+    root: OnceLock<(usize, Digest)>,
 }
 
 impl Page {
@@ -108,7 +110,7 @@ impl Page {
     }
 
     pub(super) fn set(&mut self, nibble: usize, child: Child) {
-        self.inner = OnceLock::new();
+        (self.inner, self.root) = (OnceLock::new(), OnceLock::new());
         match self.index(nibble) {
             Ok(at) => self.children[at] = child,
             Err(at) => {
@@ -124,9 +126,25 @@ impl Page {
         if self.occupied >> nibble & 1 == 1 { Ok(below) } else { Err(below) }
     }
 
-    /// The hash of the whole page, which stands `level` pages below the root, and the number of
-    /// hashes that this took. Shared branches are hashed once, empty ones never.
-    pub(super) fn hash(&self, level: usize) -> (Digest, u64) {
+    /// The hash of the whole page where it stands: what the page above it must have for it.
+    pub fn hash_at(&self, prefix: &Prefix) -> Digest {
+        let level = prefix.level();
+        match self.root.get_or_init(|| (level, self.hash(level).0)) {
+            (known, root) if *known == level => *root,
+            _ => self.hash(level).0,
+        }
+    }
+
+    /// Computes [`Self::root`] of a page that is being written. Returns the number of hashes too.
+    pub(super) fn seal(&self, level: usize) -> (Digest, u64) {
+        let (root, hashes) = self.hash(level);
+        // A page is sealed once, after its last change.
+        let _ = self.root.set((level, root));
+        (root, hashes)
+    }
+
+    /// Shared branches are hashed once, empty ones never.
+    fn hash(&self, level: usize) -> (Digest, u64) {
         let mut row = self.row();
         let mut hashes = 0;
         for step in 0..LEVELS {
@@ -224,7 +242,7 @@ impl Page {
             });
         }
         if rest.is_empty() {
-            Ok(Self { occupied, children, inner: OnceLock::new() })
+            Ok(Self { occupied, children, ..Self::default() })
         } else {
             Err(damaged("it is too long"))
         }
@@ -235,11 +253,11 @@ impl Page {
 impl Clone for Page {
     fn clone(&self) -> Self {
         let (occupied, children) = (self.occupied, self.children.clone());
-        Self { occupied, children, inner: OnceLock::new() }
+        Self { occupied, children, ..Self::default() }
     }
 }
 
-/// The nodes between follow from the children, so only these count.
+/// All other nodes follow from the children, so only these count.
 impl PartialEq for Page {
     fn eq(&self, other: &Self) -> bool {
         self.occupied == other.occupied && self.children == other.children

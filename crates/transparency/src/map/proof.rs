@@ -8,7 +8,7 @@ use super::error::{MapError, MapReadError};
 use super::page::{Child, Page};
 use super::path::{PageId, Path};
 use super::walk::Walk;
-use super::{DEPTH, MapVersion, PageReader, climb, empty};
+use super::{DEPTH, MapHead, PageReader, climb, empty};
 
 /// A proof that a slot holds a value in a map.
 ///
@@ -57,7 +57,7 @@ pub struct Lookup {
 
 impl Lookup {
     /// Looks these slots up in the state with this head.
-    pub fn new(head: Option<MapVersion>, paths: impl IntoIterator<Item = Path>) -> Self {
+    pub fn new(head: Option<MapHead>, paths: impl IntoIterator<Item = Path>) -> Self {
         let mut paths: Vec<_> = paths.into_iter().collect();
         paths.sort_unstable();
         paths.dedup();
@@ -114,7 +114,7 @@ impl Lookup {
 /// [`MapReadError`]: the reader's own, or what its pages lack.
 pub fn prove<R: PageReader>(
     reader: &R,
-    head: Option<MapVersion>,
+    head: Option<MapHead>,
     paths: &[Path],
 ) -> Result<Vec<Option<Found>>, MapReadError<R::Error>> {
     let mut lookup = Lookup::new(head, paths.iter().copied());

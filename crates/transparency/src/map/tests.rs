@@ -66,7 +66,7 @@ fn root(map: &MemoryPages) -> Digest {
     update(map, map.head(), MapVersion(u64::MAX), []).unwrap().root
 }
 
-fn find(map: &MemoryPages, head: Option<MapVersion>, path: Path) -> Option<Found> {
+fn find(map: &MemoryPages, head: Option<MapHead>, path: Path) -> Option<Found> {
     prove(map, head, &[path]).unwrap().remove(0)
 }
 
@@ -336,21 +336,49 @@ fn a_reader_that_answers_nonsense_is_an_error() {
     let none = update(&Answer(vec![]), map.head(), MapVersion(2), [(path, slot)]);
     let wrong = MapError::Count { wanted: 1, got: 0 };
     assert_eq!(none.unwrap_err(), MapReadError::Map(wrong));
-    // A root page at every level: an endless map, if levels were not counted.
+    // A root page at every level: an endless map, if a page were not compared with its hash.
     let endless = Answer(vec![Arc::clone(&root)]);
-    let full = (0..100).map(|key| vector_key(key, 1).0);
-    for path in full {
-        let refused = prove(&endless, map.head(), &[path]);
-        if let Err(error) = refused {
-            assert!(matches!(error, MapReadError::Map(MapError::Misplaced(_))), "{error}");
-        }
+    let deep = (0..100).map(|key| vector_key(key, 1).0);
+    let deep = deep.filter(|path| matches!(root.child(path.nibble(0)), Some(Child::Page { .. })));
+    for path in deep {
+        let refused = prove(&endless, map.head(), &[path]).unwrap_err();
+        assert!(matches!(refused, MapReadError::Map(MapError::OtherPage(_))), "{refused}");
     }
-    let newer = update(&Answer(vec![root]), Some(MapVersion(0)), MapVersion(2), [(path, slot)]);
+    // A page that refers to one written after it.
+    let before = map.head().map(|head| MapHead { version: MapVersion(0), ..head });
+    let newer = update(&Answer(vec![Arc::clone(&root)]), before, MapVersion(2), [(path, slot)]);
     assert!(matches!(newer, Err(MapReadError::Map(MapError::Misplaced(_)))));
+    // Another map's root page.
+    let other = map_of(99).pages(&[PageId::root(MapVersion(1))]).unwrap();
+    let refused = update(&Answer(other), map.head(), MapVersion(2), [(path, slot)]).unwrap_err();
+    let expected = MapError::OtherPage(PageId::root(MapVersion(1)));
+    assert_eq!(refused, MapReadError::Map(expected));
     let same = update(&map, map.head(), MapVersion(1), [(path, slot)]);
     assert_eq!(same.unwrap_err(), MapReadError::Map(MapError::Version));
     let unsupplied = Update::new(map.head(), [(path, slot)]).finish(MapVersion(2));
     assert_eq!(unsupplied.unwrap_err(), MapError::Incomplete);
+}
+
+#[test]
+fn pages_that_were_refused_leave_the_update_as_it_was() {
+    let map = map_of(300);
+    let leaves: Vec<_> = (0..40).map(|key| vector_key(key, 1)).collect();
+    let expected = update(&map, map.head(), MapVersion(2), leaves.iter().copied()).unwrap();
+    let wrong = map_of(7).pages(&[PageId::root(MapVersion(1))]).unwrap().remove(0);
+    let mut update = Update::new(map.head(), leaves);
+    while !update.wanted().is_empty() {
+        let wanted = update.wanted().to_vec();
+        let pages = map.pages(&wanted).unwrap();
+        for at in 0..pages.len() {
+            let mut bad = pages.clone();
+            bad[at] = Arc::clone(&wrong);
+            assert_eq!(update.supply(bad), Err(MapError::OtherPage(wanted[at])));
+            assert_eq!(update.wanted(), wanted);
+        }
+        update.supply(pages).unwrap();
+    }
+    let updated = update.finish(MapVersion(2)).unwrap();
+    assert_eq!((updated.root, updated.written), (expected.root, expected.written));
 }
 
 /// Paths that collide for a random number of bits: two bytes decide where they part.
@@ -398,7 +426,7 @@ proptest! {
         // What pruning kept is what the retained versions use, and no more.
         let mut used = std::collections::HashSet::new();
         for (_, head, ..) in &history {
-            reach(&map, head.map(PageId::root), &mut used);
+            reach(&map, head.map(|head| PageId::root(head.version)), &mut used);
         }
         prop_assert_eq!(map.len(), used.len());
     }

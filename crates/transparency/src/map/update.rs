@@ -9,7 +9,7 @@ use super::error::{MapError, MapReadError};
 use super::page::{Child, Leaf, Page};
 use super::path::{PageId, Path, Prefix};
 use super::walk::{Visit, Walk, groups};
-use super::{DEPTH, MapVersion, PageReader, STEM_DEPTH, empty_root, lift_all};
+use super::{DEPTH, MapHead, MapVersion, PageReader, STEM_DEPTH, empty_root, lift_all};
 
 /// A batch of keys to set, waiting for the pages that it touches.
 ///
@@ -19,16 +19,16 @@ pub struct Update {
     walk: Walk,
     /// The new slot hash of each path of the walk.
     slots: Vec<Digest>,
-    head: Option<MapVersion>,
+    head: Option<MapHead>,
 }
 
 /// What an update makes of a map. The caller writes the pages, remembers the superseded ones and the
 /// new head, and commits them together.
 #[derive(Clone, Debug)]
 pub struct Updated {
-    /// The version to read the new state at: the update's own, or the old one if nothing was set;
+    /// Where to read the new state: the update's own, or the old one if nothing was set;
     /// `None` if the map is still empty.
-    pub head: Option<MapVersion>,
+    pub head: Option<MapHead>,
     /// The new root.
     pub root: Digest,
     /// The pages to write, each once.
@@ -43,7 +43,7 @@ pub struct Updated {
 impl Update {
     /// A batch that sets slots to these leaf hashes (see [`leaf_hash`](super::leaf_hash)) in the
     /// state with this head. Of several values for one slot the last one counts.
-    pub fn new(head: Option<MapVersion>, leaves: impl IntoIterator<Item = (Path, Digest)>) -> Self {
+    pub fn new(head: Option<MapHead>, leaves: impl IntoIterator<Item = (Path, Digest)>) -> Self {
         let mut leaves: Vec<_> = leaves.into_iter().collect();
         // Stable, so that of equal paths the last one given stays last.
         leaves.sort_by_key(|(path, _)| *path);
@@ -78,15 +78,15 @@ impl Update {
     /// [`MapError::Incomplete`] if pages are still wanted, [`MapError::Version`] if the version is
     /// not greater, [`MapError::Misplaced`] if the pages supplied make no map.
     pub fn finish(self, version: MapVersion) -> Result<Updated, MapError> {
-        if self.head.is_some_and(|head| head >= version) {
+        if self.head.is_some_and(|head| head.version >= version) {
             return Err(MapError::Version);
         }
         let Self { walk, slots, head } = &self;
         let old = walk.root()?;
         if slots.is_empty() {
-            let (root, hashes) = old.map_or((empty_root(), 0), |visit| visit.page.hash(0));
+            let root = head.map_or_else(empty_root, |head| head.root);
             let (written, superseded) = (Vec::new(), Vec::new());
-            return Ok(Updated { head: *head, root, written, superseded, hashes });
+            return Ok(Updated { head: *head, root, written, superseded, hashes: 0 });
         }
         let mut stems = slots.clone();
         lift_all(&mut stems, walk.paths(), DEPTH, STEM_DEPTH);
@@ -100,7 +100,7 @@ impl Update {
         };
         let Pen { written, hashes, .. } = pen;
         let superseded = walk.superseded();
-        Ok(Updated { head: Some(version), root, written, superseded, hashes })
+        Ok(Updated { head: Some(MapHead { version, root }), root, written, superseded, hashes })
     }
 }
 
@@ -110,7 +110,7 @@ impl Update {
 /// [`MapReadError`]: the reader's own, or what its pages lack.
 pub fn update<R: PageReader>(
     reader: &R,
-    head: Option<MapVersion>,
+    head: Option<MapHead>,
     version: MapVersion,
     leaves: impl IntoIterator<Item = (Path, Digest)>,
 ) -> Result<Updated, MapReadError<R::Error>> {
@@ -195,7 +195,7 @@ impl Pen<'_> {
     }
 
     fn write(&mut self, prefix: Prefix, page: Page) -> Digest {
-        let (hash, hashes) = page.hash(prefix.level());
+        let (hash, hashes) = page.seal(prefix.level());
         self.hashes += hashes;
         self.written.push((PageId { version: self.version, prefix }, Arc::new(page)));
         hash

@@ -3,10 +3,12 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use wargate_crypto::Digest;
+
 use super::error::{MapError, MapReadError};
 use super::page::{Child, Page};
 use super::path::{PageId, Path};
-use super::{MapVersion, PageReader};
+use super::{MapHead, PageReader};
 
 /// The pages that lie above a set of slots, as far as they have been supplied.
 #[derive(Debug)]
@@ -30,22 +32,24 @@ pub(super) struct Visit {
     pub(super) below: Vec<(usize, usize)>,
 }
 
-/// Where a wanted page hangs: below this visit, at this child.
+/// Where a wanted page hangs, and which one it is.
 #[derive(Debug)]
 struct Hook {
+    /// Below this visit, at this child.
     parent: Option<(usize, usize)>,
+    /// The hash that the parent gives it.
+    hash: Digest,
     paths: Range<usize>,
 }
 
 impl Walk {
-    /// A walk to `paths`, which must ascend without repeats, in the map whose newest root page has
-    /// this version (`None`: the map is empty).
-    pub(super) fn new(head: Option<MapVersion>, paths: Vec<Path>) -> Self {
+    /// A walk to `paths`, which must ascend without repeats, in the state with this head.
+    pub(super) fn new(head: Option<MapHead>, paths: Vec<Path>) -> Self {
         debug_assert!(paths.is_sorted_by(|a, b| a < b), "the paths ascend without repeats");
         let mut walk = Self { paths, visits: Vec::new(), wanted: Vec::new(), hooks: Vec::new() };
-        if let Some(version) = head {
+        if let Some(MapHead { version, root }) = head {
             walk.wanted.push(PageId::root(version));
-            walk.hooks.push(Hook { parent: None, paths: 0..walk.paths.len() });
+            walk.hooks.push(Hook { parent: None, hash: root, paths: 0..walk.paths.len() });
         }
         walk
     }
@@ -74,38 +78,35 @@ impl Walk {
         self.visits.iter().map(|visit| visit.id).collect()
     }
 
-    /// Takes the wanted pages, in the order asked, and works out what is wanted below them.
+    /// Takes the wanted pages, in the order asked, and works out what is wanted below them. Pages that
+    /// are not the wanted ones leave the walk as it was.
     pub(super) fn supply(&mut self, pages: Vec<Arc<Page>>) -> Result<(), MapError> {
         if pages.len() != self.wanted.len() {
             return Err(MapError::Count { wanted: self.wanted.len(), got: pages.len() });
         }
-        let wanted = std::mem::take(&mut self.wanted);
-        let hooks = std::mem::take(&mut self.hooks);
-        for ((id, page), hook) in wanted.into_iter().zip(pages).zip(hooks) {
+        let (mut wanted, mut hooks) = (Vec::new(), Vec::new());
+        for (at, page) in pages.iter().enumerate() {
+            let (id, hook) = (self.wanted[at], &self.hooks[at]);
+            if page.hash_at(&id.prefix) != hook.hash {
+                return Err(MapError::OtherPage(id));
+            }
+            for (nibble, paths) in groups(&self.paths, hook.paths.clone(), id.prefix.level()) {
+                let Some(Child::Page { version, hash }) = page.child(nibble) else { continue };
+                // A page never refers to one written after it, nor below the last level.
+                let prefix = id.prefix.child(nibble).filter(|_| *version <= id.version);
+                let prefix = prefix.ok_or(MapError::Misplaced(id))?;
+                wanted.push(PageId { version: *version, prefix });
+                let parent = Some((self.visits.len() + at, nibble));
+                hooks.push(Hook { parent, hash: *hash, paths });
+            }
+        }
+        let supplied = std::mem::replace(&mut self.wanted, wanted).into_iter().zip(pages);
+        for ((id, page), hook) in supplied.zip(std::mem::replace(&mut self.hooks, hooks)) {
             let at = self.visits.len();
             if let Some((parent, nibble)) = hook.parent {
                 self.visits[parent].below.push((nibble, at));
             }
-            self.descend(at, id, &page, hook.paths.clone())?;
             self.visits.push(Visit { id, page, paths: hook.paths, below: Vec::new() });
-        }
-        Ok(())
-    }
-
-    fn descend(
-        &mut self,
-        at: usize,
-        id: PageId,
-        page: &Page,
-        paths: Range<usize>,
-    ) -> Result<(), MapError> {
-        for (nibble, group) in groups(&self.paths, paths, id.prefix.level()) {
-            let Some(Child::Page { version, .. }) = page.child(nibble) else { continue };
-            // A page never refers to one written after it, nor below the last level.
-            let prefix = id.prefix.child(nibble).filter(|_| *version <= id.version);
-            let prefix = prefix.ok_or(MapError::Misplaced(id))?;
-            self.wanted.push(PageId { version: *version, prefix });
-            self.hooks.push(Hook { parent: Some((at, nibble)), paths: group });
         }
         Ok(())
     }
