@@ -12,6 +12,7 @@ mod bench;
 mod ci;
 mod codegen;
 mod deny;
+mod fuzz;
 mod oracle;
 mod process;
 mod satellites;
@@ -83,6 +84,12 @@ const COMMANDS: &[Subcommand] = &[
         arguments: "[--json]",
         about: "how fast we are beside the reference implementation's crates",
         run: oracle::run,
+    },
+    Subcommand {
+        name: "fuzz",
+        arguments: "[SECONDS] [TARGET…]",
+        about: "run the fuzz targets, 120 seconds each or as long as you say",
+        run: fuzz::run,
     },
     Subcommand {
         name: "help",

@@ -1,3 +1,5 @@
 //! Fixtures for the tests of this workspace.
 
+pub mod fuzz;
+pub mod registry;
 pub mod vectors;

@@ -1,0 +1,217 @@
+//! Inputs to start from, made of the golden vectors.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+use wargate_crypto::{Digest, Ed25519PrivateKey};
+use wargate_protocol::base64;
+use wargate_transparency::log::{Edge, EntryBundle, LeafHash, LogLength};
+use wargate_transparency::map::{MapVersion, MemoryPages, Path};
+use wargate_transparency::note::{Checkpoint, KeyName, NoteSigner};
+
+use super::notes::{ORIGIN, SIGNERS};
+use crate::registry::Registry;
+use crate::vectors::{hex, load};
+
+/// Largest seed in bytes: larger ones only slow the search down.
+const SEED_BYTES_MAX: usize = 64 << 10;
+
+/// What is taken from a vector file.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Form {
+    /// Members in hexadecimal or base64, as bytes.
+    Bytes,
+    /// Texts as they stand.
+    Text,
+    /// Objects, and texts that contain one, as JSON.
+    Json,
+}
+
+/// The inputs to start a target from, sorted, each once. There is at least one for every target.
+pub fn seeds(target: &str) -> Vec<Vec<u8>> {
+    let mut found: BTreeSet<Vec<u8>> = made(target).into_iter().collect();
+    for (files, form) in sources(target) {
+        for file in *files {
+            collect("", &load(file), *form, &mut found);
+        }
+    }
+    found.into_iter().filter(|seed| seed.len() <= SEED_BYTES_MAX).collect()
+}
+
+/// Which files have inputs of a target, and in which form.
+fn sources(target: &str) -> &'static [(&'static [&'static str], Form)] {
+    use Form::{Bytes, Json, Text};
+    match target {
+        "api_body" => &[(&["api-json", "api-decoding"], Json), (&["http-probes"], Json)],
+        "checkpoint" => &[(&["checkpoints"], Json)],
+        "envelope" => &[
+            (&["operator-records", "package-records", "package-logs"], Json),
+            (&["operator-records", "package-records"], Bytes),
+        ],
+        "key_text" => {
+            &[(&["keys", "signatures", "hashes"], Text), (&["keys", "signatures"], Bytes)]
+        }
+        "ledger" => &[(&["registry"], Bytes), (&["leaves"], Json)],
+        "log_bundle" => &[(&["log-proofs"], Bytes)],
+        "map_bundle" => &[(&["map"], Bytes)],
+        "name" | "registry_hint" => &[(&["names-and-log-ids"], Text)],
+        "operator_record" => &[(&["operator-records", "operator-logs", "record-decoding"], Bytes)],
+        "package_record" => &[(&["package-records", "package-logs", "record-decoding"], Bytes)],
+        "state_json" => &[(&["operator-logs", "package-logs"], Json)],
+        "version" => &[(&["versions"], Text)],
+        _ => &[],
+    }
+}
+
+/// Walks through a file; `member` is the name under which a value stands.
+fn collect(member: &str, value: &Value, form: Form, found: &mut BTreeSet<Vec<u8>>) {
+    match value {
+        Value::Object(members) => {
+            if form == Form::Json {
+                found.insert(value.to_string().into_bytes());
+            }
+            // Every file explains its members under this name.
+            for (name, value) in members.iter().filter(|(name, _)| *name != "encoding") {
+                collect(name, value, form, found);
+            }
+        }
+        Value::Array(values) => {
+            for value in values {
+                collect(member, value, form, found);
+            }
+        }
+        Value::String(text) => {
+            found.extend(match form {
+                Form::Bytes if member.ends_with("_hex") => Some(hex(text)),
+                Form::Bytes if member.ends_with("_base64") => base64::decode(text).ok(),
+                Form::Text => Some(text.clone().into_bytes()),
+                Form::Json if text.starts_with('{') => Some(text.clone().into_bytes()),
+                _ => None,
+            });
+        }
+        _ => {}
+    }
+}
+
+/// Inputs that no file has.
+fn made(target: &str) -> Vec<Vec<u8>> {
+    let texts = |texts: &[&str]| texts.iter().map(|text| text.as_bytes().to_vec()).collect();
+    match target {
+        "entry_bundle" => [1_u8, 2, 17].map(entries).into(),
+        "log_numbers" => [3_u64, 256, 65_537, (1 << 63) - 1].map(numbers).into(),
+        "map_page" => pages(),
+        "note" | "note_checkpoint" | "note_key" => notes(target),
+        "operator_machine" => vec![
+            // Begins, defines a namespace, grants to another key, which imports one.
+            vec![8, 1, 2, 0, 5, 0, 0, 8, 1, 1, 0x12, 0xff, 9, 1, 1, 6, 1, 2, 0],
+            vec![8, 0, 1, 0, 8, 0, 1, 0x13, 2, 0xc8, 0, 0],
+        ],
+        "package_machine" => vec![
+            vec![8, 1, 2, 0, 5, 0, 0, 7, 8, 1, 1, 5, 0, 1, 8, 1, 1, 0x12, 0xff, 9, 1, 1, 5, 1, 0],
+            vec![8, 0, 1, 0, 8, 0, 1, 3, 2, 0xc8, 0, 0],
+        ],
+        "registry_hint" => texts(&["acme=registry.example", "=", "a=b=c", "a="]),
+        "resource_path" => texts(&[
+            "tile/0/000",
+            "tile/1/x001/234.p/56",
+            "tile/entries/x001/x234/067",
+            "tile/7/000.p/255",
+            "tile/0/x018/x446/x744/x073/x709/551",
+        ]),
+        "tile" => [1, 5, 255, 256].map(tile).into(),
+        "timestamp" => texts(&["10.5", "-5.999999999", "\"1.0\"", "9223372036854775807.0"]),
+        "transcript" => transcripts(),
+        _ => Vec::new(),
+    }
+}
+
+fn entries(count: u8) -> Vec<u8> {
+    let entries: Vec<_> = (0..count).map(|number| vec![number; usize::from(number)]).collect();
+    [&[count - 1], EntryBundle::new(&entries).unwrap().as_bytes()].concat()
+}
+
+/// Numbers around one that matters, each with how far it is shifted.
+fn numbers(around: u64) -> Vec<u8> {
+    let numbers = [around + 1, around, around / 2, around / 3, around - 1];
+    numbers.iter().flat_map(|number| [&number.to_le_bytes()[..], &[0]].concat()).collect()
+}
+
+fn tile(width: u64) -> Vec<u8> {
+    let leaves: Vec<_> = (0..width).map(|leaf| LeafHash::of(&leaf.to_le_bytes())).collect();
+    let appended = Edge::empty().append(&leaves).unwrap();
+    assert_eq!(Some(appended.length()), LogLength::new(width));
+    let tile = appended.tiles[0].tile.encode();
+    [&width.to_le_bytes()[..], &[0], &tile].concat()
+}
+
+/// Pages of small maps, each behind the length of its id and the id, without its check.
+fn pages() -> Vec<Vec<u8>> {
+    let mut pages = MemoryPages::default();
+    for version in 1..=40_u64 {
+        let path = Path::of_key(&version.to_le_bytes());
+        pages.set(MapVersion(version), [(path, Digest::of(path.as_bytes()))]).unwrap();
+    }
+    let framed = pages.iter().map(|(id, page)| {
+        let (id_bytes, page) = (id.to_bytes(), page.encode(id));
+        let length = u8::try_from(id_bytes.len()).unwrap();
+        [&[length], &id_bytes[..], &page[..page.len() - 8]].concat()
+    });
+    framed.collect()
+}
+
+fn notes(target: &str) -> Vec<Vec<u8>> {
+    let (log, witness) = &*SIGNERS;
+    let length = LogLength::new(1_000).unwrap();
+    let checkpoint = Checkpoint::new(ORIGIN, length, Digest::of(b"root")).unwrap();
+    let extended = checkpoint.clone().with_extension("an extension").unwrap();
+    if target == "note_key" {
+        let keys = [log.key().to_string(), witness.key().to_string()];
+        return keys.map(String::into_bytes).into();
+    }
+    let mut seeds = Vec::new();
+    for text in [checkpoint.to_string(), extended.to_string()] {
+        if target == "note_checkpoint" {
+            seeds.push(text.into_bytes());
+            continue;
+        }
+        let stranger: KeyName = "stranger".parse().unwrap();
+        let stranger = NoteSigner::new(stranger, Ed25519PrivateKey::from_seed(&[3; 32]));
+        let mut note = log.sign(&text).unwrap();
+        seeds.push(note.to_string().into_bytes());
+        note.push(stranger.signature(&text)).unwrap();
+        note.push(witness.cosign(&text, 1_700_000_000).unwrap()).unwrap();
+        seeds.push(note.to_string().into_bytes());
+    }
+    seeds
+}
+
+fn transcripts() -> Vec<Vec<u8>> {
+    let registry = Registry::load();
+    let mut seeds = vec![serde_json::to_vec(&registry.anchor()).unwrap()];
+    for length in 1..=registry.length() {
+        seeds.push(serde_json::to_vec(&registry.transcript(None, length)).unwrap());
+    }
+    let consistent = registry.transcript(Some(2), registry.length());
+    seeds.push(serde_json::to_vec(&consistent).unwrap());
+    let mut refused = consistent;
+    refused.proofs.map.clear();
+    let misbehaviour = refused.verify(&registry.anchor()).unwrap_err();
+    seeds.push(serde_json::to_vec(&misbehaviour.evidence).unwrap());
+    seeds
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_target_has_seeds() {
+        for (target, run) in crate::fuzz::TARGETS {
+            let seeds = seeds(target);
+            assert!(!seeds.is_empty(), "{target}");
+            for seed in &seeds {
+                run(seed);
+            }
+        }
+    }
+}
