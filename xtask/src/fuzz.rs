@@ -85,7 +85,7 @@ fn build(folder: &Path) -> Result<PathBuf> {
     fuzz.env("RUSTC_BOOTSTRAP", "1").current_dir(folder);
     fuzz.args(["fuzz", "build", "--fuzz-dir"]).arg(folder).arg("--target-dir").arg(&target_dir);
     process::run(&mut fuzz)?;
-    Ok(target_dir.join(workspace::rustc_field("host")?).join("release"))
+    Ok(target_dir.join(workspace::rustc_field("host: ")?).join("release"))
 }
 
 fn fuzz(
