@@ -1,7 +1,7 @@
 //! The verifier as a component: `wargate_protocol::verify` behind `wit/verifier.wit`.
 
 mod bindings {
-    #![expect(clippy::pedantic, clippy::unwrap_used, reason = "generated")]
+    #![expect(clippy::pedantic, reason = "generated")]
     wit_bindgen::generate!({ path: "wit", world: "verifier" });
 
     use super::Component;
