@@ -50,5 +50,5 @@ impl Entry {
 
 /// The slot of a log.
 pub fn path(log_id: &LogId) -> Path {
-    Path::from_bytes(*log_id.map_path().as_bytes())
+    log_id.map_path()
 }

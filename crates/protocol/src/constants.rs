@@ -27,8 +27,6 @@ pub const PACKAGE_ID: &[u8] = b"WARG-PACKAGE-ID-V0";
 pub const LOG_LEAF: &[u8] = b"WARG-LOG-LEAF-V0";
 /// Starts the encoding of a leaf of the map.
 pub const MAP_LEAF: &[u8] = b"WARG-MAP-LEAF-V0";
-/// Starts what a leaf's hash covers, in the log and in the map.
-pub const LEAF_HASH: &[u8] = &[0];
 
 /// Starts the encoding of a checkpoint without its time.
 pub const CHECKPOINT: &[u8] = b"WARG-CHECKPOINT-V0";

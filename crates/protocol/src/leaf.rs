@@ -2,8 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 use wargate_crypto::Digest;
+use wargate_transparency::log::LeafHash;
+use wargate_transparency::map::{self, Path};
 
-use crate::constants::{LEAF_HASH, LOG_LEAF, MAP_LEAF};
+use crate::constants::{LOG_LEAF, MAP_LEAF};
 use crate::id::{LogId, RecordId};
 
 /// The length of a digest text behind its length, in bytes.
@@ -35,8 +37,8 @@ impl LogLeaf {
     }
 
     /// The leaf's hash in the Merkle log: SHA-256 of a zero byte and the encoding.
-    pub fn hash(&self) -> Digest {
-        Digest::of_parts(&[LEAF_HASH, &self.encode()])
+    pub fn hash(&self) -> LeafHash {
+        LeafHash::of(&self.encode())
     }
 }
 
@@ -62,14 +64,14 @@ impl MapLeaf {
 
     /// The leaf's hash in the map: SHA-256 of a zero byte and the encoding.
     pub fn hash(&self) -> Digest {
-        Digest::of_parts(&[LEAF_HASH, &self.encode()])
+        map::leaf_hash(&self.encode())
     }
 }
 
 impl LogId {
     /// The log's slot in the map: SHA-256 of the raw 32 bytes, most significant bit first.
-    pub fn map_path(&self) -> Digest {
-        Digest::of(self.as_bytes())
+    pub fn map_path(&self) -> Path {
+        Path::of_key(self.as_bytes())
     }
 }
 

@@ -8,9 +8,7 @@ use wargate_crypto::Digest;
 use wargate_oracle::log::{OurLog, TheirBundle, TheirLog, push, random_leaf, theirs};
 use wargate_oracle::random::Random;
 use wargate_protocol::LogLeaf;
-use wargate_transparency::log::{
-    LeafHash, LeafIndex, LogLength, LogProofBundle, ProofPlan, RootPlan,
-};
+use wargate_transparency::log::{LeafIndex, LogLength, LogProofBundle, ProofPlan, RootPlan};
 
 use crate::measure::{Row, Side};
 use crate::sizes::{INPUTS, LOG_BATCH, LOG_LEAVES};
@@ -120,7 +118,7 @@ fn verify_inclusion(both: &Rc<Both>) -> Row {
         measures: "the bundle of one leaf of 100,000: decoding, hashing the leaf, comparing the root",
         ours: Side::repeated(move |at| {
             let leaf = ours.asked[at % INPUTS];
-            let hash = LeafHash::from_digest(ours.leaves[leaf].hash());
+            let hash = ours.leaves[leaf].hash();
             let bundle = LogProofBundle::decode(&our_bundles[at % INPUTS]).unwrap();
             bundle
                 .verify_inclusion(length(LOG_LEAVES), &[(index(leaf), hash)], &ours.root)

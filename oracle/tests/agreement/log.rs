@@ -7,7 +7,7 @@ use wargate_oracle::log::{OurLog, TheirBundle, TheirLog, push, random_leaf, thei
 use wargate_oracle::random::Random;
 use wargate_protocol::LogLeaf;
 use wargate_transparency::log::{
-    Claims, LeafHash, LeafIndex, LogLength, LogProofBundle, ProofPlan, RootPlan,
+    Claims, LeafIndex, LogLength, LogProofBundle, ProofPlan, RootPlan,
 };
 
 use crate::each_seed;
@@ -93,7 +93,7 @@ impl Both {
     fn we_accept(&self, request: &Request, bytes: &[u8]) -> bool {
         let consistent: Vec<_> =
             request.consistent.iter().map(|from| (length_of(*from), self.roots[*from])).collect();
-        let leaf_hash = |leaf: &usize| LeafHash::from_digest(self.leaves[*leaf].hash());
+        let leaf_hash = |leaf: &usize| self.leaves[*leaf].hash();
         let included: Vec<_> =
             request.included.iter().map(|leaf| (index_of(*leaf), leaf_hash(leaf))).collect();
         let claims = Claims {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use wargate_crypto::{Digest, KeyId};
-use wargate_transparency::log::{self, LeafHash, LeafIndex, LogProofBundle};
+use wargate_transparency::log::{self, LeafIndex, LogProofBundle};
 use wargate_transparency::map::{MapProofBundle, Path};
 
 use super::anchor::{Followed, TrustAnchor, Verified};
@@ -286,7 +286,7 @@ impl Unproven {
     fn check_log(&self, checkpoint: &Checkpoint, bytes: &[u8]) -> Result<(), ProofFault> {
         let leaves = self.heads.iter().map(|(index, leaf)| {
             let index = LeafIndex::new(index.get()).ok_or(ProofFault::OutOfRange)?;
-            Ok((index, LeafHash::of(&leaf.encode())))
+            Ok((index, leaf.hash()))
         });
         let leaves: Vec<_> = leaves.collect::<Result<_, ProofFault>>()?;
         let length = log::LogLength::try_from(checkpoint.log_length.get())?;
@@ -362,5 +362,5 @@ fn decode(bytes: &[u8]) -> Result<LogProofBundle, ProofFault> {
 /// Where a log's newest record stands in the map, and what stands there.
 fn map_slot(leaf: &LogLeaf) -> (Path, Digest) {
     let value = MapLeaf { record_id: leaf.record_id };
-    (Path::from_bytes(*leaf.log_id.map_path().as_bytes()), value.hash())
+    (leaf.log_id.map_path(), value.hash())
 }

@@ -61,7 +61,7 @@ fn leaves_are_encoded_and_hashed() {
         assert_eq!(leaf.log_id.to_string(), case.text("log_id"));
         assert_eq!(leaf.record_id.to_string(), case.text("record_id"));
         assert_eq!(leaf.encode()[..], case.hex("log_leaf_encoding_hex"));
-        assert_eq!(leaf.hash().as_bytes()[..], case.hex("log_leaf_hash_hex"));
+        assert_eq!(leaf.hash().digest().as_bytes()[..], case.hex("log_leaf_hash_hex"));
 
         let map_leaf = MapLeaf { record_id: leaf.record_id };
         assert_eq!(leaf.log_id.as_bytes()[..], case.hex("map_key_encoding_hex"));
