@@ -25,8 +25,8 @@ pub const NAMESPACE_BYTES_MAX: usize = 1 << 16;
 /// Longest version text that is looked at, in bytes.
 pub const VERSION_BYTES_MAX: usize = 1 << 16;
 
-/// Longest version requirement that is looked at, in bytes. It comes from a user, never from a log.
-pub const VERSION_REQ_BYTES_MAX: usize = 256;
+/// Longest version requirement that is looked at, in bytes: room for two versions as bounds.
+pub const VERSION_REQ_BYTES_MAX: usize = 2 * VERSION_BYTES_MAX + 16;
 
 /// Largest transcript that is verified, in bytes of its JSON form. It leaves room for about 100,000
 /// records.

@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use wargate_protocol::limits::VERSION_BYTES_MAX;
+use wargate_protocol::limits::{VERSION_BYTES_MAX, VERSION_REQ_BYTES_MAX};
 use wargate_protocol::{Version, VersionReq};
 use wargate_testkit::vectors::{Walk, load};
 
@@ -75,5 +75,7 @@ fn versions_beyond_the_limit_are_refused() {
     let version = |length: usize| format!("1.0.0-{}", "a".repeat(length - 6));
     assert!(version(VERSION_BYTES_MAX).parse::<Version>().is_ok());
     assert!(version(VERSION_BYTES_MAX + 1).parse::<Version>().is_err());
-    assert!(format!("=1.0.0-{}", "a".repeat(250)).parse::<VersionReq>().is_err());
+    let exact = VersionReq::exact(&version(VERSION_BYTES_MAX).parse().unwrap());
+    assert_eq!(exact.to_string().parse(), Ok(exact));
+    assert!(format!("={}", version(VERSION_REQ_BYTES_MAX)).parse::<VersionReq>().is_err());
 }
