@@ -43,7 +43,7 @@ impl Runtime {
         let component = ComponentEncoder::default()
             .validate(true)
             .module(&module)
-            .and_then(ComponentEncoder::encode)
+            .and_then(|mut encoder| encoder.encode())
             .unwrap();
         let mut config = Config::new();
         config.consume_fuel(true);
