@@ -19,7 +19,9 @@ const CARGO_FUZZ: Tool =
 const SECONDS_DEFAULT: u32 = 120;
 
 /// What libFuzzer sees as a fault: an allocation or a process of this size, an input of this time.
-const LIMITS: [&str; 3] = ["-malloc_limit_mb=512", "-rss_limit_mb=2048", "-timeout=10"];
+/// Inputs are as long as the largest seeds; longer ones would only slow the search down.
+const LIMITS: [&str; 4] =
+    ["-malloc_limit_mb=512", "-rss_limit_mb=2048", "-timeout=10", "-max_len=65536"];
 
 /// What became of a target.
 struct Outcome {
@@ -27,7 +29,10 @@ struct Outcome {
     runs: u64,
     runs_per_second: u64,
     peak_mb: u64,
-    failed: bool,
+    /// Inputs that are kept since each reaches something that the others do not.
+    corpus: usize,
+    /// The input that failed, relative to the root; nothing if none did.
+    failed: Option<String>,
 }
 
 /// The command.
@@ -47,14 +52,9 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
     println!("{} targets, {seconds} s each, two at a time", chosen.len());
     let outcomes = fuzz(&folder, &programs, seconds, chosen)?;
     print(&outcomes);
-    let failed: Vec<_> = outcomes.iter().filter(|outcome| outcome.failed).collect();
-    if let Some(first) = failed.first() {
-        let target = &first.target;
-        bail!(
-            "{} targets failed; their inputs are in fuzz/artifacts. Mend the decoder and keep the input, \
-             for {target} in testdata/fuzz/{target}/, where the tests replay it",
-            failed.len()
-        );
+    let failed: Vec<_> = outcomes.iter().filter_map(Outcome::advice).collect();
+    if !failed.is_empty() {
+        bail!("{} targets failed:\n{}", failed.len(), failed.join("\n"));
     }
     Ok(())
 }
@@ -128,20 +128,40 @@ fn fuzz_one(folder: &Path, programs: &Path, seconds: u32, target: String) -> Res
     let output =
         program.output().with_context(|| format!("could not start the target {target}"))?;
     let report = String::from_utf8_lossy(&output.stderr);
-    let failed = !output.status.success();
-    println!("{target}: {}", if failed { "FAILED" } else { "clean" });
-    if failed {
+    let failed = (!output.status.success()).then(|| artifact(&report));
+    println!("{target}: {}", if failed.is_some() { "FAILED" } else { "clean" });
+    if failed.is_some() {
         let first =
             report.lines().position(|line| line.contains("panicked") || line.contains("ERROR"));
         report.lines().skip(first.unwrap_or(0)).take(12).for_each(|line| eprintln!("  {line}"));
     }
     Ok(Outcome {
-        target,
         runs: stat(&report, "stat::number_of_executed_units:"),
         runs_per_second: stat(&report, "stat::average_exec_per_sec:"),
         peak_mb: stat(&report, "stat::peak_rss_mb:"),
+        corpus: fs::read_dir(folder.join("corpus").join(&target))?.count(),
         failed,
+        target,
     })
+}
+
+/// The input that libFuzzer says it has written, relative to the root.
+fn artifact(report: &str) -> String {
+    let written = report.lines().find_map(|line| line.split_once("Test unit written to "));
+    let Some((_, path)) = written else { return "no input".to_owned() };
+    let path = Path::new(path.trim());
+    path.strip_prefix(workspace::root()).unwrap_or(path).display().to_string()
+}
+
+impl Outcome {
+    /// What to do about a failure, if there is one.
+    fn advice(&self) -> Option<String> {
+        let (input, target) = (self.failed.as_ref()?, &self.target);
+        Some(format!(
+            "  {input}: mend the decoder, and add the input to testdata/fuzz/{target}/, where the \
+             tests replay it"
+        ))
+    }
 }
 
 /// A number of libFuzzer's final report; 0 if it did not get that far.
@@ -151,9 +171,30 @@ fn stat(report: &str, name: &str) -> u64 {
 }
 
 fn print(outcomes: &[Outcome]) {
-    println!("\n{:<18} {:>12} {:>10} {:>8}  result", "target", "runs", "runs/s", "peak MB");
-    for Outcome { target, runs, runs_per_second, peak_mb, failed } in outcomes {
-        let result = if *failed { "FAILED" } else { "clean" };
-        println!("{target:<18} {runs:>12} {runs_per_second:>10} {peak_mb:>8}  {result}");
+    let (runs, rate, corpus, peak) = ("runs", "runs/s", "corpus", "peak MB");
+    println!("\n{:<18} {runs:>12} {rate:>10} {corpus:>7} {peak:>8}  result", "target");
+    for Outcome { target, runs, runs_per_second, peak_mb, corpus, failed } in outcomes {
+        let result = if failed.is_some() { "FAILED" } else { "clean" };
+        println!(
+            "{target:<18} {runs:>12} {runs_per_second:>10} {corpus:>7} {peak_mb:>8}  {result}"
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_report_is_read() {
+        let report = "INFO: Seed: 1\nstat::number_of_executed_units: 4096\n\
+                      artifact_prefix='a/'; Test unit written to a/crash-0123\n";
+        assert_eq!(stat(report, "stat::number_of_executed_units:"), 4096);
+        assert_eq!(stat(report, "stat::peak_rss_mb:"), 0);
+        assert_eq!(artifact(report), "a/crash-0123");
+        let inside = workspace::root().join("fuzz/artifacts/name/oom-1");
+        let report = format!("Test unit written to {}", inside.display());
+        assert_eq!(artifact(&report), "fuzz/artifacts/name/oom-1");
+        assert_eq!(artifact("SUMMARY: libFuzzer: deadly signal"), "no input");
     }
 }
