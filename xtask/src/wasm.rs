@@ -14,7 +14,7 @@ use library::Library;
 
 /// The crates without clock, randomness, files and network. Others belong here once the layer
 /// table calls them pure.
-pub(crate) const PURE: &[&str] = &["crypto", "transparency", "protocol", "api"];
+pub(crate) const PURE: &[&str] = &["crypto", "transparency", "protocol", "api", "component"];
 
 const TARGET: &str = "wasm32-unknown-unknown";
 

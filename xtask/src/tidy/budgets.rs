@@ -20,6 +20,7 @@ const BUDGETS: &[(&str, usize)] = &[
     ("transparency", 73),
     ("protocol", 77),
     ("api", 69),
+    ("component", 68),
     ("registry", 120),
     ("client", 160),
     ("cli", 220),

@@ -1,0 +1,100 @@
+//! From bytes to facts: [`inspect`].
+
+mod error;
+mod externs;
+mod metadata;
+mod nesting;
+mod package;
+mod walk;
+
+pub use error::InspectError;
+pub use externs::{Extern, ExternKind};
+pub use metadata::{Metadata, Producer};
+pub use package::EmbeddedPackage;
+
+use serde::{Deserialize, Serialize};
+
+use crate::limits::FILE_BYTES_MAX;
+
+/// How much of a stranger's file is looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Largest file, in bytes.
+    pub bytes_max: usize,
+}
+
+impl Default for Limits {
+    /// [`FILE_BYTES_MAX`].
+    fn default() -> Self {
+        Self { bytes_max: FILE_BYTES_MAX }
+    }
+}
+
+/// What a WebAssembly file says about itself.
+///
+/// Its JSON form has members in camel case and leaves out what is absent or empty. How large it can
+/// get stands in [`limits`](crate::limits).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Inspection {
+    /// What it is.
+    pub kind: Kind,
+    /// What it says it is called, if it says so unambiguously.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub package: Option<EmbeddedPackage>,
+    /// What it needs, in the file's order. Those of components and modules within are not here.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub imports: Vec<Extern>,
+    /// What it offers, in the file's order. Those of components and modules within are not here.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub exports: Vec<Extern>,
+    /// What its custom sections say. Those of components and modules within are not here.
+    #[serde(default)]
+    pub metadata: Metadata,
+}
+
+/// What a file is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Kind {
+    /// A component.
+    Component,
+    /// A core module of version 1.
+    CoreModule,
+    /// A WIT package in its binary form: a component that does nothing but export component types,
+    /// which stand for interfaces and worlds. Both encodings of released tools count.
+    WitPackage,
+}
+
+/// Validates a file and says what it is.
+///
+/// The file must be valid by the WebAssembly specification with all proposals that released tools
+/// make use of; dependency names (`unlocked-dep=<…>`, `locked-dep=<…>`) are valid names of imports.
+/// Custom sections decide nothing: one that cannot be read counts as absent.
+///
+/// # Errors
+/// If the file is no valid WebAssembly, or beyond a limit. Every error but
+/// [`InspectError::Defect`] is the file's fault.
+pub fn inspect(bytes: &[u8], limits: &Limits) -> Result<Inspection, InspectError> {
+    if bytes.len() > limits.bytes_max {
+        return Err(InspectError::TooLarge { bytes: bytes.len(), bytes_max: limits.bytes_max });
+    }
+    error::check_header(bytes)?;
+    guarded(|| walk::walk(bytes))
+}
+
+/// Runs the inspection so that a defect of the validator's does not take the caller down, where
+/// panics can be caught. Nothing outlives a panic: the walk owns all that it changes.
+#[cfg(panic = "unwind")]
+fn guarded(
+    walk: impl FnOnce() -> Result<Inspection, InspectError> + std::panic::UnwindSafe,
+) -> Result<Inspection, InspectError> {
+    std::panic::catch_unwind(walk).unwrap_or(Err(InspectError::Defect))
+}
+
+#[cfg(not(panic = "unwind"))]
+fn guarded(
+    walk: impl FnOnce() -> Result<Inspection, InspectError>,
+) -> Result<Inspection, InspectError> {
+    walk()
+}

@@ -1,0 +1,150 @@
+//! One pass over a file: validates every part, and keeps what is said at the top level.
+
+use wasmparser::{
+    Encoding, FuncValidatorAllocations, Parser, Payload, ValidPayload, Validator, WasmFeatures,
+};
+
+use super::externs::{Externs, NameBudget};
+use super::{InspectError, Inspection, Kind, Metadata, metadata, nesting, package};
+use crate::limits::COMPONENT_NESTING_MAX;
+
+/// What a file may make use of: all that is finished, and what released tools emit before that.
+///
+/// Left out are nested namespaces, which the names of packages in a registry do not have, and
+/// proposals that no released compiler makes use of.
+const FEATURES: WasmFeatures = WasmFeatures::from_bits_truncate(
+    WasmFeatures::WASM3.bits()
+        | WasmFeatures::WIDE_ARITHMETIC.bits()
+        | WasmFeatures::COMPACT_IMPORTS.bits()
+        | WasmFeatures::LEGACY_EXCEPTIONS.bits()
+        | WasmFeatures::CUSTOM_PAGE_SIZES.bits()
+        | WasmFeatures::COMPONENT_MODEL.bits()
+        | WasmFeatures::CM_VALUES.bits()
+        | WasmFeatures::CM_ASYNC.bits()
+        | WasmFeatures::CM_ASYNC_STACKFUL.bits()
+        | WasmFeatures::CM_MORE_ASYNC_BUILTINS.bits()
+        | WasmFeatures::CM_THREADING.bits()
+        | WasmFeatures::CM_ERROR_CONTEXT.bits()
+        | WasmFeatures::CM_FIXED_LENGTH_LISTS.bits()
+        | WasmFeatures::CM_MAP.bits()
+        | WasmFeatures::CM64.bits()
+        | WasmFeatures::CM_IMPLEMENTS.bits()
+        | WasmFeatures::CM_CANON_NAMES.bits(),
+);
+
+/// Validates a file whose header is known to be good, and says what it is.
+pub(super) fn walk(bytes: &[u8]) -> Result<Inspection, InspectError> {
+    let mut validator = Validator::new_with_features(FEATURES);
+    let mut allocations = FuncValidatorAllocations::default();
+    let mut facts = Facts::new();
+    let mut depth = 0;
+    for payload in Parser::new(0).parse_all(bytes) {
+        let payload = payload?;
+        if let Payload::ComponentTypeSection(section) = &payload {
+            nesting::check(bytes, section)?;
+        }
+        match validator.payload(&payload)? {
+            ValidPayload::Func(function, body) => {
+                let mut function = function.into_validator(allocations);
+                function.validate(&body)?;
+                allocations = function.into_allocations();
+            }
+            ValidPayload::End(types) if depth == 0 => return Ok(facts.finish(types.as_ref())),
+            ValidPayload::End(_) => depth -= 1,
+            ValidPayload::Ok | ValidPayload::Parser(_) => {}
+        }
+        if depth == 0 {
+            facts.read(&payload)?;
+        }
+        if let Payload::ModuleSection { unchecked_range, .. }
+        | Payload::ComponentSection { unchecked_range, .. } = &payload
+        {
+            depth += 1;
+            if depth > COMPONENT_NESTING_MAX {
+                let (offset, levels_max) = (unchecked_range.start, COMPONENT_NESTING_MAX);
+                return Err(InspectError::TooDeep { offset, levels_max });
+            }
+        }
+    }
+    // The parser ends every file with the end of its outermost module or component, or an error.
+    Err(InspectError::Truncated { offset: bytes.len() as u64 })
+}
+
+/// What the top level of a file has said so far.
+struct Facts<'a> {
+    encoding: Encoding,
+    imports: Externs,
+    exports: Externs,
+    budget: NameBudget,
+    metadata: Metadata,
+    names: Vec<&'a str>,
+}
+
+impl<'a> Facts<'a> {
+    const fn new() -> Self {
+        Self {
+            encoding: Encoding::Module,
+            imports: Externs::new("imports"),
+            exports: Externs::new("exports"),
+            budget: NameBudget::new(),
+            metadata: Metadata::EMPTY,
+            names: Vec::new(),
+        }
+    }
+
+    fn read(&mut self, payload: &Payload<'a>) -> Result<(), InspectError> {
+        let Self { imports, exports, budget, .. } = self;
+        match payload {
+            Payload::Version { encoding, .. } => self.encoding = *encoding,
+            Payload::ImportSection(section) => {
+                for import in section.clone().into_imports_with_offsets() {
+                    let (offset, import) = import?;
+                    let name = (Some(import.module), import.name);
+                    imports.push_core(budget, offset, name, import.ty.into())?;
+                }
+            }
+            Payload::ExportSection(section) => {
+                for export in section.clone().into_iter_with_offsets() {
+                    let (offset, export) = export?;
+                    exports.push_core(budget, offset, (None, export.name), export.kind.into())?;
+                }
+            }
+            Payload::ComponentImportSection(section) => {
+                for import in section.clone().into_iter_with_offsets() {
+                    let (offset, import) = import?;
+                    imports.push(budget, offset, &import.name, import.ty.kind())?;
+                }
+            }
+            Payload::ComponentExportSection(section) => {
+                for export in section.clone().into_iter_with_offsets() {
+                    let (offset, export) = export?;
+                    exports.push(budget, offset, &export.name, export.kind)?;
+                }
+            }
+            Payload::CustomSection(section) => {
+                self.metadata.read(section);
+                if self.names.len() < 2 {
+                    self.names.extend(metadata::own_names(section));
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn finish(self, types: wasmparser::types::TypesRef<'_>) -> Inspection {
+        let (imports, exports) = (self.imports.finish(), self.exports.finish());
+        let wit = match self.encoding {
+            Encoding::Component if imports.is_empty() => package::from_wit(types, &exports),
+            _ => None,
+        };
+        let kind = match self.encoding {
+            Encoding::Module => Kind::CoreModule,
+            Encoding::Component if wit.is_some() => Kind::WitPackage,
+            Encoding::Component => Kind::Component,
+        };
+        let package =
+            wit.or_else(|| package::from_names(&self.names, self.metadata.version.as_deref()));
+        Inspection { kind, package, imports, exports, metadata: self.metadata }
+    }
+}

@@ -1,0 +1,45 @@
+//! Limits on what a stranger controls. The unit is the last word before `MAX`.
+//!
+//! They are ours and far above what any released tool emits. Together they bound an
+//! [`Inspection`](crate::Inspection): its names and texts have at most [`EXTERN_NAMES_BYTES_MAX`] and
+//! [`METADATA_BYTES_MAX`] bytes, and it has at most [`EXTERNS_MAX`] imports and as many exports.
+
+/// Largest file that is inspected unless the caller says otherwise, in bytes. Interpreters of dynamic
+/// languages make components of some 10 MB.
+pub const FILE_BYTES_MAX: usize = 128 << 20;
+
+/// Most imports of one file, and most exports. More is an error: a list that lacks some would hide
+/// what a policy looks for.
+pub const EXTERNS_MAX: usize = 1 << 14;
+
+/// Longest name of one import or export, in bytes, the module of a core import included. A longer one
+/// is an error.
+pub const EXTERN_NAME_BYTES_MAX: usize = 1 << 13;
+
+/// All names of imports and exports of one file together, in bytes. More is an error.
+pub const EXTERN_NAMES_BYTES_MAX: usize = 1 << 20;
+
+/// Longest text of one field of the metadata, in bytes. What is longer is cut at a character.
+pub const TEXT_BYTES_MAX: usize = 1 << 12;
+
+/// Most tools that are reported; the first ones are kept.
+pub const PRODUCERS_MAX: usize = 64;
+
+/// Longest name and longest version of a tool, in bytes. What is longer is cut at a character.
+pub const PRODUCER_BYTES_MAX: usize = 256;
+
+/// All texts of the metadata together, in bytes: seven fields, and name and version of every tool.
+pub const METADATA_BYTES_MAX: usize = 7 * TEXT_BYTES_MAX + 2 * PRODUCERS_MAX * PRODUCER_BYTES_MAX;
+
+/// Longest explanation of what is wrong with a file, in bytes. It may quote the file.
+pub const REASON_BYTES_MAX: usize = 512;
+
+/// How deep component types may be nested in one another. The component model's own limit.
+pub const TYPE_NESTING_MAX: usize = 100;
+
+/// How deep components and modules may be nested in one another. Composition nests one level for each
+/// step; real files have three or four.
+pub const COMPONENT_NESTING_MAX: usize = 100;
+
+/// Longest name of an import that is read as a dependency, in bytes.
+pub const IMPORT_NAME_BYTES_MAX: usize = EXTERN_NAME_BYTES_MAX;
