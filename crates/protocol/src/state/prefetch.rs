@@ -34,6 +34,21 @@ impl<K: LogKind> ReadSet<K> {
         self.permissions.extend(other.permissions);
         self.items.extend(other.items);
     }
+
+    /// Adds what an entry reads, besides its signer's key and permissions.
+    pub fn add_entry(&mut self, entry: &Entry<K>) {
+        match entry {
+            Entry::Init { .. } => {}
+            Entry::Grant { key, .. } => {
+                self.permissions.insert(key.id());
+            }
+            Entry::Revoke { key_id, .. } => {
+                self.permissions.insert(key_id.clone());
+            }
+            // What is no item is not read either.
+            Entry::Action(action) => self.items.extend(K::action_item(action)),
+        }
+    }
 }
 
 impl<K: LogKind> Default for ReadSet<K> {
@@ -48,19 +63,7 @@ impl<K: LogKind> Envelope<K> {
         let mut reads = ReadSet::new();
         reads.keys.insert(self.key_id().clone());
         reads.permissions.insert(self.key_id().clone());
-        for entry in &self.record().entries {
-            match entry {
-                Entry::Init { .. } => {}
-                Entry::Grant { key, .. } => {
-                    reads.permissions.insert(key.id());
-                }
-                Entry::Revoke { key_id, .. } => {
-                    reads.permissions.insert(key_id.clone());
-                }
-                // What is no item is not read either.
-                Entry::Action(action) => reads.items.extend(K::action_item(action)),
-            }
-        }
+        self.record().entries.iter().for_each(|entry| reads.add_entry(entry));
         reads
     }
 }

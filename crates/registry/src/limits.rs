@@ -1,0 +1,58 @@
+//! Limits on what a stranger controls. The unit is the last word before `MAX`. An operator can set
+//! those in [`Limits`]; the rest is fixed.
+
+/// Most entries in a record that a registry takes.
+pub const RECORD_ENTRIES_MAX: usize = 1000;
+
+/// How far in the future a record's time may lie, in seconds: room for clocks that are a little off
+/// (specification 20.3, N8).
+pub const FUTURE_SECONDS_MAX: i64 = 300;
+
+/// Records of all logs together in one page, in bytes as stored. A page with one record may be larger.
+pub const PAGE_BYTES_MAX: usize = 4 << 20;
+
+/// Most package logs in one request for records, and most names in one for names.
+pub const LOGS_PER_REQUEST_MAX: usize = 1000;
+
+/// Most leaves in one request for inclusion proofs. More would make a bundle that readers refuse.
+pub const LEAVES_PER_REQUEST_MAX: usize = 1000;
+
+/// Most commands that become one commit.
+pub const BATCH_COMMANDS_MAX: usize = 1024;
+
+/// Most commands that wait for the sequencer. A further one is refused as [`Busy`](crate::WriteError).
+pub const QUEUE_COMMANDS_MAX: usize = 16_384;
+
+/// Most pending records that one arrival of content, or one look for work left behind, takes up.
+pub const BACKLOG_RECORDS_MAX: usize = 1024;
+
+/// Content up to this size is kept in the store, where it becomes durable with the rest of a commit. A
+/// file of its own would take two more writes to the medium.
+pub const INLINE_CONTENT_BYTES_MAX: u64 = 16 << 10;
+
+/// What an operator can set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Largest content, in bytes.
+    pub content_bytes_max: u64,
+    /// Most content that is looked into at the same time, in bytes: looking takes it into memory.
+    pub inspected_bytes_max: u64,
+    /// Most records that wait for content.
+    pub sourcing_records_max: u64,
+    /// How long a record waits for content, and how long a refused one is remembered, in seconds.
+    pub pending_seconds_max: u64,
+    /// For how long the map of an old checkpoint can be asked for, in seconds. The newest always can.
+    pub map_window_seconds: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            content_bytes_max: 256 << 20,
+            inspected_bytes_max: 512 << 20,
+            sourcing_records_max: 100_000,
+            pending_seconds_max: 24 * 60 * 60,
+            map_window_seconds: 7 * 24 * 60 * 60,
+        }
+    }
+}

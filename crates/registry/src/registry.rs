@@ -1,0 +1,361 @@
+//! A registry: one value that answers and takes records, shared by everything that serves it.
+
+mod queue;
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::{Semaphore, SemaphorePermit, oneshot, watch};
+use wargate_crypto::Digest;
+use wargate_protocol::{
+    Entry, LogId, Namespace, NamespaceState, OperatorEntry, Package, PackageAction,
+    PackageEnvelope, PackageName, RecordId, RegistryIndex, SignedEnvelope,
+};
+use wargate_transparency::map::MapVersion;
+
+use self::queue::Queue;
+use crate::blobs::Blobs;
+use crate::error::{OpenError, ReadError, WriteError};
+use crate::limits::{BATCH_COMMANDS_MAX, FUTURE_SECONDS_MAX, RECORD_ENTRIES_MAX};
+use crate::policy::{RecordPolicy, Refusal};
+use crate::seams::Offload;
+use crate::sequencer::{
+    Admission, Command, Outcome, Published, RecordStatus, Sequencer, Tools, seconds,
+};
+use crate::store::LogQuery;
+
+/// What a registry is made of.
+pub struct Parts {
+    /// Store, clock, signer, content policies and limits.
+    pub tools: Tools,
+    /// Where content is that is too large for the store.
+    pub blobs: Arc<dyn Blobs>,
+    /// Where blocking work goes.
+    pub offload: Arc<dyn Offload>,
+    /// Asked in order for every record.
+    pub record_policies: Vec<Arc<dyn RecordPolicy>>,
+    /// Whether the first record of a package defines the package's namespace. For registries whose
+    /// users trust each other.
+    pub define_namespaces: bool,
+    /// Who makes the sequencer's steps.
+    pub driver: Driver,
+}
+
+/// Who makes the sequencer's steps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Driver {
+    /// A thread of its own, which calls [`Registry::drive`].
+    Thread,
+    /// Whoever has something to do, in its own place.
+    Caller,
+}
+
+/// A registry.
+pub struct Registry {
+    parts: Parts,
+    sequencer: Mutex<Sequencer>,
+    queue: Queue,
+    published: watch::Sender<Arc<Published>>,
+    inspections: Semaphore,
+}
+
+/// Content that is looked into counts in pieces of this many bytes.
+const INSPECTION_UNIT_BYTES: u64 = 64 << 10;
+
+/// Pages dropped in one go: short enough that a commit hardly waits for it.
+const PRUNED_PAGES: usize = 2000;
+
+/// Maps are kept a little longer than they can be asked for, so that nobody reads what is being
+/// dropped.
+const PRUNE_DELAY_SECONDS: u64 = 600;
+
+/// A record that was sent to be published.
+#[derive(Clone, Debug)]
+pub struct Submission {
+    /// The log that it was sent to.
+    pub log: LogId,
+    /// The package that it is for.
+    pub name: PackageName,
+    /// The record.
+    pub record: SignedEnvelope,
+}
+
+impl Registry {
+    /// Opens the registry in a store, or begins one with these entries in its first record.
+    ///
+    /// # Errors
+    /// [`OpenError`]
+    pub fn open(parts: Parts, entries: &[OperatorEntry]) -> Result<Arc<Self>, OpenError> {
+        let (sequencer, published) = Sequencer::open(parts.tools.clone(), entries)?;
+        let units = parts.tools.limits.inspected_bytes_max / INSPECTION_UNIT_BYTES;
+        let units = usize::try_from(units).unwrap_or(usize::MAX).clamp(1, Semaphore::MAX_PERMITS);
+        Ok(Arc::new(Self {
+            parts,
+            sequencer: Mutex::new(sequencer),
+            queue: Queue::default(),
+            published: watch::Sender::new(Arc::new(published)),
+            inspections: Semaphore::new(units),
+        }))
+    }
+
+    /// The newest commit and its signed checkpoint.
+    pub fn newest(&self) -> Arc<Published> {
+        Arc::clone(&self.published.borrow())
+    }
+
+    /// Tells of every new checkpoint.
+    pub fn changes(&self) -> watch::Receiver<Arc<Published>> {
+        self.published.subscribe()
+    }
+
+    /// Takes a record. Returns when it is in the log, refused, or waits for content.
+    ///
+    /// # Errors
+    /// [`WriteError`]; nothing of the record is kept then, unless it is
+    /// [`WriteError::Unavailable`].
+    pub async fn publish(
+        self: &Arc<Self>,
+        submission: Submission,
+    ) -> Result<(RecordId, RecordStatus), WriteError> {
+        let registry = Arc::clone(self);
+        let admission = self.offload(move || registry.examine(submission)).await?;
+        let record = admission.envelope.record_id();
+        match self.submit(Command::Admit(Box::new(admission))).await? {
+            Outcome::Record(status) => Ok((record, status)),
+            Outcome::Operator(_) | Outcome::Done => Ok((record, RecordStatus::Processing)),
+        }
+    }
+
+    /// Appends a record with these entries to the operator log.
+    ///
+    /// # Errors
+    /// [`WriteError::Rejected`] if the log does not allow it.
+    pub async fn operate(&self, entries: Vec<OperatorEntry>) -> Result<RegistryIndex, WriteError> {
+        match self.submit(Command::Operator(entries)).await? {
+            Outcome::Operator(index) => Ok(index),
+            Outcome::Record(_) | Outcome::Done => {
+                Err(WriteError::Unavailable("the record has no place".into()))
+            }
+        }
+    }
+
+    /// What is to be done from time to time: signs the newest checkpoint again, forgets records that
+    /// have waited too long, drops old pages of the map.
+    ///
+    /// # Errors
+    /// [`WriteError::Unavailable`]
+    pub async fn tend(self: &Arc<Self>) -> Result<(), WriteError> {
+        self.submit(Command::Tend).await?;
+        let registry = Arc::clone(self);
+        self.offload(move || registry.prune()).await
+    }
+
+    /// How far a record is; `None` if it was never submitted to the log.
+    ///
+    /// # Errors
+    /// [`WriteError::Unavailable`]
+    pub async fn status(
+        self: &Arc<Self>,
+        log: &LogId,
+        record: &RecordId,
+    ) -> Result<Option<RecordStatus>, WriteError> {
+        let (registry, log, record) = (Arc::clone(self), *log, *record);
+        let status = self.offload(move || registry.record_status(&log, &record)).await;
+        status.map_err(|error| WriteError::Unavailable(error.to_string()))
+    }
+
+    /// Runs blocking work in the place that was given for it.
+    pub async fn offload<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> T {
+        let (answer, answered) = oneshot::channel();
+        self.parts.offload.run(Box::new(move || {
+            // Whoever asked may have gone.
+            let _ = answer.send(work());
+        }));
+        match answered.await {
+            Ok(value) => value,
+            // The work was dropped because the process ends: there is nobody to tell.
+            Err(_) => std::future::pending().await,
+        }
+    }
+
+    /// Makes steps until [`Registry::close`]. For a thread of its own.
+    pub fn drive(&self) {
+        while self.queue.wait(self.has_backlog()) {
+            self.turn();
+        }
+    }
+
+    /// Takes no more commands, and ends [`Registry::drive`] when those that came are done.
+    pub fn close(&self) {
+        self.queue.close();
+    }
+
+    pub(crate) const fn tools(&self) -> &Tools {
+        &self.parts.tools
+    }
+
+    pub(crate) fn blobs(&self) -> &dyn Blobs {
+        &*self.parts.blobs
+    }
+
+    /// Room in memory for content that is looked into.
+    pub(crate) async fn permit_inspection(&self, bytes: u64) -> Option<SemaphorePermit<'_>> {
+        let all = self.tools().limits.inspected_bytes_max.div_ceil(INSPECTION_UNIT_BYTES).max(1);
+        let units = bytes.div_ceil(INSPECTION_UNIT_BYTES).min(all);
+        self.inspections.acquire_many(u32::try_from(units).unwrap_or(u32::MAX)).await.ok()
+    }
+
+    pub(crate) async fn submit(&self, command: Command) -> Result<Outcome, WriteError> {
+        let answer = self.queue.push(command)?;
+        if self.parts.driver == Driver::Caller {
+            self.turn();
+        }
+        let gone = || WriteError::Unavailable("the registry is shutting down".into());
+        answer.await.map_err(|_| gone())?
+    }
+
+    /// One step with all that has come, as far as it fits.
+    fn turn(&self) {
+        let mut sequencer = self.sequencer.lock().unwrap_or_else(PoisonError::into_inner);
+        let (commands, answers) = self.queue.take(BATCH_COMMANDS_MAX);
+        let (outcomes, published) = sequencer.step(&commands);
+        // Shown before anybody is answered: an answer must not be ahead of the checkpoint.
+        if let Some(published) = published {
+            self.published.send_replace(Arc::new(published));
+        }
+        for (answer, outcome) in answers.into_iter().zip(outcomes) {
+            // Whoever asked may have gone; what was asked for is done all the same.
+            let _ = answer.send(outcome);
+        }
+    }
+
+    fn has_backlog(&self) -> bool {
+        self.sequencer.lock().unwrap_or_else(PoisonError::into_inner).has_backlog()
+    }
+
+    fn prune(&self) -> Result<(), WriteError> {
+        let tools = self.tools();
+        let window = tools.limits.map_window_seconds.saturating_add(PRUNE_DELAY_SECONDS);
+        let until = seconds(tools.clock.now()).saturating_sub(window);
+        let Some(oldest) = tools.store.commit_at(until)? else { return Ok(()) };
+        let oldest = MapVersion(oldest.length().get());
+        while tools.store.prune(oldest, PRUNED_PAGES)? == PRUNED_PAGES {}
+        Ok(())
+    }
+
+    /// All that can be said of a record by itself and by what is there (specification 12.4), in the
+    /// specification's order. Nothing is kept.
+    fn examine(&self, submission: Submission) -> Result<Admission, WriteError> {
+        let Submission { log, name, record } = submission;
+        if LogId::package(&name) != log {
+            return Err(WriteError::BadRequest(format!(
+                "the package {name} has another log than {log}: send the record to the log whose id \
+                 belongs to the name"
+            )));
+        }
+        let undecodable =
+            |error| WriteError::BadRequest(format!("the record cannot be read: {error}"));
+        let mut envelope = PackageEnvelope::decode(record).map_err(undecodable)?;
+        let contents = contents(&envelope)?;
+        let define_namespace = self.check_namespace(name.namespace())?;
+        self.check_signature(&log, &mut envelope)?;
+        for policy in &self.parts.record_policies {
+            policy.check(&name, &envelope).map_err(|refusal| match refusal {
+                Refusal::Unauthorized(why) => WriteError::Unauthorized(why),
+                Refusal::Rejected(why) => WriteError::Rejected(why),
+            })?;
+        }
+        self.check_time(&envelope)?;
+        Ok(Admission { name, log, envelope, contents, define_namespace })
+    }
+
+    /// Whether the namespace has to be defined first.
+    fn check_namespace(&self, namespace: &Namespace) -> Result<bool, WriteError> {
+        let state = self.namespace(namespace).map_err(|error| match error {
+            ReadError::Store(error) => WriteError::from(error),
+            error => WriteError::Unavailable(error.to_string()),
+        })?;
+        match state {
+            Some(NamespaceState::Defined) => Ok(false),
+            Some(NamespaceState::Imported { registry }) => {
+                let namespace = namespace.to_string();
+                Err(WriteError::NamespaceImported { namespace, registry })
+            }
+            None if self.parts.define_namespaces => Ok(true),
+            None => Err(WriteError::NamespaceNotDefined(namespace.to_string())),
+        }
+    }
+
+    /// The signature, with the key that the log knows by the record's key id, or, if there is no such
+    /// log, with the key of the record's own init entry (specification 12.4, steps 8 and 9; in a log
+    /// that exists nobody brings his own key: 20.3, N9).
+    fn check_signature(
+        &self,
+        log: &LogId,
+        envelope: &mut PackageEnvelope,
+    ) -> Result<(), WriteError> {
+        let key_id = envelope.key_id().clone();
+        let query = LogQuery { keys: vec![key_id.clone()], ..LogQuery::of_head(*log) };
+        let rows = self.tools().store.log_rows(&[query])?.pop().unwrap_or_default();
+        let known = rows.keys.into_iter().next();
+        let key = match (known, rows.head, envelope.record().entries.first()) {
+            (Some(key), ..) => Some(key),
+            (None, None, Some(Entry::Init { key, .. })) => Some(key.clone()),
+            _ => None,
+        };
+        let key = key.ok_or_else(|| {
+            WriteError::Unauthorized(format!(
+                "the key {key_id} is not known to this package: somebody who may publish it must \
+                 grant it first (`warg publish grant`)"
+            ))
+        })?;
+        envelope.verify_signature(&key).map_err(|error| {
+            WriteError::Unauthorized(format!(
+                "the record's signature is not that of its key: {error}"
+            ))
+        })
+    }
+
+    /// Times before 1970 cannot be stored by clients, and one far in the future would block the log
+    /// for everybody else (specification 20.3, N8).
+    fn check_time(&self, envelope: &PackageEnvelope) -> Result<(), WriteError> {
+        let (time, now) = (envelope.record().timestamp, self.tools().clock.now());
+        if time.seconds() < 0 {
+            let why = "the record is dated before 1970: check your clock";
+            return Err(WriteError::Rejected(why.into()));
+        }
+        let ahead = time.seconds().saturating_sub(now.seconds());
+        if ahead > FUTURE_SECONDS_MAX {
+            return Err(WriteError::Rejected(format!(
+                "the record is dated {ahead} seconds in the future: check your clock"
+            )));
+        }
+        Ok(())
+    }
+}
+
+/// The digests that a record releases, each once. All must be of a length that content can have
+/// (specification 20.3, N7).
+fn contents(envelope: &PackageEnvelope) -> Result<Vec<Digest>, WriteError> {
+    let entries = &envelope.record().entries;
+    if entries.len() > RECORD_ENTRIES_MAX {
+        return Err(WriteError::BadRequest(format!(
+            "the record has {} entries; this registry takes {RECORD_ENTRIES_MAX} at most",
+            entries.len()
+        )));
+    }
+    let mut contents = Vec::new();
+    for entry in entries {
+        if let Entry::<Package>::Action(PackageAction::Release { version, content }) = entry {
+            let digest = Digest::try_from(content).map_err(|_| {
+                WriteError::BadRequest(format!(
+                    "the release {version} names the content {content}, which is no SHA-256 digest \
+                     of 32 bytes"
+                ))
+            })?;
+            if !contents.contains(&digest) {
+                contents.push(digest);
+            }
+        }
+    }
+    Ok(contents)
+}

@@ -1,0 +1,73 @@
+//! Commands that wait for the sequencer's next step.
+
+use std::collections::VecDeque;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::oneshot;
+
+use crate::error::WriteError;
+use crate::limits::QUEUE_COMMANDS_MAX;
+use crate::sequencer::{Command, Outcome};
+
+/// Where an answer goes.
+pub(super) type Answer = oneshot::Sender<Result<Outcome, WriteError>>;
+
+/// A bounded queue. What comes while a step is under way waits for the next one, so that the batch
+/// grows with the load.
+#[derive(Default)]
+pub(super) struct Queue {
+    inner: Mutex<Inner>,
+    arrived: Condvar,
+}
+
+#[derive(Default)]
+struct Inner {
+    waiting: VecDeque<(Command, Answer)>,
+    closed: bool,
+}
+
+impl Queue {
+    /// Adds a command. The receiver gets what becomes of it.
+    pub(super) fn push(
+        &self,
+        command: Command,
+    ) -> Result<oneshot::Receiver<Result<Outcome, WriteError>>, WriteError> {
+        let mut inner = self.lock();
+        if inner.closed {
+            return Err(WriteError::Busy("it is shutting down"));
+        }
+        if inner.waiting.len() >= QUEUE_COMMANDS_MAX {
+            return Err(WriteError::Busy("too many records are being published"));
+        }
+        let (answer, answered) = oneshot::channel();
+        inner.waiting.push_back((command, answer));
+        drop(inner);
+        self.arrived.notify_one();
+        Ok(answered)
+    }
+
+    /// The oldest commands, at most `limit`, and where their answers go.
+    pub(super) fn take(&self, limit: usize) -> (Vec<Command>, Vec<Answer>) {
+        let mut inner = self.lock();
+        let taken = limit.min(inner.waiting.len());
+        inner.waiting.drain(..taken).unzip()
+    }
+
+    /// Waits for a command, unless there is work anyway. `false` if the queue was closed and is empty.
+    pub(super) fn wait(&self, work: bool) -> bool {
+        let idle = |inner: &mut Inner| inner.waiting.is_empty() && !inner.closed && !work;
+        let inner = self.arrived.wait_while(self.lock(), idle);
+        let inner = inner.unwrap_or_else(PoisonError::into_inner);
+        !(inner.closed && inner.waiting.is_empty())
+    }
+
+    pub(super) fn close(&self) {
+        self.lock().closed = true;
+        self.arrived.notify_all();
+    }
+
+    /// Nothing can be half done when the lock is released.
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

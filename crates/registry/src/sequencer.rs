@@ -1,0 +1,335 @@
+//! The one place where a record becomes part of history.
+//!
+//! [`Sequencer::step`] takes what has arrived since the last step and makes one commit of it:
+//!
+//! 1. **drain**: what are these commands about? Records that are known already are answered from
+//!    what the store says; new ones are admitted; content that came sets waiting records free.
+//! 2. **sequence**: what misses nothing is checked against its log, in order, each record seeing the
+//!    ones before it.
+//! 3. **stage**: leaves, tiles, map pages, changed logs and the new roots are computed.
+//! 4. **commit**: all of it in one transaction with a compare-and-swap on the revision.
+//! 5. **publish**: a checkpoint is signed and shown to everybody.
+//! 6. **acknowledge**: whoever waits is answered.
+//!
+//! A crash before 4 leaves nothing behind. A crash after 4 leaves a commit whose checkpoint was not
+//! signed yet; [`Sequencer::open`] signs one like it. Records that are ready and were not sequenced,
+//! because there were too many at once, are found by looking again, at start as at any other time.
+//!
+//! The step is a function of the store, the clock, the signer and its commands. A server calls it in
+//! a loop, an instance without threads inside a request, a simulation by seed.
+
+mod genesis;
+mod intake;
+mod operator;
+mod packages;
+mod stage;
+
+use std::sync::Arc;
+
+use wargate_crypto::Digest;
+use wargate_protocol::{
+    LogId, OperatorEntry, PackageEnvelope, PackageName, RecordId, RegistryIndex, SignedCheckpoint,
+    Timestamp, TimestampedCheckpoint,
+};
+use wargate_transparency::log::Edge;
+
+use crate::error::{OpenError, WriteError};
+use crate::limits::Limits;
+use crate::policy::ContentPolicy;
+use crate::seams::{Clock, Signer};
+use crate::store::{
+    CommitError, Committed, ContentArrived, Revision, Store, StoreError, StoreResult,
+};
+
+use self::intake::Intake;
+pub(crate) use self::stage::tree_length;
+use self::stage::{Before, Staged};
+
+/// Something to do in the next step.
+#[derive(Clone, Debug)]
+pub enum Command {
+    /// A record has come and was found to be in order by itself.
+    Admit(Box<Admission>),
+    /// Content has come and is kept, or is inline.
+    Content(Box<ContentArrived>),
+    /// The content of a pending record was refused.
+    Refuse {
+        /// The record's log.
+        log: LogId,
+        /// The record.
+        record: RecordId,
+        /// For the publisher.
+        reason: String,
+    },
+    /// The operator wants these entries in the operator log.
+    Operator(Vec<OperatorEntry>),
+    /// Sign the newest checkpoint again with the time of now; forget what has waited too long; drop
+    /// old pages.
+    Tend,
+}
+
+/// A record that may become pending.
+#[derive(Clone, Debug)]
+pub struct Admission {
+    /// The package.
+    pub name: PackageName,
+    /// The log, which is the package's.
+    pub log: LogId,
+    /// The record; its signature was verified.
+    pub envelope: PackageEnvelope,
+    /// Digests of all releases in it, each once.
+    pub contents: Vec<Digest>,
+    /// Whether to define the package's namespace if nobody has.
+    pub define_namespace: bool,
+}
+
+/// What became of a command.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// How far the command's record is.
+    Record(RecordStatus),
+    /// The operator's record stands here.
+    Operator(RegistryIndex),
+    /// It was done.
+    Done,
+}
+
+/// How far a record is (specification 14.1).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RecordStatus {
+    /// Content is missing: these digests.
+    Sourcing(Vec<Digest>),
+    /// It misses nothing, and is not in the log yet.
+    Processing,
+    /// It was refused, for good.
+    Rejected {
+        /// For people.
+        reason: String,
+    },
+    /// It is in the log, and in the newest checkpoint.
+    Published {
+        /// Where.
+        index: RegistryIndex,
+    },
+}
+
+impl RecordStatus {
+    /// Whether it will not change any more.
+    pub const fn is_final(&self) -> bool {
+        matches!(self, Self::Rejected { .. } | Self::Published { .. })
+    }
+}
+
+/// What everybody may see: the newest commit and its signed checkpoint.
+#[derive(Clone, Debug)]
+pub struct Published {
+    /// The commit.
+    pub committed: Committed,
+    /// The checkpoint.
+    pub checkpoint: SignedCheckpoint,
+    /// The revision of the store.
+    pub revision: Revision,
+}
+
+/// What the sequencer works with.
+#[derive(Clone)]
+pub struct Tools {
+    /// Where everything is kept.
+    pub store: Arc<dyn Store>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// The operator's keys.
+    pub signer: Arc<dyn Signer>,
+    /// What content is taken for a release.
+    pub content_policies: Vec<Arc<dyn ContentPolicy>>,
+    /// Limits.
+    pub limits: Limits,
+}
+
+/// The writer of a registry. There is one for each process; two on one store do no harm, but one of
+/// them has to begin again at every step.
+pub struct Sequencer {
+    tools: Tools,
+    state: State,
+    /// The state may be another than the store's: a commit failed.
+    stale: bool,
+    /// Records may be ready that were not looked at yet.
+    backlog: bool,
+}
+
+/// What is kept in memory between two steps. It does not grow with the registry.
+struct State {
+    revision: Revision,
+    committed: Committed,
+    checkpoint_seconds: u64,
+    sourcing: u64,
+    edge: Edge,
+}
+
+/// How often a step begins again after another writer was faster.
+const CONFLICTS_MAX: usize = 8;
+
+impl Sequencer {
+    /// Takes up the registry in a store, or begins one with these entries behind the first.
+    ///
+    /// # Errors
+    /// [`OpenError`]
+    pub fn open(tools: Tools, entries: &[OperatorEntry]) -> Result<(Self, Published), OpenError> {
+        if tools.store.head()?.is_none_or(|head| head.committed.is_none()) {
+            genesis::create(&tools, entries)?;
+        }
+        let state = State::load(&*tools.store)?;
+        operator::check_keys(&tools)?;
+        let mut sequencer = Self { tools, state, stale: false, backlog: true };
+        let published = sequencer.tend()?;
+        Ok((sequencer, published))
+    }
+
+    /// Makes one commit of what has arrived, and says what became of each command, in their order.
+    ///
+    /// The second part is the new public state if there is one. It is to be shown before anybody is
+    /// answered.
+    pub fn step(
+        &mut self,
+        commands: &[Command],
+    ) -> (Vec<Result<Outcome, WriteError>>, Option<Published>) {
+        let mut conflicts = 0;
+        loop {
+            match self.attempt(commands) {
+                Ok((outcomes, published)) => return (outcomes, published),
+                Err(StepError::Conflict) if conflicts < CONFLICTS_MAX => {
+                    conflicts += 1;
+                    self.stale = true;
+                }
+                Err(error) => {
+                    self.stale = true;
+                    let error = error.into_write_error();
+                    return (commands.iter().map(|_| Err(error.clone())).collect(), None);
+                }
+            }
+        }
+    }
+
+    /// Whether there may be work although nothing arrives.
+    pub const fn has_backlog(&self) -> bool {
+        self.backlog
+    }
+
+    fn attempt(&mut self, commands: &[Command]) -> Result<StepResult, StepError> {
+        if self.stale {
+            self.state = State::load(&*self.tools.store)?;
+            (self.stale, self.backlog) = (false, true);
+        }
+        let Self { tools, state, .. } = &*self;
+        let now = tools.clock.now();
+        // Drain.
+        let mut intake = Intake::new(tools, state.sourcing, now);
+        for (number, command) in commands.iter().enumerate() {
+            intake.take(number, command)?;
+        }
+        let backlog = self.backlog && intake.take_backlog()?;
+        // Sequence.
+        let operator = operator::sequence(tools, now, &mut intake)?;
+        let of_command = operator.indices(state.committed.length());
+        let packages = packages::sequence(tools, &mut intake)?;
+        // Stage.
+        let before = Before { committed: Some(state.committed), edge: &state.edge };
+        let staged = stage::stage(&*tools.store, &before, seconds(now), operator, packages)?;
+        let (append, edge) = match staged {
+            Some(Staged { append, edge }) => (Some(append), Some(edge)),
+            None => (None, None),
+        };
+        let outcomes = intake.outcomes(append.as_ref(), &of_command);
+        let tends = commands.iter().any(|command| matches!(command, Command::Tend));
+        if append.is_none() && intake.is_empty() && !tends {
+            self.backlog = backlog;
+            return Ok((outcomes, None));
+        }
+        let checkpoint_seconds = state.checkpoint_seconds.max(seconds(now));
+        let (sourcing, batch) = (intake.sourcing(), intake.batch(append, checkpoint_seconds));
+        // Commit. A crash before this line leaves no trace.
+        let revision = tools.store.commit(Some(state.revision), &batch)?;
+        // A crash behind it loses nothing: the commit stands, and `open` signs it.
+        let committed = batch.append.map_or(state.committed, |append| append.committed);
+        let edge = edge.unwrap_or_else(|| state.edge.clone());
+        self.state = State { revision, committed, checkpoint_seconds, sourcing, edge };
+        self.backlog = backlog;
+        // Publish; the caller acknowledges.
+        let published = self.sign()?;
+        Ok((outcomes, Some(published)))
+    }
+
+    /// The first step of a process.
+    fn tend(&mut self) -> Result<Published, OpenError> {
+        let (outcomes, published) = self.step(&[Command::Tend]);
+        outcomes.into_iter().collect::<Result<Vec<_>, _>>()?;
+        published.ok_or_else(|| {
+            OpenError::Create(WriteError::Unavailable("no checkpoint was signed".into()))
+        })
+    }
+
+    fn sign(&self) -> Result<Published, StepError> {
+        let State { committed, checkpoint_seconds, revision, .. } = self.state;
+        let contents = TimestampedCheckpoint {
+            checkpoint: committed.checkpoint,
+            timestamp_seconds: checkpoint_seconds,
+        };
+        let checkpoint = self.tools.signer.sign_checkpoint(contents);
+        let checkpoint = checkpoint.map_err(|error| StepError::Signer(error.to_string()))?;
+        Ok(Published { committed, checkpoint, revision })
+    }
+}
+
+type StepResult = (Vec<Result<Outcome, WriteError>>, Option<Published>);
+
+impl State {
+    /// What the store says now. The tiles at the log's edge are compared with its root.
+    fn load(store: &dyn Store) -> StoreResult<Self> {
+        let damaged = |what: String| StoreError::Damaged(what);
+        let head = store.head()?.ok_or_else(|| damaged("there is no head".into()))?;
+        let committed = head.committed.ok_or_else(|| damaged("nothing is committed".into()))?;
+        let length = tree_length(committed.length())?;
+        let tiles = store.tiles(&Edge::wanted(length))?;
+        let edge = Edge::from_tiles(length, &tiles, &committed.checkpoint.log_root)
+            .map_err(|error| damaged(error.to_string()))?;
+        Ok(Self {
+            revision: head.revision,
+            committed,
+            checkpoint_seconds: head.checkpoint_seconds,
+            sourcing: store.counts()?.sourcing,
+            edge,
+        })
+    }
+}
+
+/// Why a step did not happen.
+#[derive(Debug, thiserror::Error)]
+enum StepError {
+    #[error("another writer is working on this registry")]
+    Conflict,
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("{0}")]
+    Signer(String),
+}
+
+impl From<CommitError> for StepError {
+    fn from(error: CommitError) -> Self {
+        match error {
+            CommitError::Conflict => Self::Conflict,
+            CommitError::Store(error) => Self::Store(error),
+        }
+    }
+}
+
+impl StepError {
+    fn into_write_error(self) -> WriteError {
+        tracing::error!(error = %self, "a step of the sequencer failed");
+        WriteError::Unavailable(self.to_string())
+    }
+}
+
+/// Whole seconds of the Unix epoch, 0 before it.
+pub(crate) fn seconds(time: Timestamp) -> u64 {
+    u64::try_from(time.seconds()).unwrap_or(0)
+}

@@ -1,0 +1,88 @@
+//! All that follows from the records of a step: leaves, tiles, map pages and roots.
+
+use std::collections::BTreeMap;
+
+use wargate_crypto::Digest;
+use wargate_protocol::{Checkpoint, LogLength, MapLeaf, RegistryIndex};
+use wargate_transparency::log::{self, Edge};
+use wargate_transparency::map::{MapHead, MapVersion, Path, Update};
+
+use super::StepError;
+use super::operator::OperatorWork;
+use super::packages::{PackageWork, Sequenced};
+use crate::store::{Append, Committed, LoggedRecord, Nodes, StoreError, StoreResult};
+
+/// What to commit, and the edge to go on with afterwards.
+pub(super) struct Staged {
+    pub(super) append: Append,
+    pub(super) edge: Edge,
+}
+
+/// What is there before.
+pub(super) struct Before<'a> {
+    /// The newest commit; `None` in an empty store.
+    pub(super) committed: Option<Committed>,
+    pub(super) edge: &'a Edge,
+}
+
+/// Computes what the records do; `None` if there are none.
+pub(super) fn stage(
+    nodes: &dyn Nodes,
+    before: &Before<'_>,
+    now_seconds: u64,
+    operator: OperatorWork,
+    packages: PackageWork,
+) -> Result<Option<Staged>, StepError> {
+    let first = before.committed.map_or(0, |committed| committed.length().get());
+    let sequenced = operator.records.into_iter().chain(packages.records);
+    let record = |(at, Sequenced { leaf, envelope })| LoggedRecord {
+        index: RegistryIndex::new(at),
+        leaf,
+        envelope,
+    };
+    let records: Vec<_> = (first..).zip(sequenced).map(record).collect();
+    if records.is_empty() {
+        return Ok(None);
+    }
+    let hashes: Vec<_> = records.iter().map(|record| record.leaf.hash()).collect();
+    let appended = before.edge.append(&hashes).map_err(|full| damaged(full.to_string()))?;
+
+    let length = appended.length().get();
+    let heads: BTreeMap<Path, Digest> = records
+        .iter()
+        .map(|record| {
+            let head = MapLeaf { record_id: record.leaf.record_id };
+            (record.leaf.log_id.map_path(), head.hash())
+        })
+        .collect();
+    let mut update = Update::new(before.committed.map(|it| it.map_head()), heads);
+    while !update.wanted().is_empty() {
+        let pages = nodes.pages(update.wanted())?;
+        update.supply(pages).map_err(|error| damaged(error.to_string()))?;
+    }
+    let map = update.finish(MapVersion(length)).map_err(|error| damaged(error.to_string()))?;
+    debug_assert_eq!(map.head, Some(MapHead { version: MapVersion(length), root: map.root }));
+
+    let log_length = LogLength::new(length);
+    let checkpoint = Checkpoint { log_root: appended.root, log_length, map_root: map.root };
+    let seconds = before.committed.map_or(now_seconds, |it| it.seconds.max(now_seconds));
+    let append = Append {
+        records,
+        logs: operator.change.into_iter().chain(packages.changes).collect(),
+        tiles: appended.tiles,
+        pages: map.written,
+        superseded: map.superseded,
+        committed: Committed { checkpoint, seconds },
+    };
+    Ok(Some(Staged { append, edge: appended.edge }))
+}
+
+/// A length as the tree counts it.
+pub(crate) fn tree_length(length: LogLength) -> StoreResult<log::LogLength> {
+    log::LogLength::new(length.get())
+        .ok_or_else(|| StoreError::Damaged(format!("no log has {length} records")))
+}
+
+fn damaged(what: String) -> StepError {
+    StepError::Store(StoreError::Damaged(what))
+}
