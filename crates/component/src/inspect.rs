@@ -6,6 +6,7 @@ mod metadata;
 mod nesting;
 mod package;
 mod walk;
+mod work;
 
 pub use error::InspectError;
 pub use externs::{Extern, ExternKind};

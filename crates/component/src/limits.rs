@@ -37,6 +37,12 @@ pub const REASON_BYTES_MAX: usize = 512;
 /// How deep component types may be nested in one another. The component model's own limit.
 pub const TYPE_NESTING_MAX: usize = 100;
 
+/// How many types, imports and exports the validator may keep for one file, wherever they stand in it:
+/// those that are declared, and those that are copied where instances are made or imported. One takes
+/// 100 to 600 bytes, so that this stands for half a gigabyte at most; what else is kept of a file is
+/// less than 20 times its size. Real files have some hundreds for each interface.
+pub const ITEMS_MAX: u64 = 1 << 20;
+
 /// How deep components and modules may be nested in one another. Composition nests one level for each
 /// step; real files have three or four.
 pub const COMPONENT_NESTING_MAX: usize = 100;

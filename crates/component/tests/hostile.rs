@@ -7,6 +7,7 @@ use std::fs;
 use proptest::prelude::*;
 use wargate_component::{InspectError, Limits, inspect, limits};
 use wargate_testkit::vectors::testdata;
+use wasmparser::{Validator, WasmFeatures};
 
 const COMPONENT: &[u8] = b"\0asm\x0d\0\x01\0";
 
@@ -55,6 +56,62 @@ fn components_nested_too_deep_are_refused() {
     assert!(matches!(error, InspectError::TooDeep { levels_max: 100, .. }), "{error}");
 }
 
+/// Components of up to 300 KB that make the validator copy large types hundreds of times.
+fn bombs(size: usize, copies: usize) -> Vec<(&'static str, String)> {
+    let exports = |each: &dyn Fn(usize) -> String| (0..size).map(each).collect::<Vec<_>>().concat();
+    let types = exports(&|n| format!("(export \"f{n}\" (type $r2))"));
+    let component = format!(
+        "(component $c (type $r (resource (rep i32))) (export $r2 \"r\" (type $r)) {types})"
+    );
+    let instances = "(instance (instantiate $c))".repeat(copies);
+    let functions =
+        exports(&|n| format!("(type $t{n} (own $r)) (export \"f{n}\" (func (param \"a\" $t{n})))"));
+    let interface =
+        format!("(type $i (instance (export \"r\" (type $r (sub resource))) {functions}))");
+    let importers = "(type (component (import \"i\" (instance (type $i)))))".repeat(copies);
+    let inner =
+        "(type (component (alias outer 2 $i (type $j)) (import \"i\" (instance (type $j)))))"
+            .repeat(copies);
+    let imports: Vec<_> =
+        (0..copies).map(|n| format!("(import \"i{n}\" (instance (type $i)))")).collect();
+    let in_one = format!("(type (component {interface} {importers}))");
+    let nesting = "(component $w (instance $x (instantiate $c)) (export \"x\" (instance $x)))";
+    let wrapped = "(instance (instantiate $w))".repeat(copies);
+    let aliased = "(alias export $a \"i\" (type $i))";
+    let holder = format!("(type $h (instance {interface} (export \"i\" (type (eq $i)))))");
+    vec![
+        ("instances", format!("(component {component} {instances})")),
+        ("imports", format!("(component {interface} {})", imports.concat())),
+        ("component types", format!("(component {interface} {importers})")),
+        ("component types in one", format!("(component {interface} (type (component {inner})))")),
+        ("all in one", format!("(component {in_one})")),
+        ("wrapped", format!("(component {component} {nesting} {wrapped})")),
+        (
+            "a type that an instance exports",
+            format!(
+                "(component (type (component {holder} (import \"a\" (instance $a (type $h))) {aliased} \
+                 {importers})))"
+            ),
+        ),
+    ]
+}
+
+#[test]
+fn types_that_are_copied_too_often_are_refused() {
+    for (what, text) in bombs(100, 10) {
+        let found = look(&wat::parse_str(text).unwrap());
+        let unknown = what == "a type that an instance exports";
+        assert_eq!(found.is_ok(), !unknown, "{what}: {found:?}");
+    }
+    for (what, text) in bombs(5000, 900) {
+        let error = look(&wat::parse_str(text).unwrap()).unwrap_err();
+        // The validator itself limits how large one component gets.
+        let large = matches!(&error, InspectError::Invalid { reason, .. }
+            if reason.contains("effective type size"));
+        assert!(large || matches!(error, InspectError::TooComplex { .. }), "{what}: {error}");
+    }
+}
+
 fn samples() -> Vec<Vec<u8>> {
     let names = ["greeter-rust.wasm", "tower-rust.wasm", "greeter-c-wasip2.wasm"];
     let read = |name| fs::read(testdata().join("components").join(name)).unwrap();
@@ -78,7 +135,12 @@ proptest! {
         if let Some(end) = end {
             bytes.truncate(end.index(bytes.len()));
         }
-        prop_assert_ne!(look(&bytes), Err(InspectError::Defect));
+        let ours = look(&bytes);
+        prop_assert_ne!(&ours, &Err(InspectError::Defect));
+        // Sections go to the validator item by item, which must not change its verdict.
+        let valid = |features| Validator::new_with_features(features).validate_all(&bytes).is_ok();
+        prop_assert!(ours.is_ok() || !valid(WasmFeatures::default()), "{:?}", ours);
+        prop_assert!(ours.is_err() || valid(WasmFeatures::all()));
     }
 
     #[test]

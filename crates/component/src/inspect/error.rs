@@ -1,6 +1,6 @@
 //! Why a file cannot be inspected.
 
-use crate::limits::{REASON_BYTES_MAX, TYPE_NESTING_MAX};
+use crate::limits::{ITEMS_MAX, REASON_BYTES_MAX, TYPE_NESTING_MAX};
 
 /// Why a file cannot be inspected. All but [`Self::Defect`] are the file's fault.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -51,14 +51,16 @@ pub enum InspectError {
         /// The limit.
         levels_max: usize,
     },
-    /// So many instances of so large types that checking them would take too long.
+    /// More types, or more instances of large types, than [`ITEMS_MAX`].
     #[error(
-        "the file is more work to check than its size allows at byte {offset}: it instantiates \
-         large types again and again"
+        "the file has too many types, imports and exports at byte {offset}: with those that its \
+         instances copy, they are more than {items_max}"
     )]
     TooComplex {
         /// Where, in bytes from the start of the file.
         offset: u64,
+        /// The limit.
+        items_max: u64,
     },
     /// More imports or exports than the limit.
     #[error("the file has more than {count_max} {what} at byte {offset}")]
@@ -97,10 +99,14 @@ impl InspectError {
             Self::Truncated { offset }
             | Self::Invalid { offset, .. }
             | Self::TooDeep { offset, .. }
-            | Self::TooComplex { offset }
+            | Self::TooComplex { offset, .. }
             | Self::TooManyExterns { offset, .. }
             | Self::NamesTooLong { offset, .. } => Some(*offset),
         }
+    }
+
+    pub(super) const fn too_complex(offset: u64) -> Self {
+        Self::TooComplex { offset, items_max: ITEMS_MAX }
     }
 
     pub(super) const fn types_too_deep(offset: u64) -> Self {

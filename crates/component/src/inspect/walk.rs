@@ -5,7 +5,8 @@ use wasmparser::{
 };
 
 use super::externs::{Externs, NameBudget};
-use super::{InspectError, Inspection, Kind, Metadata, metadata, nesting, package};
+use super::work::Work;
+use super::{InspectError, Inspection, Kind, Metadata, metadata, package};
 use crate::limits::COMPONENT_NESTING_MAX;
 
 /// What a file may make use of: all that is finished, and what released tools emit before that.
@@ -36,14 +37,12 @@ const FEATURES: WasmFeatures = WasmFeatures::from_bits_truncate(
 pub(super) fn walk(bytes: &[u8]) -> Result<Inspection, InspectError> {
     let mut validator = Validator::new_with_features(FEATURES);
     let mut allocations = FuncValidatorAllocations::default();
+    let mut work = Work::new();
     let mut facts = Facts::new();
     let mut depth = 0;
     for payload in Parser::new(0).parse_all(bytes) {
         let payload = payload?;
-        if let Payload::ComponentTypeSection(section) = &payload {
-            nesting::check(bytes, section)?;
-        }
-        match validator.payload(&payload)? {
+        match work.validate(&mut validator, bytes, &payload)? {
             ValidPayload::Func(function, body) => {
                 let mut function = function.into_validator(allocations);
                 function.validate(&body)?;
