@@ -12,6 +12,7 @@
 pub mod blobs;
 pub mod content;
 pub mod error;
+pub mod fsck;
 pub mod limits;
 pub mod policy;
 pub mod read;

@@ -268,6 +268,20 @@ impl Registry {
     }
 
     fn held_commit_at(&self, key: &KeyId, length: LogLength) -> Result<bool, ReadError> {
+        let state = self.operator_state_at(length)?;
+        let held = state.permissions().get(key);
+        Ok(held.is_some_and(|held| held.contains(OperatorPermission::Commit)))
+    }
+
+    /// The state of the operator log at the newest checkpoint, replayed.
+    ///
+    /// # Errors
+    /// [`ReadError::Store`]
+    pub fn operator_state(&self) -> Result<LogState<Operator>, ReadError> {
+        self.operator_state_at(self.newest().committed.length())
+    }
+
+    fn operator_state_at(&self, length: LogLength) -> Result<LogState<Operator>, ReadError> {
         let mut state = LogState::<Operator>::new();
         let mut after = None;
         let log = LogId::operator();
@@ -282,8 +296,7 @@ impl Registry {
                 state.append(&envelope).map_err(|error| damaged(error.to_string()))?;
             }
         }
-        let held = state.permissions().get(key);
-        Ok(held.is_some_and(|held| held.contains(OperatorPermission::Commit)))
+        Ok(state)
     }
 }
 

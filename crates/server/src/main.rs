@@ -1,66 +1,52 @@
-//! `wargate`: so far it verifies what a registry answered; the registry itself comes next.
+//! `wargate`: the registry's process.
 //!
-//! Without an argument it verifies the sample registry of the golden vectors, as any client or auditor
-//! would from the registry's answers alone.
+//! `wargate serve` (or no command at all) runs it; the other commands look after what it keeps.
 
-#![expect(clippy::print_stdout, reason = "a command line program speaks to a person")]
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a command line program speaks to a person"
+)]
 
-use anyhow::{Context, Result, bail};
-use wargate_protocol::verify::{TrustAnchor, Verified, transcript};
-use wargate_protocol::{LogId, NamespaceState, PackageName, ReleaseState};
+mod admin;
+mod args;
+mod config;
+mod data_dir;
+mod fsck;
+mod key;
+mod keys;
+mod operator;
+mod process;
+mod serve;
+mod table;
 
-const SAMPLE: &[u8] = include_bytes!("../../../testdata/sample-transcript.json");
+use std::process::ExitCode;
 
-/// The sample's packages: a log does not tell the name that its id was made of.
-const SAMPLE_PACKAGES: [&str; 2] = ["test:one", "test:two"];
+use anyhow::Result;
+use clap::Parser;
 
-fn main() -> Result<()> {
-    if std::env::args().len() > 1 {
-        bail!("wargate takes no arguments yet; run it without any to verify the sample registry");
+use crate::args::{Arguments, Command};
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    match run(arguments) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
     }
-    let anchor = TrustAnchor::default();
-    let verified =
-        transcript(SAMPLE, &anchor).context("the sample registry is not as it should be")?;
-    println!(
-        "Wargate cannot serve a registry yet. What works is its verified core; here it checks"
-    );
-    println!(
-        "every signature, record and proof of a small registry from the registry's answers:\n"
-    );
-    print(&verified)
 }
 
-fn print(verified: &Verified) -> Result<()> {
-    let checkpoint =
-        verified.checkpoint().context("a verified registry has a checkpoint")?.contents;
-    let operator = verified.operator().context("a verified registry has an operator log")?;
-    let key = verified.operator_key().context("a verified registry has an operator key")?;
-    println!("  operator key  {key}  (trusted on first use)");
-    println!(
-        "  checkpoint    {} records, signed at second {}",
-        checkpoint.checkpoint.log_length, checkpoint.timestamp_seconds
-    );
-    println!("  log root      {}", checkpoint.checkpoint.log_root);
-    println!("  map root      {}", checkpoint.checkpoint.map_root);
-    for (namespace, state) in operator.state().items() {
-        match state {
-            NamespaceState::Defined => println!("  namespace     {namespace}"),
-            NamespaceState::Imported { registry } => {
-                println!("  namespace     {namespace}, imported from {registry}");
-            }
-        }
-    }
-    for name in SAMPLE_PACKAGES {
-        let name: PackageName = name.parse()?;
-        let package = verified.package(&LogId::package(&name)).context("a package is missing")?;
-        for release in package.state().releases() {
-            let version = &release.version;
-            match &release.state {
-                ReleaseState::Released { content } => println!("  {name}@{version}  {content}"),
-                ReleaseState::Yanked { .. } => println!("  {name}@{version}  yanked"),
-            }
-        }
-    }
-    println!("\nAll of it verifies.");
-    Ok(())
+fn run(arguments: Arguments) -> Result<ExitCode> {
+    let Arguments { command, serve, common } = arguments;
+    match command {
+        None => serve::run(&common, &serve),
+        Some(Command::Serve(serve)) => serve::run(&common, &serve),
+        Some(Command::Fsck(options)) => return fsck::run(&common, &options),
+        Some(Command::Key(command)) => key::run(&common, &command),
+        Some(Command::Operator(command)) => operator::run(&common, &command),
+        Some(Command::Rebuild) => operator::rebuild(&common),
+    }?;
+    Ok(ExitCode::SUCCESS)
 }

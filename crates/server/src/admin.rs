@@ -1,0 +1,151 @@
+//! How an operator reaches a running registry: a socket in the data directory that only its owner
+//! can open. One JSON line asks, one JSON line answers.
+
+mod request;
+
+use std::path::Path;
+#[cfg(unix)]
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+#[cfg(unix)]
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+#[cfg(unix)]
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::watch;
+use wargate_registry::Registry;
+
+pub(crate) use self::request::{Answer, Report, Request, perform};
+use crate::keys::KeyRing;
+use crate::process::Opened;
+
+/// Longest request in bytes.
+const REQUEST_BYTES_MAX: u64 = 64 << 10;
+
+/// The socket of a running server. It vanishes with the value.
+#[derive(Debug)]
+pub(crate) struct Socket {
+    #[cfg(unix)]
+    path: Option<PathBuf>,
+}
+
+impl Socket {
+    /// Takes the socket away.
+    pub(crate) fn close(self) {
+        #[cfg(unix)]
+        if let Some(path) = self.path
+            && let Err(error) = std::fs::remove_file(&path)
+        {
+            tracing::warn!(%error, path = %path.display(), "the admin socket could not be removed");
+        }
+    }
+}
+
+/// Listens for the operator until `stop`.
+#[cfg(unix)]
+pub(crate) fn listen(path: &Path, opened: &Opened, stop: watch::Receiver<bool>) -> Result<Socket> {
+    // The lock on the data directory is ours, so a socket that is there is left over.
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            return Err(error).with_context(|| format!("cannot remove {}", path.display()));
+        }
+        _ => {}
+    }
+    // The folder is the owner's alone already; the mode says it once more.
+    let listener = match UnixListener::bind(path) {
+        Ok(listener) => listener,
+        Err(error) => {
+            // Paths of sockets are short. The registry does without: `operator` says what to do.
+            tracing::warn!(%error, path = %path.display(), "no admin socket: stop the server to operate it");
+            return Ok(Socket { path: None });
+        }
+    };
+    crate::data_dir::only_for_owner(path, 0o600)
+        .with_context(|| format!("cannot protect {}", path.display()))?;
+    let (registry, keys) = (Arc::clone(&opened.registry), Arc::clone(&opened.keys));
+    tokio::spawn(accept(listener, registry, keys, stop));
+    Ok(Socket { path: Some(path.to_owned()) })
+}
+
+#[cfg(not(unix))]
+pub(crate) fn listen(_: &Path, _: &Opened, _: watch::Receiver<bool>) -> Result<Socket> {
+    Ok(Socket {})
+}
+
+#[cfg(unix)]
+async fn accept(
+    listener: UnixListener,
+    registry: Arc<Registry>,
+    keys: Arc<KeyRing>,
+    mut stop: watch::Receiver<bool>,
+) {
+    loop {
+        let stream = tokio::select! {
+            accepted = listener.accept() => accepted,
+            _ = stop.wait_for(|stop| *stop) => return,
+        };
+        match stream {
+            Ok((stream, _)) => {
+                let answered = answer(stream, &registry, &keys).await;
+                if let Err(error) = answered {
+                    tracing::warn!(error = %format!("{error:#}"), "an operator's request failed");
+                }
+            }
+            Err(error) => tracing::warn!(%error, "the admin socket failed"),
+        }
+    }
+}
+
+/// One request at a time: they change one log, and some of them exchange keys.
+#[cfg(unix)]
+async fn answer(stream: UnixStream, registry: &Arc<Registry>, keys: &KeyRing) -> Result<()> {
+    use std::time::Duration;
+    let (read, mut write) = stream.into_split();
+    let mut line = String::new();
+    let mut read = BufReader::new(read.take(REQUEST_BYTES_MAX));
+    tokio::time::timeout(Duration::from_secs(10), read.read_line(&mut line)).await??;
+    let answer = match serde_json::from_str::<Request>(&line) {
+        Ok(request) => match perform(registry, keys, request).await {
+            Ok(report) => Answer::Done(report),
+            Err(error) => Answer::Failed { message: format!("{error:#}") },
+        },
+        Err(error) => Answer::Failed { message: format!("the request cannot be read: {error}") },
+    };
+    let mut line = serde_json::to_vec(&answer)?;
+    line.push(b'\n');
+    write.write_all(&line).await?;
+    Ok(())
+}
+
+/// Asks a running server; `None` if there is none.
+#[cfg(unix)]
+pub(crate) fn ask(path: &Path, request: &Request) -> Result<Option<Answer>> {
+    use std::io::{BufRead, ErrorKind, Write};
+    let mut stream = match std::os::unix::net::UnixStream::connect(path) {
+        Ok(stream) => stream,
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::ConnectionRefused) => {
+            return Ok(None);
+        }
+        Err(error) => {
+            return Err(error).with_context(|| {
+                format!(
+                    "cannot reach the running server at {}\nhint: only the user that runs it can",
+                    path.display()
+                )
+            });
+        }
+    };
+    let mut line = serde_json::to_vec(request)?;
+    line.push(b'\n');
+    stream.write_all(&line)?;
+    let mut answer = String::new();
+    std::io::BufReader::new(stream).read_line(&mut answer)?;
+    let answer = serde_json::from_str(&answer).context("the server's answer cannot be read")?;
+    Ok(Some(answer))
+}
+
+#[cfg(not(unix))]
+pub(crate) fn ask(_: &Path, _: &Request) -> Result<Option<Answer>> {
+    Ok(None)
+}

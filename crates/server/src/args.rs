@@ -1,0 +1,194 @@
+//! What a person types.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use serde::Deserialize;
+
+/// A registry for WebAssembly components whose every release sits in a signed log.
+///
+/// Without a command, and without any option, it starts a durable registry on 127.0.0.1:8090.
+#[derive(Debug, Parser)]
+#[command(name = "wargate", version, args_conflicts_with_subcommands = true)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+    #[command(flatten)]
+    pub(crate) serve: ServeOptions,
+    #[command(flatten)]
+    pub(crate) common: CommonOptions,
+}
+
+/// What every command takes.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct CommonOptions {
+    /// Where the registry keeps its data
+    #[arg(long, env = "WARGATE_DATA_DIR", global = true, value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+    /// A TOML file with the same options as the flags of `serve`
+    #[arg(long, env = "WARGATE_CONFIG", global = true, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Print JSON instead of text
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run the registry
+    Serve(Box<ServeOptions>),
+    /// Check everything that the registry keeps against its log
+    Fsck(FsckOptions),
+    /// Make and show keys
+    #[command(subcommand)]
+    Key(KeyCommand),
+    /// Change the operator log: namespaces, permissions, keys
+    #[command(subcommand)]
+    Operator(OperatorCommand),
+    /// Make everything anew that follows from the log
+    Rebuild,
+}
+
+/// Options of `serve`. Each can also stand in the environment or in the configuration file.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct ServeOptions {
+    /// Address and port to listen on [default: 127.0.0.1:8090]
+    #[arg(short, long, env = "WARGATE_LISTEN", value_name = "IP:PORT")]
+    pub(crate) listen: Option<SocketAddr>,
+    /// The URL under which clients reach the registry
+    #[arg(long, env = "WARGATE_PUBLIC_URL", value_name = "URL")]
+    pub(crate) public_url: Option<String>,
+    /// A namespace to define; may be repeated
+    #[arg(long, env = "WARGATE_NAMESPACE", value_name = "NAME", value_delimiter = ',')]
+    pub(crate) namespace: Vec<String>,
+    /// The operator's private key [default: keys/operator.key in the data directory]
+    #[arg(long, env = "WARGATE_OPERATOR_KEY_FILE", value_name = "FILE")]
+    pub(crate) operator_key_file: Option<PathBuf>,
+    /// Which keys may publish where (TOML)
+    #[arg(long, env = "WARGATE_AUTHORIZED_KEYS_FILE", value_name = "FILE")]
+    pub(crate) authorized_keys_file: Option<PathBuf>,
+    /// Let every key publish, also on an address that others can reach
+    #[arg(long, env = "WARGATE_ALLOW_ANY_KEY")]
+    pub(crate) allow_any_key: bool,
+    /// Define a namespace when somebody first publishes into it
+    #[arg(long, env = "WARGATE_DEFINE_NAMESPACES", value_name = "BOOL")]
+    pub(crate) define_namespaces: Option<bool>,
+    /// Which content may be released [default: component,module,wit]
+    #[arg(long, env = "WARGATE_CONTENT", value_name = "KINDS", value_delimiter = ',')]
+    pub(crate) content: Vec<ContentKind>,
+    /// How often an idle registry signs its checkpoint again [default: 60s]
+    #[arg(long, env = "WARGATE_CHECKPOINT_INTERVAL", value_name = "TIME")]
+    pub(crate) checkpoint_interval: Option<humantime::Duration>,
+    /// Largest content in bytes [default: 268435456]
+    #[arg(long, env = "WARGATE_CONTENT_BYTES_MAX", value_name = "BYTES")]
+    pub(crate) content_bytes_max: Option<u64>,
+    /// Most records that may wait for content [default: 100000]
+    #[arg(long, env = "WARGATE_SOURCING_RECORDS_MAX", value_name = "COUNT")]
+    pub(crate) sourcing_records_max: Option<u64>,
+    /// How long a record may wait for its content [default: 1day]
+    #[arg(long, env = "WARGATE_PENDING_TIME_MAX", value_name = "TIME")]
+    pub(crate) pending_time_max: Option<humantime::Duration>,
+    /// For how long the map of an old checkpoint can be asked for [default: 7days]
+    #[arg(long, env = "WARGATE_MAP_WINDOW", value_name = "TIME")]
+    pub(crate) map_window: Option<humantime::Duration>,
+    /// How the log is written [default: text]
+    #[arg(long, env = "WARGATE_LOG_FORMAT", value_name = "FORMAT")]
+    pub(crate) log_format: Option<LogFormat>,
+    /// What is logged: error, warn, info, debug, trace, or directives [default: info]
+    #[arg(long, env = "WARGATE_LOG", value_name = "LEVEL")]
+    pub(crate) log: Option<String>,
+}
+
+/// A kind of content.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum ContentKind {
+    /// Components
+    Component,
+    /// Core modules
+    Module,
+    /// WIT packages
+    Wit,
+    /// Any bytes at all
+    Any,
+}
+
+/// A form of the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum LogFormat {
+    /// Lines for people
+    Text,
+    /// A JSON object a line
+    Json,
+}
+
+/// Options of `fsck`.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct FsckOptions {
+    /// Do not read the content, only look whether it is there
+    #[arg(long)]
+    pub(crate) skip_content: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum KeyCommand {
+    /// Show the registry's public keys and their fingerprints
+    Show,
+    /// Make a private key in a new file
+    New {
+        /// The file; it must not exist
+        file: PathBuf,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum OperatorCommand {
+    /// Show the operator log's state
+    Show,
+    /// Define a namespace as this registry's own
+    Define {
+        /// The namespace
+        namespace: String,
+    },
+    /// Say that a namespace is another registry's
+    Import {
+        /// The namespace
+        namespace: String,
+        /// The other registry's domain
+        registry: String,
+    },
+    /// Give a key permissions in the operator log
+    Grant {
+        /// The public key (`ecdsa-p256:…`)
+        public_key: String,
+        /// What it may do
+        #[arg(long, value_delimiter = ',', required = true)]
+        permission: Vec<PermissionName>,
+    },
+    /// Take permissions from a key
+    Revoke {
+        /// The key's fingerprint (`sha256:…`)
+        key_id: String,
+        /// What it may not do any more
+        #[arg(long, value_delimiter = ',', required = true)]
+        permission: Vec<PermissionName>,
+    },
+    /// Give the registry a key of its own for checkpoints, or a new one
+    CheckpointKey,
+    /// Replace the operator's key: the new one gets all permissions, the old one loses them
+    Rotate,
+}
+
+/// A permission of the operator log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, serde::Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum PermissionName {
+    /// Sign checkpoints, and grant and revoke
+    Commit,
+    /// Define namespaces
+    DefineNamespace,
+    /// Import namespaces
+    ImportNamespace,
+}

@@ -1,0 +1,220 @@
+//! Where options come from: a flag, else the environment, else the configuration file, else a
+//! default that is safe on this machine alone.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use serde::Deserialize;
+use url::Url;
+use wargate_protocol::Namespace;
+use wargate_registry::limits::Limits;
+use wargate_registry::policy::AuthorizedKeys;
+
+use crate::args::{CommonOptions, ContentKind, LogFormat, ServeOptions};
+
+/// Where a registry listens if nobody says otherwise.
+const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8090);
+
+/// How often an idle registry signs its checkpoint again.
+const CHECKPOINT_INTERVAL: Duration = Duration::from_secs(60);
+
+/// The configuration file. Its members are the flags of `serve`, with underscores.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct File {
+    data_dir: Option<PathBuf>,
+    listen: Option<SocketAddr>,
+    public_url: Option<String>,
+    namespace: Vec<String>,
+    operator_key_file: Option<PathBuf>,
+    authorized_keys_file: Option<PathBuf>,
+    allow_any_key: bool,
+    define_namespaces: Option<bool>,
+    content: Vec<ContentKind>,
+    checkpoint_interval: Option<String>,
+    content_bytes_max: Option<u64>,
+    sourcing_records_max: Option<u64>,
+    pending_time_max: Option<String>,
+    map_window: Option<String>,
+    log_format: Option<LogFormat>,
+    log: Option<String>,
+}
+
+/// What `serve` does.
+#[derive(Debug)]
+pub(crate) struct Config {
+    pub(crate) data_dir: PathBuf,
+    pub(crate) listen: SocketAddr,
+    /// Ends in `/`.
+    pub(crate) public_url: Url,
+    pub(crate) namespaces: Vec<Namespace>,
+    pub(crate) operator_key_file: Option<PathBuf>,
+    /// `None`: every key may publish.
+    pub(crate) authorized_keys: Option<AuthorizedKeys>,
+    pub(crate) define_namespaces: bool,
+    pub(crate) content: Vec<ContentKind>,
+    pub(crate) checkpoint_interval: Duration,
+    pub(crate) limits: Limits,
+    pub(crate) log_format: LogFormat,
+    pub(crate) log: String,
+    /// Whether only programs of this machine can reach the registry.
+    pub(crate) loopback: bool,
+}
+
+impl Config {
+    /// Puts the options together.
+    pub(crate) fn new(common: &CommonOptions, flags: &ServeOptions) -> Result<Self> {
+        let file = File::read(common.config.as_deref())?;
+        let listen = flags.listen.or(file.listen).unwrap_or(LISTEN);
+        let loopback = listen.ip().is_loopback();
+        let url = flags.public_url.clone().or(file.public_url.clone());
+        let keys = flags.authorized_keys_file.clone().or(file.authorized_keys_file.clone());
+        let any_key = flags.allow_any_key || file.allow_any_key;
+        check_reach(listen, url.is_some(), keys.is_some() || any_key)?;
+        if keys.is_some() && any_key {
+            bail!(
+                "a file of authorised keys and `allow-any-key` contradict each other: \
+                 hint: leave one out"
+            );
+        }
+        let authorized_keys = keys.as_deref().map(authorized_keys).transpose()?;
+        let define =
+            flags.define_namespaces.or(file.define_namespaces).unwrap_or(authorized_keys.is_none() && loopback);
+        let namespaces = if flags.namespace.is_empty() { &file.namespace } else { &flags.namespace };
+        let namespace = |name: &String| {
+            let lower = name.to_ascii_lowercase();
+            lower.parse().with_context(|| format!("{name:?} cannot be a namespace"))
+        };
+        let defaults = [ContentKind::Component, ContentKind::Module, ContentKind::Wit];
+        let content = [&flags.content, &file.content].into_iter().find(|kinds| !kinds.is_empty());
+        Ok(Self {
+            data_dir: data_dir(common.data_dir.clone().or(file.data_dir.clone()))?,
+            listen,
+            public_url: public_url(url, listen)?,
+            namespaces: namespaces.iter().map(namespace).collect::<Result<_>>()?,
+            operator_key_file: flags.operator_key_file.clone().or(file.operator_key_file.clone()),
+            authorized_keys,
+            define_namespaces: define,
+            content: content.cloned().unwrap_or_else(|| defaults.to_vec()),
+            checkpoint_interval: time(flags.checkpoint_interval, file.checkpoint_interval.as_deref())?
+                .unwrap_or(CHECKPOINT_INTERVAL)
+                .max(Duration::from_secs(1)),
+            limits: limits(flags, &file)?,
+            log_format: flags.log_format.or(file.log_format).unwrap_or(LogFormat::Text),
+            log: flags.log.clone().or(file.log).unwrap_or_else(|| "info".into()),
+            loopback,
+        })
+    }
+}
+
+impl File {
+    fn read(path: Option<&Path>) -> Result<Self> {
+        let Some(path) = path else { return Ok(Self::default()) };
+        let text = std::fs::read_to_string(path)
+            .with_context(|| format!("cannot read the configuration file {}", path.display()))?;
+        toml::from_str(&text)
+            .with_context(|| format!("the configuration file {} is not valid", path.display()))
+    }
+}
+
+/// The data directory for commands that need nothing else.
+pub(crate) fn data_dir_of(common: &CommonOptions) -> Result<PathBuf> {
+    let file = File::read(common.config.as_deref())?;
+    data_dir(common.data_dir.clone().or(file.data_dir))
+}
+
+/// The operator's key file for commands without the flags of `serve`.
+pub(crate) fn operator_key_file_of(common: &CommonOptions) -> Result<Option<PathBuf>> {
+    let file = File::read(common.config.as_deref())?;
+    let variable = std::env::var_os("WARGATE_OPERATOR_KEY_FILE").map(PathBuf::from);
+    Ok(variable.or(file.operator_key_file))
+}
+
+fn data_dir(given: Option<PathBuf>) -> Result<PathBuf> {
+    if let Some(given) = given {
+        return Ok(given);
+    }
+    let absolute = |variable| std::env::var_os(variable).map(PathBuf::from).filter(|path| path.is_absolute());
+    let home = || Some(absolute("HOME")?.join(".local/share"));
+    let base = absolute("XDG_DATA_HOME").or_else(home);
+    let base = base.context(
+        "there is no home directory to keep data in\nhint: say where, with --data-dir DIR",
+    )?;
+    Ok(base.join("wargate"))
+}
+
+/// On an address that others can reach, nothing is left to defaults that trust everybody.
+fn check_reach(listen: SocketAddr, has_url: bool, has_policy: bool) -> Result<()> {
+    if listen.ip().is_loopback() {
+        return Ok(());
+    }
+    let mut missing = Vec::new();
+    if !has_url {
+        missing.push("--public-url https://registry.example.com  (what clients are told to use)");
+    }
+    if !has_policy {
+        missing.push("--authorized-keys-file FILE  (who may publish; --allow-any-key for everybody)");
+    }
+    if missing.is_empty() {
+        return Ok(());
+    }
+    bail!(
+        "{listen} can be reached from other machines, so some things must be said\nhint: add\n  {}",
+        missing.join("\n  ")
+    )
+}
+
+fn public_url(given: Option<String>, listen: SocketAddr) -> Result<Url> {
+    let text = given.unwrap_or_else(|| format!("http://{listen}"));
+    let wrong = || format!("{text:?} cannot be the public URL");
+    let mut url = Url::parse(&text).with_context(wrong)?;
+    if !matches!(url.scheme(), "http" | "https") || url.host().is_none() {
+        bail!("{}: it must begin with https:// (or http://) and name a host", wrong());
+    }
+    if url.query().is_some() || url.fragment().is_some() || !url.username().is_empty() {
+        bail!("{}: it may have a host, a port and a path, nothing else", wrong());
+    }
+    if !url.path().ends_with('/') {
+        let path = format!("{}/", url.path());
+        url.set_path(&path);
+    }
+    Ok(url)
+}
+
+fn authorized_keys(path: &Path) -> Result<AuthorizedKeys> {
+    let text = std::fs::read_to_string(path)
+        .with_context(|| format!("cannot read the file of authorised keys {}", path.display()))?;
+    AuthorizedKeys::from_toml(&text).with_context(|| format!("in {}", path.display()))
+}
+
+fn limits(flags: &ServeOptions, file: &File) -> Result<Limits> {
+    let mut limits = Limits::default();
+    let set = |to: &mut u64, flag: Option<u64>, file: Option<u64>| {
+        if let Some(value) = flag.or(file) {
+            *to = value;
+        }
+    };
+    let seconds = |flag, text: &Option<String>| -> Result<Option<u64>> {
+        Ok(time(flag, text.as_deref())?.map(|time| time.as_secs()))
+    };
+    set(&mut limits.content_bytes_max, flags.content_bytes_max, file.content_bytes_max);
+    set(&mut limits.sourcing_records_max, flags.sourcing_records_max, file.sourcing_records_max);
+    let pending = seconds(flags.pending_time_max, &file.pending_time_max)?;
+    set(&mut limits.pending_seconds_max, pending, None);
+    set(&mut limits.map_window_seconds, seconds(flags.map_window, &file.map_window)?, None);
+    limits.inspected_bytes_max = limits.inspected_bytes_max.max(limits.content_bytes_max);
+    Ok(limits)
+}
+
+fn time(flag: Option<humantime::Duration>, text: Option<&str>) -> Result<Option<Duration>> {
+    match (flag, text) {
+        (Some(flag), _) => Ok(Some(flag.into())),
+        (None, Some(text)) => {
+            let wrong = || format!("{text:?} is no time; write 30s, 5min or 1day");
+            Ok(Some(humantime::parse_duration(text).with_context(wrong)?))
+        }
+        (None, None) => Ok(None),
+    }
+}

@@ -1,0 +1,98 @@
+//! `wargate operator` and `wargate rebuild`: through the running server if there is one, directly
+//! otherwise.
+
+use anyhow::{Result, bail};
+
+use crate::admin::{self, Answer, Report, Request};
+use crate::args::{CommonOptions, OperatorCommand};
+use crate::config::{data_dir_of, operator_key_file_of};
+use crate::data_dir::{DataDir, admin_socket};
+use crate::keys::KeyFiles;
+use crate::process;
+use crate::table::Table;
+
+/// The command.
+pub(crate) fn run(common: &CommonOptions, command: &OperatorCommand) -> Result<()> {
+    let request = match command {
+        OperatorCommand::Show => Request::Show,
+        OperatorCommand::Define { namespace } => Request::Define { namespace: namespace.clone() },
+        OperatorCommand::Import { namespace, registry } => {
+            Request::Import { namespace: namespace.clone(), registry: registry.clone() }
+        }
+        OperatorCommand::Grant { public_key, permission } => {
+            Request::Grant { public_key: public_key.clone(), permissions: permission.clone() }
+        }
+        OperatorCommand::Revoke { key_id, permission } => {
+            Request::Revoke { key_id: key_id.clone(), permissions: permission.clone() }
+        }
+        OperatorCommand::CheckpointKey => Request::CheckpointKey,
+        OperatorCommand::Rotate => Request::Rotate,
+    };
+    let report = ask(common, request)?;
+    if common.json {
+        println!("{}", serde_json::to_string_pretty(&report)?);
+    } else {
+        print(command, &report);
+    }
+    Ok(())
+}
+
+/// The command `rebuild`.
+pub(crate) fn rebuild(common: &CommonOptions) -> Result<()> {
+    let report = ask(common, Request::Rebuild)?;
+    if common.json {
+        println!("{}", serde_json::to_string_pretty(&report)?);
+    } else {
+        println!("Nothing had to be made anew: all that this registry keeps is part of its log.");
+    }
+    Ok(())
+}
+
+fn ask(common: &CommonOptions, request: Request) -> Result<Report> {
+    let path = data_dir_of(common)?;
+    let answer = match admin::ask(&admin_socket(&path), &request)? {
+        Some(answer) => answer,
+        None => directly(common, request)?,
+    };
+    match answer {
+        Answer::Done(report) => Ok(report),
+        Answer::Failed { message } => bail!("{message}"),
+    }
+}
+
+/// Without a server, holding the data directory for as long as it takes.
+fn directly(common: &CommonOptions, request: Request) -> Result<Answer> {
+    let data_dir = DataDir::open(&data_dir_of(common)?)?;
+    let files = KeyFiles::new(&data_dir, operator_key_file_of(common)?);
+    let opened = process::open_alone(&data_dir, files)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+    let report = runtime.block_on(admin::perform(&opened.registry, &opened.keys, request))?;
+    Ok(Answer::Done(report))
+}
+
+fn print(command: &OperatorCommand, report: &Report) {
+    if let Some(state) = &report.state {
+        println!("log length      {}", state.log_length);
+        println!("operator key    {}", state.operator_key);
+        println!("checkpoint key  {}\n", state.checkpoint_key);
+        let mut keys = Table::new(["KEY", "PERMISSIONS"]);
+        for (key, held) in &state.permissions {
+            keys.row([key.clone(), held.join(", ")]);
+        }
+        println!("{keys}");
+        let mut namespaces = Table::new(["NAMESPACE", "STATE"]);
+        for (namespace, state) in &state.namespaces {
+            namespaces.row([namespace.clone(), state.clone()]);
+        }
+        print!("{namespaces}");
+        return;
+    }
+    let indices: Vec<_> = report.registry_indices.iter().map(u64::to_string).collect();
+    println!("Done; in the log at position {}.", indices.join(" and "));
+    if let Some(key) = &report.key_id {
+        println!("The new key is {key}.");
+    }
+    if matches!(command, OperatorCommand::Rotate) {
+        println!("Whoever pins the operator key by its fingerprint has to learn the new one.");
+    }
+}

@@ -1,0 +1,117 @@
+//! What the engine does not own, for a process with threads; and the engine with all its parts.
+
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context, Result};
+use wargate_protocol::{OperatorEntry, Timestamp};
+use wargate_registry::limits::Limits;
+use wargate_registry::policy::{ContentPolicy, RecordPolicy};
+use wargate_registry::seams::{Clock, InPlace, Offload};
+use wargate_registry::{Driver, Parts, Registry, Tools};
+use wargate_store_sqlite::{FileBlobs, SqliteStore};
+
+use crate::data_dir::DataDir;
+use crate::keys::{KeyFiles, KeyRing};
+
+/// The clock of the machine.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SystemClock;
+
+impl Clock for SystemClock {
+    fn now(&self) -> Timestamp {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let seconds = i64::try_from(since.as_secs()).unwrap_or(i64::MAX);
+        Timestamp::new(seconds, since.subsec_nanos()).unwrap_or(Timestamp::EPOCH)
+    }
+}
+
+/// Blocking work goes to tokio's threads for it.
+#[derive(Clone, Debug)]
+pub(crate) struct BlockingThreads(tokio::runtime::Handle);
+
+impl BlockingThreads {
+    /// Those of the runtime that this is called in.
+    pub(crate) fn current() -> Self {
+        Self(tokio::runtime::Handle::current())
+    }
+}
+
+impl Offload for BlockingThreads {
+    fn run(&self, work: Box<dyn FnOnce() + Send>) {
+        // Whoever asked waits for the answer, not for the task.
+        drop(self.0.spawn_blocking(work));
+    }
+}
+
+/// What the registry is opened with.
+pub(crate) struct Setup {
+    pub(crate) limits: Limits,
+    pub(crate) record_policies: Vec<Arc<dyn RecordPolicy>>,
+    pub(crate) content_policies: Vec<Arc<dyn ContentPolicy>>,
+    pub(crate) define_namespaces: bool,
+    /// Entries of the first record, if the registry is new.
+    pub(crate) entries: Vec<OperatorEntry>,
+}
+
+/// A registry with what belongs to its process.
+pub(crate) struct Opened {
+    pub(crate) registry: Arc<Registry>,
+    pub(crate) keys: Arc<KeyRing>,
+    /// Whether the operator's key was made just now.
+    pub(crate) new_key: bool,
+}
+
+/// Opens the stores of a data directory.
+pub(crate) fn stores(data_dir: &DataDir) -> Result<(Arc<SqliteStore>, Arc<FileBlobs>)> {
+    let database = data_dir.database();
+    let store = SqliteStore::open(&database)
+        .with_context(|| format!("cannot open the database {}", database.display()))?;
+    let content = data_dir.content();
+    let blobs = FileBlobs::open(&content)
+        .with_context(|| format!("cannot open the content in {}", content.display()))?;
+    Ok((Arc::new(store), Arc::new(blobs)))
+}
+
+/// Opens the registry, or begins one.
+pub(crate) fn open(
+    data_dir: &DataDir,
+    files: KeyFiles,
+    setup: Setup,
+    offload: Option<Arc<dyn Offload>>,
+) -> Result<Opened> {
+    let is_new = !data_dir.database().exists();
+    let (keys, new_key) = KeyRing::load(files, is_new)?;
+    let keys = Arc::new(keys);
+    let (store, blobs) = stores(data_dir)?;
+    let tools = Tools {
+        store,
+        clock: Arc::new(SystemClock),
+        signer: Arc::<KeyRing>::clone(&keys),
+        content_policies: setup.content_policies,
+        limits: setup.limits,
+    };
+    let driver = if offload.is_some() { Driver::Thread } else { Driver::Caller };
+    let parts = Parts {
+        tools,
+        blobs,
+        offload: offload.unwrap_or_else(|| Arc::new(InPlace)),
+        record_policies: setup.record_policies,
+        define_namespaces: setup.define_namespaces,
+        driver,
+    };
+    let registry = Registry::open(parts, &setup.entries)?;
+    Ok(Opened { registry, keys, new_key })
+}
+
+/// Opens the registry for a command that only the operator's machine runs, without a server.
+pub(crate) fn open_alone(data_dir: &DataDir, files: KeyFiles) -> Result<Opened> {
+    let setup = Setup {
+        limits: Limits::default(),
+        record_policies: Vec::new(),
+        content_policies: Vec::new(),
+        define_namespaces: false,
+        entries: Vec::new(),
+    };
+    open(data_dir, files, setup, None)
+}

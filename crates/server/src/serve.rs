@@ -1,0 +1,237 @@
+//! `wargate serve`: the registry until somebody stops it.
+
+use std::io::{self, IsTerminal, Write};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::thread;
+
+use anyhow::{Context, Result};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tracing_subscriber::EnvFilter;
+use wargate_http::{AllowedHosts, Options};
+use wargate_protocol::Entry;
+use wargate_registry::Registry;
+use wargate_registry::policy::{ContentKinds, ContentPolicy, ContentRules, RecordPolicy};
+
+use crate::admin;
+use crate::args::{CommonOptions, ContentKind, LogFormat, ServeOptions};
+use crate::config::Config;
+use crate::data_dir::{DataDir, admin_socket};
+use crate::keys::{self, KeyFiles};
+use crate::process::{self, BlockingThreads, Opened, Setup};
+
+/// The command.
+pub(crate) fn run(common: &CommonOptions, options: &ServeOptions) -> Result<()> {
+    let config = Config::new(common, options)?;
+    log_to_stderr(&config)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(serve(config))
+}
+
+fn log_to_stderr(config: &Config) -> Result<()> {
+    let filter = EnvFilter::try_new(&config.log)
+        .with_context(|| format!("{:?} is no log level (try info or debug)", config.log))?;
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    match config.log_format {
+        LogFormat::Text => builder.with_ansi(io::stderr().is_terminal()).init(),
+        LogFormat::Json => builder.json().init(),
+    }
+    Ok(())
+}
+
+async fn serve(config: Config) -> Result<()> {
+    let data_dir = DataDir::create(&config.data_dir)?;
+    // Before anything is written: a port in use is the most frequent reason not to start.
+    let listener = listen(config.listen).await?;
+    let address = listener.local_addr()?;
+    let files = KeyFiles::new(&data_dir, config.operator_key_file.clone());
+    let offload = Arc::new(BlockingThreads::current());
+    let opened = process::open(&data_dir, files, setup(&config), Some(offload))?;
+    let registry = Arc::clone(&opened.registry);
+    let sequencer = drive(&registry)?;
+    define_namespaces(&registry, &config).await?;
+
+    let stop = stop_on_signal()?;
+    let admin = admin::listen(&admin_socket(data_dir.path()), &opened, stop.clone())?;
+    let tender = tokio::spawn(tend(Arc::clone(&registry), config.checkpoint_interval, stop.clone()));
+    let router = wargate_http::router(Arc::clone(&registry), front(&config, &opened)?);
+    greet(&config, address, &opened)?;
+
+    let mut stopped = stop.clone();
+    let served = axum::serve(listener, router)
+        .with_graceful_shutdown(async move {
+            // The sender lives as long as the process listens to signals.
+            let _ = stopped.wait_for(|stop| *stop).await;
+        })
+        .await;
+    tracing::info!("stopping: no more requests are taken");
+    registry.close();
+    tender.abort();
+    admin.close();
+    if sequencer.join().is_err() {
+        tracing::error!("the sequencer's thread ended in a panic");
+    }
+    served.context("the listener failed")?;
+    tracing::info!("stopped; everything that was acknowledged is kept");
+    Ok(())
+}
+
+async fn listen(at: SocketAddr) -> Result<TcpListener> {
+    TcpListener::bind(at).await.with_context(|| {
+        format!(
+            "cannot listen on {at}\nhint: another program, perhaps another wargate, may have the port; \
+             --listen IP:PORT takes another one"
+        )
+    })
+}
+
+fn setup(config: &Config) -> Setup {
+    let keys = config.authorized_keys.clone();
+    let keys = keys.map(|keys| -> Arc<dyn RecordPolicy> { Arc::new(keys) });
+    let takes = |kind| config.content.contains(&kind);
+    let rules = ContentRules {
+        kinds: ContentKinds {
+            components: takes(ContentKind::Component),
+            modules: takes(ContentKind::Module),
+            wit_packages: takes(ContentKind::Wit),
+        },
+        compare_names: true,
+    };
+    let content: Vec<Arc<dyn ContentPolicy>> =
+        if takes(ContentKind::Any) { Vec::new() } else { vec![Arc::new(rules)] };
+    let namespaces = config.namespaces.iter();
+    Setup {
+        limits: config.limits,
+        record_policies: keys.into_iter().collect(),
+        content_policies: content,
+        define_namespaces: config.define_namespaces,
+        entries: namespaces.map(|name| Entry::define_namespace(name.as_str())).collect(),
+    }
+}
+
+/// The sequencer has a thread of its own: it waits for the disk most of the time.
+fn drive(registry: &Arc<Registry>) -> Result<thread::JoinHandle<()>> {
+    let registry = Arc::clone(registry);
+    let thread = thread::Builder::new().name("sequencer".into());
+    thread.spawn(move || registry.drive()).context("cannot start a thread")
+}
+
+/// Namespaces of the configuration that a registry from before does not know yet (specification 20.3,
+/// N13).
+async fn define_namespaces(registry: &Arc<Registry>, config: &Config) -> Result<()> {
+    for namespace in &config.namespaces {
+        let name = namespace.clone();
+        let reader = Arc::clone(registry);
+        if registry.offload(move || reader.namespace(&name)).await?.is_none() {
+            let entry = Entry::define_namespace(namespace.as_str());
+            let index = registry.operate(vec![entry]).await;
+            let index = index.with_context(|| format!("cannot define the namespace {namespace}"))?;
+            tracing::info!(%namespace, %index, "defined a namespace");
+        }
+    }
+    Ok(())
+}
+
+/// Signs the checkpoint of an idle registry again, so that clients can tell a quiet registry from a
+/// frozen one.
+async fn tend(
+    registry: Arc<Registry>,
+    interval: std::time::Duration,
+    mut stop: watch::Receiver<bool>,
+) {
+    let mut ticks = tokio::time::interval(interval);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    ticks.tick().await;
+    loop {
+        tokio::select! {
+            _ = ticks.tick() => {}
+            _ = stop.wait_for(|stop| *stop) => return,
+        }
+        if let Err(error) = registry.tend().await {
+            tracing::warn!(%error, "the registry could not be tended; it will be tried again");
+        }
+    }
+}
+
+fn stop_on_signal() -> Result<watch::Receiver<bool>> {
+    let (sender, receiver) = watch::channel(false);
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let (mut terminate, mut interrupt) =
+            (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+        tokio::spawn(async move {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+            sender.send_replace(true);
+            // Whoever asks twice is in a hurry, and loses nothing that was acknowledged.
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+            std::process::exit(130);
+        });
+    }
+    #[cfg(not(unix))]
+    tokio::spawn(async move {
+        let _ = tokio::signal::ctrl_c().await;
+        sender.send_replace(true);
+        std::future::pending::<()>().await;
+    });
+    Ok(receiver)
+}
+
+fn front(config: &Config, opened: &Opened) -> Result<Options> {
+    let url = &config.public_url;
+    let host = url.host_str().unwrap_or_default();
+    let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
+    let origin = format!("{host}{port}{}", url.path()).trim_end_matches('/').to_owned();
+    let note = keys::note_signer(opened.keys.files(), &origin)?;
+    let hosts = if config.loopback {
+        let mut hosts: Vec<String> = ["127.0.0.1", "localhost", "[::1]"].map(Into::into).to_vec();
+        hosts.push(host.to_owned());
+        hosts.push(config.listen.ip().to_string());
+        AllowedHosts::Only(hosts)
+    } else {
+        AllowedHosts::Any
+    };
+    Ok(Options {
+        note: Some(note),
+        origin,
+        hosts,
+        cross_origin_writes: false,
+        ..Options::new(url.as_str())
+    })
+}
+
+/// Says where the registry is and what to type next.
+fn greet(config: &Config, address: SocketAddr, opened: &Opened) -> Result<()> {
+    use wargate_registry::seams::Signer;
+    let newest = opened.registry.newest();
+    let url = &config.public_url;
+    let key = opened.keys.operator_key().id();
+    let made = if opened.new_key { "  (made just now)" } else { "" };
+    let policy = match (&config.authorized_keys, config.define_namespaces) {
+        (Some(_), _) => "the keys in the file of authorised keys",
+        (None, true) => "every key; a namespace is defined when somebody first publishes into it",
+        (None, false) => "every key, in the namespaces that are defined",
+    };
+    let mut out = io::stdout().lock();
+    writeln!(out, "Wargate {} is ready.\n", env!("CARGO_PKG_VERSION"))?;
+    writeln!(out, "  registry      {url}")?;
+    writeln!(out, "  listening on  {address}")?;
+    writeln!(out, "  data          {}", config.data_dir.display())?;
+    writeln!(out, "  operator key  {key}{made}")?;
+    writeln!(out, "  log           {} records", newest.committed.length())?;
+    writeln!(out, "  may publish   {policy}\n")?;
+    writeln!(out, "Next, in another terminal, publish a component:\n")?;
+    writeln!(out, "  warg config --registry {url}")?;
+    writeln!(out, "  warg key new")?;
+    writeln!(out, "  warg publish release --name my:hello --version 0.1.0 hello.wasm\n")?;
+    writeln!(out, "Ctrl-C stops the registry. What it has acknowledged is kept.")?;
+    out.flush()?;
+    Ok(())
+}
