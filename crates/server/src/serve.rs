@@ -203,7 +203,7 @@ fn front(config: &Config, opened: &Opened) -> Result<Options> {
         origin,
         hosts,
         cross_origin_writes: false,
-        ..Options::new(url.as_str())
+        ..Options::new(url.as_str().parse()?)
     })
 }
 

@@ -1,0 +1,121 @@
+//! The bytes of content, under a path that never changes its meaning.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use axum::body::{Body, Bytes};
+use axum::http::header::{
+    ACCEPT_RANGES, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_SECURITY_POLICY, CONTENT_TYPE,
+};
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::Response;
+use wargate_api::headers::WASM;
+use wargate_crypto::Digest;
+use wargate_registry::content::{self, Content};
+use wargate_registry::store::StoreError;
+use wargate_registry::{ReadError, Registry};
+
+use crate::answer::{self, Answer, set};
+use crate::call::Call;
+use crate::front::Front;
+use crate::pieces::{Pieces, read};
+use crate::problem::Problem;
+use crate::range::{self, Asked};
+
+const OCTETS: &str = "application/octet-stream";
+
+/// What every Wasm file begins with.
+const MAGIC: &[u8] = b"\0asm";
+
+/// Whatever somebody has uploaded, a browser must not run it as a page of the registry.
+const SANDBOX: HeaderValue = HeaderValue::from_static("sandbox; default-src 'none'");
+
+/// `GET content/sha256-…`
+pub(crate) async fn download(call: Call) -> Answer {
+    let digest = digest(call.text("file")).ok_or_else(Problem::not_found)?;
+    let tag = HeaderValue::from_str(&format!("\"{digest}\"")).map_err(|_| Problem::internal())?;
+    let opened = call.front.ask(move |registry| open(registry, &digest));
+    let Opened { content, wasm } = opened.await?.ok_or_else(Problem::not_found)?;
+    let mut response = if answer::matches(call.headers(), &tag) {
+        Response::new(Body::empty())
+    } else {
+        match range::asked(call.headers(), &tag, content.size) {
+            Asked::Whole => whole(&call.front, content),
+            Asked::Part(part) => self::part(&call.front, content, part)?,
+            Asked::Unsatisfiable => return Err(unsatisfiable(content.size)),
+        }
+    };
+    set(&mut response, ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+    set(&mut response, CONTENT_SECURITY_POLICY, SANDBOX);
+    set(&mut response, CONTENT_TYPE, HeaderValue::from_static(if wasm { WASM } else { OCTETS }));
+    answer::cache(&mut response, answer::FOR_EVER);
+    Ok(answer::tagged(response, tag, call.headers()))
+}
+
+/// The digest of a file name: with `-` in place of the colon, as the reference lays content out.
+fn digest(file: &str) -> Option<Digest> {
+    let digits = file.strip_prefix("sha256-")?;
+    format!("sha256:{digits}").parse().ok()
+}
+
+struct Opened {
+    content: Content,
+    wasm: bool,
+}
+
+fn open(registry: &Arc<Registry>, digest: &Digest) -> Result<Option<Opened>, ReadError> {
+    let Some(content) = registry.open_content(digest)? else { return Ok(None) };
+    let wasm = match &content.body {
+        content::Body::Inline(bytes) => bytes.starts_with(MAGIC),
+        content::Body::Blob(blob) => {
+            let bytes = usize::try_from(blob.size()).unwrap_or(usize::MAX).min(MAGIC.len());
+            let head = read(&**blob, 0, bytes);
+            let unavailable = |error| StoreError::Unavailable(Box::new(error));
+            head.map_err(unavailable)?.as_ref() == MAGIC
+        }
+    };
+    Ok(Some(Opened { content, wasm }))
+}
+
+fn whole(front: &Front, content: Content) -> Response {
+    let size = content.size;
+    let mut response = Response::new(body(front, content, 0..size));
+    set(&mut response, CONTENT_LENGTH, answer::number(size));
+    response
+}
+
+fn part(front: &Front, content: Content, part: Range<u64>) -> Answer {
+    let (first, last) = (part.start, part.end.saturating_sub(1));
+    let range = HeaderValue::from_str(&format!("bytes {first}-{last}/{}", content.size));
+    let range = range.map_err(|_| Problem::internal())?;
+    let length = part.end - part.start;
+    let mut response = Response::new(body(front, content, part));
+    *response.status_mut() = StatusCode::PARTIAL_CONTENT;
+    set(&mut response, CONTENT_RANGE, range);
+    set(&mut response, CONTENT_LENGTH, answer::number(length));
+    Ok(response)
+}
+
+fn body(front: &Front, content: Content, part: Range<u64>) -> Body {
+    match content.body {
+        content::Body::Inline(bytes) => {
+            let index = |at: u64| usize::try_from(at).unwrap_or(usize::MAX).min(bytes.len());
+            let part = index(part.start)..index(part.end);
+            Body::from(Bytes::from(bytes).slice(part))
+        }
+        content::Body::Blob(blob) => {
+            Body::new(Pieces::new(Arc::clone(front.registry()), blob, part))
+        }
+    }
+}
+
+fn unsatisfiable(size: u64) -> Problem {
+    let problem = Problem::new(
+        StatusCode::RANGE_NOT_SATISFIABLE,
+        format!("the content has {size} bytes, and the range begins behind them"),
+    );
+    match HeaderValue::from_str(&format!("bytes */{size}")) {
+        Ok(range) => problem.with(CONTENT_RANGE, range),
+        Err(_) => problem,
+    }
+}

@@ -1,0 +1,24 @@
+//! Limits on what a stranger controls, beside those of the engine and of
+//! [`Options`](crate::Options). The unit is the last word before `MAX`.
+
+use std::time::Duration;
+
+/// How long a request's body may pause. Longer, and the request is given up with 408.
+pub const BODY_PAUSE_MAX: Duration = Duration::from_mins(1);
+
+/// Bytes of an upload that are gathered before they are written in one go.
+pub const UPLOAD_BATCH_BYTES: usize = 256 << 10;
+
+/// Bytes of a download that are read in one go. At most two such pieces are in memory for a download:
+/// one on its way out and the next.
+pub const DOWNLOAD_PIECE_BYTES: usize = 256 << 10;
+
+/// Most logs of imported namespaces that are remembered, to answer with a hint.
+pub const HINTS_MAX: usize = 4096;
+
+/// Largest body of a JSON request unless [`Options`](crate::Options) say otherwise, in bytes.
+pub const BODY_BYTES_MAX: usize = 2 << 20;
+
+/// How long a question for a record's state waits for an answer that does not change any more, unless
+/// [`Options`](crate::Options) say otherwise.
+pub const HOLD_MAX: Duration = Duration::from_secs(2);

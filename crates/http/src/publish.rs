@@ -1,0 +1,141 @@
+//! Publishing records, and how far they are (specification 12.4 and 12.5).
+
+use axum::http::StatusCode;
+use wargate_api::OrderedMap;
+use wargate_api::paths;
+use wargate_api::publish::{
+    MissingContent, PackageError, PackageRecord, PackageRecordState, PublishRecordRequest,
+    UploadEndpoint, UploadMethod,
+};
+use wargate_crypto::{AnyDigest, Digest};
+use wargate_protocol::{LogId, PackageEnvelope, RecordId};
+use wargate_registry::{RecordStatus, Registry, Submission, WriteError};
+
+use crate::answer::{self, Answer};
+use crate::call::Call;
+use crate::hints;
+use crate::problem::Problem;
+
+/// `POST v1/package/{logId}/record`
+pub(crate) async fn publish(mut call: Call) -> Answer {
+    let log = call.log()?;
+    let PublishRecordRequest { package_name: name, record, content_sources } = call.json().await?;
+    if !content_sources.is_empty() {
+        return Err(unsupported_sources(&log, &Submission { log, name, record }));
+    }
+    let submission = Submission { log, name: name.clone(), record };
+    match call.front.registry().publish(submission).await {
+        Ok((record, status)) => {
+            let mut response = answer::json(&package_record(&log, record, status))?;
+            *response.status_mut() = StatusCode::ACCEPTED;
+            answer::cache(&mut response, answer::NO_STORE);
+            Ok(response)
+        }
+        Err(error) => {
+            let hint = match &error {
+                WriteError::NamespaceImported { namespace, registry } => {
+                    call.front.hints.remember(log, name);
+                    Some(wargate_api::headers::registry_hint(namespace, registry))
+                }
+                _ => None,
+            };
+            let problem = Problem::from(error);
+            Err(match hint {
+                Some(hint) => hints::add(problem, &hint),
+                None => problem,
+            })
+        }
+    }
+}
+
+/// Content is uploaded, never fetched from elsewhere. What is wrong with the record itself comes
+/// first, as the specification orders it.
+fn unsupported_sources(log: &LogId, submission: &Submission) -> Problem {
+    if LogId::package(&submission.name) != *log {
+        return Problem::bad_request(format!("the package {} has another log", submission.name));
+    }
+    if let Err(error) = PackageEnvelope::decode(submission.record.clone()) {
+        return Problem::bad_request(format!("the record cannot be read: {error}"));
+    }
+    let why = "content is uploaded to this registry, not fetched: leave out `contentSources`";
+    Problem::of(PackageError::NotSupported(why.into()).to_body())
+}
+
+/// `GET v1/package/{logId}/record/{recordId}`
+pub(crate) async fn state(call: Call) -> Answer {
+    let (log, record) = (call.log()?, call.record()?);
+    let registry = call.front.registry();
+    let status = settled(registry, &log, &record, call.front.options().hold).await?;
+    let Some(status) = status else {
+        let knows = call.front.ask(move |registry| registry.knows_log(&log)).await?;
+        let error = if knows {
+            PackageError::RecordNotFound(record)
+        } else {
+            PackageError::LogNotFound(log)
+        };
+        return Err(Problem::of(error.to_body()));
+    };
+    let mut response = answer::json(&package_record(&log, record, status))?;
+    answer::cache(&mut response, answer::NO_STORE);
+    Ok(response)
+}
+
+/// How far a record is. The released client asks once and then sleeps for a second while it sees
+/// `processing`, so the question is held for a moment in which that usually passes.
+#[cfg(not(target_family = "wasm"))]
+async fn settled(
+    registry: &std::sync::Arc<Registry>,
+    log: &LogId,
+    record: &RecordId,
+    hold: std::time::Duration,
+) -> Result<Option<RecordStatus>, WriteError> {
+    let until = tokio::time::Instant::now() + hold;
+    // Before the first look, or a change between that and the wait would be missed.
+    let mut changes = registry.changes();
+    loop {
+        let status = registry.status(log, record).await?;
+        if status != Some(RecordStatus::Processing) {
+            return Ok(status);
+        }
+        match tokio::time::timeout_at(until, changes.changed()).await {
+            Ok(Ok(())) => {}
+            Ok(Err(_)) | Err(_) => return Ok(status),
+        }
+    }
+}
+
+/// In a Wasm instance, whoever submits a record also sequences it: there is nothing to wait for.
+#[cfg(target_family = "wasm")]
+async fn settled(
+    registry: &std::sync::Arc<Registry>,
+    log: &LogId,
+    record: &RecordId,
+    _hold: std::time::Duration,
+) -> Result<Option<RecordStatus>, WriteError> {
+    registry.status(log, record).await
+}
+
+fn package_record(log: &LogId, record_id: RecordId, status: RecordStatus) -> PackageRecord {
+    let state = match status {
+        RecordStatus::Sourcing(missing) => {
+            let missing =
+                missing.into_iter().map(|digest| missing_content(log, &record_id, digest));
+            PackageRecordState::Sourcing { missing_content: missing.collect() }
+        }
+        RecordStatus::Processing => PackageRecordState::Processing,
+        RecordStatus::Rejected { reason } => PackageRecordState::Rejected { reason },
+        RecordStatus::Published { index } => {
+            PackageRecordState::Published { registry_index: index }
+        }
+    };
+    PackageRecord { record_id, state }
+}
+
+/// The one place for an upload: clients try no other (specification 20.1, T7).
+fn missing_content(log: &LogId, record: &RecordId, digest: Digest) -> (AnyDigest, MissingContent) {
+    let content = AnyDigest::from(digest);
+    let url = paths::upload(log, record, &content);
+    let method = UploadMethod::Post;
+    let upload = vec![UploadEndpoint::Http { method, url, headers: OrderedMap::new() }];
+    (content, MissingContent { upload })
+}
