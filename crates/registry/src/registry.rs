@@ -19,7 +19,7 @@ use crate::limits::{BATCH_COMMANDS_MAX, FUTURE_SECONDS_MAX, RECORD_ENTRIES_MAX};
 use crate::policy::{RecordPolicy, Refusal};
 use crate::seams::Offload;
 use crate::sequencer::{
-    Admission, Command, Outcome, Published, RecordStatus, Sequencer, Tools, seconds,
+    Admission, Command, Outcome, Published, RecordStatus, Sequencer, Tools, Unfinished, seconds,
 };
 use crate::store::LogQuery;
 
@@ -179,7 +179,7 @@ impl Registry {
 
     /// Makes steps until [`Registry::close`]. For a thread of its own.
     pub fn drive(&self) {
-        while self.queue.wait(self.has_backlog()) {
+        while self.queue.wait(self.unfinished()) {
             self.turn();
         }
     }
@@ -228,8 +228,8 @@ impl Registry {
         }
     }
 
-    fn has_backlog(&self) -> bool {
-        self.sequencer.lock().unwrap_or_else(PoisonError::into_inner).has_backlog()
+    fn unfinished(&self) -> Unfinished {
+        self.sequencer.lock().unwrap_or_else(PoisonError::into_inner).unfinished()
     }
 
     fn prune(&self) -> Result<(), WriteError> {

@@ -28,8 +28,8 @@ use std::sync::Arc;
 
 use wargate_crypto::Digest;
 use wargate_protocol::{
-    LogId, OperatorEntry, PackageEnvelope, PackageName, RecordId, RegistryIndex, SignedCheckpoint,
-    Timestamp, TimestampedCheckpoint,
+    LogId, LogLength, OperatorEntry, PackageEnvelope, PackageName, RecordId, RegistryIndex,
+    SignedCheckpoint, Timestamp, TimestampedCheckpoint,
 };
 use wargate_transparency::log::Edge;
 
@@ -155,6 +155,19 @@ pub struct Sequencer {
     stale: bool,
     /// Records may be ready that were not looked at yet.
     backlog: bool,
+    /// The length of the newest checkpoint that was handed out.
+    shown: LogLength,
+}
+
+/// What is left to do after a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unfinished {
+    /// Nothing.
+    Nothing,
+    /// More of the same, at once.
+    Backlog,
+    /// The step failed. Trying again in a while may help.
+    Failed,
 }
 
 /// What is kept in memory between two steps. It does not grow with the registry.
@@ -180,7 +193,8 @@ impl Sequencer {
         }
         let state = State::load(&*tools.store)?;
         operator::check_keys(&tools)?;
-        let mut sequencer = Self { tools, state, stale: false, backlog: true };
+        let mut sequencer =
+            Self { tools, state, stale: false, backlog: true, shown: LogLength::EMPTY };
         let published = sequencer.tend()?;
         Ok((sequencer, published))
     }
@@ -210,9 +224,13 @@ impl Sequencer {
         }
     }
 
-    /// Whether there may be work although nothing arrives.
-    pub const fn has_backlog(&self) -> bool {
-        self.backlog
+    /// What there is to do although nothing arrives.
+    pub const fn unfinished(&self) -> Unfinished {
+        match (self.stale, self.backlog) {
+            (true, _) => Unfinished::Failed,
+            (false, true) => Unfinished::Backlog,
+            (false, false) => Unfinished::Nothing,
+        }
     }
 
     fn attempt(&mut self, commands: &[Command]) -> Result<StepResult, StepError> {
@@ -241,7 +259,10 @@ impl Sequencer {
         };
         let outcomes = intake.outcomes(append.as_ref(), &of_command);
         let tends = commands.iter().any(|command| matches!(command, Command::Tend));
-        if append.is_none() && intake.is_empty() && !tends {
+        // What another writer has committed, or a step that failed after its commit, must be shown
+        // before anybody is told of it.
+        let shows = state.committed.length() == self.shown;
+        if append.is_none() && intake.is_empty() && !tends && shows {
             self.backlog = backlog;
             return Ok((outcomes, None));
         }
@@ -256,6 +277,7 @@ impl Sequencer {
         self.backlog = backlog;
         // Publish; the caller acknowledges.
         let published = self.sign()?;
+        self.shown = committed.length();
         Ok((outcomes, Some(published)))
     }
 

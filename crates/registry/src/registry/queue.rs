@@ -2,12 +2,16 @@
 
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::oneshot;
 
 use crate::error::WriteError;
 use crate::limits::QUEUE_COMMANDS_MAX;
-use crate::sequencer::{Command, Outcome};
+use crate::sequencer::{Command, Outcome, Unfinished};
+
+/// How long to wait before a step that failed is tried again.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Where an answer goes.
 pub(super) type Answer = oneshot::Sender<Result<Outcome, WriteError>>;
@@ -53,11 +57,21 @@ impl Queue {
         inner.waiting.drain(..taken).unzip()
     }
 
-    /// Waits for a command, unless there is work anyway. `false` if the queue was closed and is empty.
-    pub(super) fn wait(&self, work: bool) -> bool {
-        let idle = |inner: &mut Inner| inner.waiting.is_empty() && !inner.closed && !work;
-        let inner = self.arrived.wait_while(self.lock(), idle);
-        let inner = inner.unwrap_or_else(PoisonError::into_inner);
+    /// Waits for a command, or until what is unfinished is worth a try. `false` if the queue was closed
+    /// and is empty.
+    pub(super) fn wait(&self, unfinished: Unfinished) -> bool {
+        let idle = |inner: &mut Inner| inner.waiting.is_empty() && !inner.closed;
+        let inner = self.lock();
+        let inner = match unfinished {
+            Unfinished::Backlog => inner,
+            Unfinished::Nothing => {
+                self.arrived.wait_while(inner, idle).unwrap_or_else(PoisonError::into_inner)
+            }
+            Unfinished::Failed => {
+                let waited = self.arrived.wait_timeout_while(inner, PATIENCE, idle);
+                waited.unwrap_or_else(PoisonError::into_inner).0
+            }
+        };
         !(inner.closed && inner.waiting.is_empty())
     }
 

@@ -1,0 +1,12 @@
+//! The engine over a store in memory: what it takes, what it refuses, and what it does when things
+//! fail. `fsck` is the judge of every story.
+
+#![expect(clippy::panic, clippy::unwrap_used, reason = "tests")]
+
+mod conflicts;
+mod content;
+mod faults;
+mod operator;
+mod publishing;
+mod reading;
+mod world;

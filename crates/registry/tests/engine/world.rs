@@ -1,0 +1,206 @@
+//! A registry in memory with a clock that the test sets.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use wargate_crypto::{Digest, PrivateKey};
+use wargate_protocol::{
+    Entry, LogId, Namespace, OperatorEntry, PackageEntry, PackageEnvelope, PackageName,
+    PackageRecord, RecordId, Timestamp,
+};
+use wargate_registry::blobs::Blobs;
+use wargate_registry::fsck::{self, Depth};
+use wargate_registry::limits::Limits;
+use wargate_registry::policy::{ContentPolicy, RecordPolicy};
+use wargate_registry::seams::{Clock, InPlace, LocalSigner, Signer};
+use wargate_registry::store::Store;
+use wargate_registry::{
+    Driver, OpenError, Parts, RecordStatus, Registry, Submission, Tools, WriteError,
+};
+use wargate_testkit::faults::MemoryBlobs;
+use wargate_testkit::memory_store::MemoryStore;
+
+/// A second in 2023, when the story begins.
+pub(crate) const BEGIN: i64 = 1_700_000_000;
+
+/// A clock that stands still until it is set.
+pub(crate) struct TestClock(AtomicI64);
+
+impl TestClock {
+    pub(crate) fn set(&self, seconds: i64) {
+        self.0.store(seconds, Ordering::SeqCst);
+    }
+}
+
+impl Clock for TestClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_seconds(self.0.load(Ordering::SeqCst))
+    }
+}
+
+/// What a registry is made of, to be opened once or more often.
+pub(crate) struct World {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) blobs: Arc<dyn Blobs>,
+    pub(crate) clock: Arc<TestClock>,
+    pub(crate) signer: Arc<dyn Signer>,
+    pub(crate) record_policies: Vec<Arc<dyn RecordPolicy>>,
+    pub(crate) content_policies: Vec<Arc<dyn ContentPolicy>>,
+    pub(crate) define_namespaces: bool,
+    pub(crate) limits: Limits,
+    pub(crate) driver: Driver,
+}
+
+impl World {
+    pub(crate) fn new() -> Self {
+        Self::over(Arc::new(MemoryStore::new()))
+    }
+
+    pub(crate) fn over(store: Arc<dyn Store>) -> Self {
+        Self {
+            store,
+            blobs: Arc::new(MemoryBlobs::new()),
+            clock: Arc::new(TestClock(AtomicI64::new(BEGIN))),
+            signer: Arc::new(LocalSigner::new(key(1))),
+            record_policies: Vec::new(),
+            content_policies: Vec::new(),
+            define_namespaces: false,
+            limits: Limits::default(),
+            driver: Driver::Caller,
+        }
+    }
+
+    pub(crate) fn try_open(&self) -> Result<Arc<Registry>, OpenError> {
+        let tools = Tools {
+            store: Arc::clone(&self.store),
+            clock: Arc::<TestClock>::clone(&self.clock),
+            signer: Arc::clone(&self.signer),
+            content_policies: self.content_policies.clone(),
+            limits: self.limits,
+        };
+        let parts = Parts {
+            tools,
+            blobs: Arc::clone(&self.blobs),
+            offload: Arc::new(InPlace),
+            record_policies: self.record_policies.clone(),
+            define_namespaces: self.define_namespaces,
+            driver: self.driver,
+        };
+        let entries: [OperatorEntry; 1] = [Entry::define_namespace("test")];
+        Registry::open(parts, &entries)
+    }
+
+    pub(crate) fn open(&self) -> Arc<Registry> {
+        self.try_open().unwrap()
+    }
+
+    /// Everything that is kept agrees with the log.
+    pub(crate) fn check(&self) {
+        let report = fsck::check(&*self.store, &*self.blobs, Depth::Bytes).unwrap();
+        assert!(report.is_clean(), "{:#?}", report.findings);
+    }
+}
+
+/// One of many keys.
+pub(crate) fn key(number: u8) -> PrivateKey {
+    let scalar = wargate_protocol::base64::encode(&[number; 32]);
+    PrivateKey::from_text(&format!("ecdsa-p256:{scalar}")).unwrap()
+}
+
+pub(crate) fn name(text: &str) -> PackageName {
+    text.parse().unwrap()
+}
+
+pub(crate) fn namespace(text: &str) -> Namespace {
+    text.parse().unwrap()
+}
+
+pub(crate) fn at(seconds: i64) -> Timestamp {
+    Timestamp::from_seconds(seconds)
+}
+
+/// A record at the beginning of the story.
+pub(crate) fn record(
+    key: &PrivateKey,
+    prev: Option<RecordId>,
+    entries: impl IntoIterator<Item = PackageEntry>,
+) -> PackageEnvelope {
+    record_at(key, prev, BEGIN, entries)
+}
+
+pub(crate) fn record_at(
+    key: &PrivateKey,
+    prev: Option<RecordId>,
+    seconds: i64,
+    entries: impl IntoIterator<Item = PackageEntry>,
+) -> PackageEnvelope {
+    let entries = entries.into_iter().collect();
+    PackageEnvelope::sign(&PackageRecord::new(prev, at(seconds), entries), key).unwrap()
+}
+
+pub(crate) fn init(key: &PrivateKey) -> PackageEntry {
+    Entry::init(key.public_key())
+}
+
+pub(crate) fn release(version: &str, content: &[u8]) -> PackageEntry {
+    Entry::release(version.parse().unwrap(), Digest::of(content))
+}
+
+pub(crate) async fn submit(
+    registry: &Arc<Registry>,
+    package: &str,
+    record: &PackageEnvelope,
+) -> Result<RecordStatus, WriteError> {
+    let name = name(package);
+    let log = LogId::package(&name);
+    let submission = Submission { log, name, record: record.signed().clone() };
+    let (id, status) = registry.publish(submission).await?;
+    assert_eq!(id, record.record_id());
+    Ok(status)
+}
+
+pub(crate) async fn upload(
+    registry: &Arc<Registry>,
+    package: &str,
+    record: &PackageEnvelope,
+    digest: &Digest,
+    bytes: &[u8],
+) -> Result<RecordStatus, WriteError> {
+    let log = LogId::package(&name(package));
+    let mut upload = registry.begin_upload(&log, &record.record_id(), digest)?;
+    for piece in bytes.chunks(1000) {
+        upload.write(piece)?;
+    }
+    upload.finish().await
+}
+
+/// Publishes a record whose content is `content`, and returns it.
+pub(crate) async fn publish(
+    registry: &Arc<Registry>,
+    package: &str,
+    record: &PackageEnvelope,
+    content: &[u8],
+) -> RecordStatus {
+    match submit(registry, package, record).await.unwrap() {
+        RecordStatus::Sourcing(missing) => {
+            assert_eq!(missing, [Digest::of(content)]);
+            upload(registry, package, record, &missing[0], content).await.unwrap()
+        }
+        status => status,
+    }
+}
+
+/// Asserts that a record was refused, and returns why.
+pub(crate) fn refused(status: RecordStatus) -> String {
+    match status {
+        RecordStatus::Rejected { reason } => reason,
+        status => panic!("the record is {status:?} instead of refused"),
+    }
+}
+
+pub(crate) fn published(status: &RecordStatus) -> u64 {
+    match status {
+        RecordStatus::Published { index } => index.get(),
+        status => panic!("the record is {status:?} instead of published"),
+    }
+}
