@@ -1,5 +1,8 @@
 //! Fixtures for the tests of this workspace.
 
+pub mod conformance;
+pub mod faults;
 pub mod fuzz;
+pub mod memory_store;
 pub mod registry;
 pub mod vectors;

@@ -1,0 +1,85 @@
+//! The embedded stores: [`SqliteStore`], a database in one file, and [`FileBlobs`], content in a
+//! folder. With both, a registry needs nothing but a directory.
+//!
+//! # The database
+//!
+//! SQLite, compiled in, with a write-ahead log that is flushed to the medium before a commit
+//! returns. One connection writes, a few others read what was committed when they began; none waits
+//! for another of the other kind. What costs how much does not depend on the size of the registry:
+//! every read is a lookup or a range of an index.
+//!
+//! **Invariant**: a file that is not ours, or that a newer program wrote, is refused and stays as it
+//! is.
+
+mod blobs;
+mod columns;
+mod commit;
+mod disk;
+mod fault;
+mod ledger;
+mod nodes;
+mod open;
+mod pending;
+mod pool;
+mod schema;
+#[cfg(test)]
+mod tests;
+
+use std::path::Path;
+
+use rusqlite::Connection;
+use wargate_registry::store::{Batch, CommitError, Revision, Store, StoreResult};
+
+use self::fault::Fault;
+use self::pool::{Pool, Role};
+
+pub use self::blobs::FileBlobs;
+pub use self::open::OpenError;
+
+/// How many reads run at the same time; a further one waits for its turn.
+const READERS: usize = 4;
+
+/// A registry's data in an SQLite database.
+///
+/// Several may be open on one file, in one process or in many: a commit names the revision that it
+/// goes on from, so the slower of two writers is told so.
+#[derive(Debug)]
+pub struct SqliteStore {
+    writer: Pool,
+    readers: Pool,
+}
+
+impl SqliteStore {
+    /// Opens a database, or makes one where there is no file. An older format becomes the one of
+    /// today.
+    ///
+    /// The file and those beside it (`-wal`, `-shm`) can be read by their owner only.
+    ///
+    /// # Errors
+    /// [`OpenError`]; the file is unchanged then.
+    pub fn open(path: &Path) -> Result<Self, OpenError> {
+        open::prepare(path)?;
+        let store = Self {
+            writer: Pool::new(path, Role::Writer, 1),
+            readers: Pool::new(path, Role::Reader, READERS),
+        };
+        Ok(store)
+    }
+
+    /// Reads in one transaction, so that all that is read is of one moment.
+    fn read<T>(&self, work: impl FnOnce(&Connection) -> Result<T, Fault>) -> StoreResult<T> {
+        let result = self.readers.run(|connection| {
+            let transaction = connection.transaction()?;
+            work(&transaction)
+        });
+        result.map_err(Fault::into_store_error)
+    }
+}
+
+impl Store for SqliteStore {
+    fn commit(&self, expected: Option<Revision>, batch: &Batch) -> Result<Revision, CommitError> {
+        self.writer
+            .run(|connection| commit::commit(connection, expected, batch))
+            .map_err(Fault::into_commit_error)
+    }
+}

@@ -1,0 +1,114 @@
+//! Connections, each used by one thread at a time.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags};
+
+use crate::fault::Fault;
+
+/// How long a call waits for its turn, here and at locks of the file that another process holds.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// More statements than there are.
+const STATEMENTS_MAX: usize = 96;
+/// Pages that the write-ahead log may have before they are moved into the database: 16 MiB.
+const WAL_PAGES_MAX: u32 = 4096;
+/// What remains of a write-ahead log that had to grow further, in bytes.
+const WAL_KEPT_BYTES_MAX: u32 = 64 << 20;
+/// Memory for pages, by connection, in KiB; SQLite takes it as a negative number of pages.
+const CACHE_KIB_MAX: i32 = 16 << 10;
+
+/// What a connection is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Role {
+    Reader,
+    Writer,
+}
+
+/// A fixed number of connections, opened when they are first needed, and again after they broke.
+#[derive(Debug)]
+pub(crate) struct Pool {
+    path: PathBuf,
+    role: Role,
+    /// Those that nobody uses; `None` is one that is to be opened.
+    idle: Mutex<Vec<Option<Connection>>>,
+    freed: Condvar,
+}
+
+impl Pool {
+    pub(crate) fn new(path: &Path, role: Role, size: usize) -> Self {
+        let idle = Mutex::new((0..size).map(|_| None).collect());
+        Self { path: path.to_owned(), role, idle, freed: Condvar::new() }
+    }
+
+    /// Does something with a connection. A transaction that the work leaves open is rolled back.
+    pub(crate) fn run<T>(
+        &self,
+        work: impl FnOnce(&mut Connection) -> Result<T, Fault>,
+    ) -> Result<T, Fault> {
+        let mut lease = Lease { pool: self, connection: self.take()? };
+        let connection = match &mut lease.connection {
+            Some(connection) => connection,
+            vacant => vacant.insert(connect(&self.path, self.role)?),
+        };
+        let result = work(connection);
+        if result.as_ref().is_err_and(Fault::breaks_connection) {
+            lease.connection = None;
+        }
+        result
+    }
+
+    fn take(&self) -> Result<Option<Connection>, Fault> {
+        let wait = self.freed.wait_timeout_while(self.idle(), PATIENCE, |idle| idle.is_empty());
+        let (mut idle, _) = wait.unwrap_or_else(PoisonError::into_inner);
+        idle.pop().ok_or(Fault::Exhausted)
+    }
+
+    /// A thread that panicked held the lock only to push or pop, which leaves the list whole.
+    fn idle(&self) -> MutexGuard<'_, Vec<Option<Connection>>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A place in a pool, which goes back to it whatever happens.
+struct Lease<'a> {
+    pool: &'a Pool,
+    connection: Option<Connection>,
+}
+
+impl Drop for Lease<'_> {
+    fn drop(&mut self) {
+        // One whose transaction could not even be rolled back is closed, which does it.
+        let connection = self.connection.take().filter(Connection::is_autocommit);
+        self.pool.idle().push(connection);
+        self.pool.freed.notify_one();
+    }
+}
+
+/// Opens a database that is there. A file that has vanished is not made anew: it would be empty.
+pub(crate) fn connect(path: &Path, role: Role) -> Result<Connection, Fault> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(PATIENCE)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
+    let set = |name: &str, value: &dyn rusqlite::ToSql| connection.pragma_update(None, name, value);
+    // A commit has reached the medium when it returns; where `fsync` alone does not see to that
+    // (macOS), by the call that does.
+    set("synchronous", &"FULL")?;
+    set("fullfsync", &true)?;
+    set("checkpoint_fullfsync", &true)?;
+    set("wal_autocheckpoint", &WAL_PAGES_MAX)?;
+    set("journal_size_limit", &WAL_KEPT_BYTES_MAX)?;
+    set("cache_size", &-CACHE_KIB_MAX)?;
+    set("temp_store", &"MEMORY")?;
+    // Of a mapped file, a sector that cannot be read would be a signal that ends the process. Read,
+    // it is an error that the caller sees.
+    set("mmap_size", &0)?;
+    // The file may be damaged: look before following, and run nothing that a schema might bring
+    // along beyond what is harmless.
+    set("trusted_schema", &false)?;
+    set("cell_size_check", &true)?;
+    set("query_only", &(role == Role::Reader))?;
+    Ok(connection)
+}
