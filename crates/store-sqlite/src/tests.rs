@@ -107,3 +107,14 @@ fn a_step_that_fails_leaves_the_format_of_before() {
     assert_eq!(migrate(&mut on, FORMATS).unwrap(), 1);
     assert_eq!(migrate(&mut on, NEXT).unwrap(), 2);
 }
+
+#[cfg(debug_assertions)]
+#[test]
+#[should_panic(expected = "walks 19 rows")]
+fn statements_that_walk_through_a_table_are_found() {
+    let folder = Folder::new("walks");
+    let store = SqliteStore::open(&folder.0.join("registry.db")).unwrap();
+    History::new().extend(&store, (0..20).map(|serial| (1, serial)));
+    let sql = "SELECT place FROM records WHERE envelope <> x''";
+    drop(store.read(|on| columns::all(on, sql, [], |row| columns::number(row, 0))));
+}

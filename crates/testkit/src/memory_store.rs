@@ -2,7 +2,7 @@
 //!
 //! It is as plain as the contract allows: maps behind one lock, and one function for each thing that
 //! a batch can say. What it answers is right by definition; the
-//! [conformance suite](crate::conformance) holds other stores against it.
+//! [conformance suite](mod@crate::conformance) holds other stores against it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
