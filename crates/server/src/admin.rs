@@ -124,7 +124,9 @@ pub(crate) fn ask(path: &Path, request: &Request) -> Result<Option<Answer>> {
     use std::io::{BufRead, ErrorKind, Write};
     let mut stream = match std::os::unix::net::UnixStream::connect(path) {
         Ok(stream) => stream,
-        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::ConnectionRefused) => {
+        Err(error)
+            if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::ConnectionRefused) =>
+        {
             return Ok(None);
         }
         Err(error) => {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use serde::Deserialize;
-use url::Url;
+use wargate_http::PublicUrl;
 use wargate_protocol::Namespace;
 use wargate_registry::limits::Limits;
 use wargate_registry::policy::AuthorizedKeys;
@@ -18,12 +18,12 @@ use crate::args::{CommonOptions, ContentKind, LogFormat, ServeOptions};
 const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8090);
 
 /// How often an idle registry signs its checkpoint again.
-const CHECKPOINT_INTERVAL: Duration = Duration::from_secs(60);
+const CHECKPOINT_INTERVAL: Duration = Duration::from_mins(1);
 
 /// The configuration file. Its members are the flags of `serve`, with underscores.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-struct File {
+struct FromFile {
     data_dir: Option<PathBuf>,
     listen: Option<SocketAddr>,
     public_url: Option<String>,
@@ -47,8 +47,8 @@ struct File {
 pub(crate) struct Config {
     pub(crate) data_dir: PathBuf,
     pub(crate) listen: SocketAddr,
-    /// Ends in `/`.
-    pub(crate) public_url: Url,
+    /// `None`: the address that the registry listens on.
+    pub(crate) public_url: Option<PublicUrl>,
     pub(crate) namespaces: Vec<Namespace>,
     pub(crate) operator_key_file: Option<PathBuf>,
     /// `None`: every key may publish.
@@ -66,7 +66,7 @@ pub(crate) struct Config {
 impl Config {
     /// Puts the options together.
     pub(crate) fn new(common: &CommonOptions, flags: &ServeOptions) -> Result<Self> {
-        let file = File::read(common.config.as_deref())?;
+        let file = FromFile::read(common.config.as_deref())?;
         let listen = flags.listen.or(file.listen).unwrap_or(LISTEN);
         let loopback = listen.ip().is_loopback();
         let url = flags.public_url.clone().or(file.public_url.clone());
@@ -80,9 +80,12 @@ impl Config {
             );
         }
         let authorized_keys = keys.as_deref().map(authorized_keys).transpose()?;
-        let define =
-            flags.define_namespaces.or(file.define_namespaces).unwrap_or(authorized_keys.is_none() && loopback);
-        let namespaces = if flags.namespace.is_empty() { &file.namespace } else { &flags.namespace };
+        let define = flags
+            .define_namespaces
+            .or(file.define_namespaces)
+            .unwrap_or(authorized_keys.is_none() && loopback);
+        let namespaces =
+            if flags.namespace.is_empty() { &file.namespace } else { &flags.namespace };
         let namespace = |name: &String| {
             let lower = name.to_ascii_lowercase();
             lower.parse().with_context(|| format!("{name:?} cannot be a namespace"))
@@ -92,15 +95,18 @@ impl Config {
         Ok(Self {
             data_dir: data_dir(common.data_dir.clone().or(file.data_dir.clone()))?,
             listen,
-            public_url: public_url(url, listen)?,
+            public_url: url.as_deref().map(public_url).transpose()?,
             namespaces: namespaces.iter().map(namespace).collect::<Result<_>>()?,
             operator_key_file: flags.operator_key_file.clone().or(file.operator_key_file.clone()),
             authorized_keys,
             define_namespaces: define,
             content: content.cloned().unwrap_or_else(|| defaults.to_vec()),
-            checkpoint_interval: time(flags.checkpoint_interval, file.checkpoint_interval.as_deref())?
-                .unwrap_or(CHECKPOINT_INTERVAL)
-                .max(Duration::from_secs(1)),
+            checkpoint_interval: time(
+                flags.checkpoint_interval,
+                file.checkpoint_interval.as_deref(),
+            )?
+            .unwrap_or(CHECKPOINT_INTERVAL)
+            .max(Duration::from_secs(1)),
             limits: limits(flags, &file)?,
             log_format: flags.log_format.or(file.log_format).unwrap_or(LogFormat::Text),
             log: flags.log.clone().or(file.log).unwrap_or_else(|| "info".into()),
@@ -109,7 +115,7 @@ impl Config {
     }
 }
 
-impl File {
+impl FromFile {
     fn read(path: Option<&Path>) -> Result<Self> {
         let Some(path) = path else { return Ok(Self::default()) };
         let text = std::fs::read_to_string(path)
@@ -121,13 +127,13 @@ impl File {
 
 /// The data directory for commands that need nothing else.
 pub(crate) fn data_dir_of(common: &CommonOptions) -> Result<PathBuf> {
-    let file = File::read(common.config.as_deref())?;
+    let file = FromFile::read(common.config.as_deref())?;
     data_dir(common.data_dir.clone().or(file.data_dir))
 }
 
 /// The operator's key file for commands without the flags of `serve`.
 pub(crate) fn operator_key_file_of(common: &CommonOptions) -> Result<Option<PathBuf>> {
-    let file = File::read(common.config.as_deref())?;
+    let file = FromFile::read(common.config.as_deref())?;
     let variable = std::env::var_os("WARGATE_OPERATOR_KEY_FILE").map(PathBuf::from);
     Ok(variable.or(file.operator_key_file))
 }
@@ -136,7 +142,8 @@ fn data_dir(given: Option<PathBuf>) -> Result<PathBuf> {
     if let Some(given) = given {
         return Ok(given);
     }
-    let absolute = |variable| std::env::var_os(variable).map(PathBuf::from).filter(|path| path.is_absolute());
+    let absolute =
+        |variable| std::env::var_os(variable).map(PathBuf::from).filter(|path| path.is_absolute());
     let home = || Some(absolute("HOME")?.join(".local/share"));
     let base = absolute("XDG_DATA_HOME").or_else(home);
     let base = base.context(
@@ -155,7 +162,8 @@ fn check_reach(listen: SocketAddr, has_url: bool, has_policy: bool) -> Result<()
         missing.push("--public-url https://registry.example.com  (what clients are told to use)");
     }
     if !has_policy {
-        missing.push("--authorized-keys-file FILE  (who may publish; --allow-any-key for everybody)");
+        missing
+            .push("--authorized-keys-file FILE  (who may publish; --allow-any-key for everybody)");
     }
     if missing.is_empty() {
         return Ok(());
@@ -166,21 +174,8 @@ fn check_reach(listen: SocketAddr, has_url: bool, has_policy: bool) -> Result<()
     )
 }
 
-fn public_url(given: Option<String>, listen: SocketAddr) -> Result<Url> {
-    let text = given.unwrap_or_else(|| format!("http://{listen}"));
-    let wrong = || format!("{text:?} cannot be the public URL");
-    let mut url = Url::parse(&text).with_context(wrong)?;
-    if !matches!(url.scheme(), "http" | "https") || url.host().is_none() {
-        bail!("{}: it must begin with https:// (or http://) and name a host", wrong());
-    }
-    if url.query().is_some() || url.fragment().is_some() || !url.username().is_empty() {
-        bail!("{}: it may have a host, a port and a path, nothing else", wrong());
-    }
-    if !url.path().ends_with('/') {
-        let path = format!("{}/", url.path());
-        url.set_path(&path);
-    }
-    Ok(url)
+fn public_url(text: &str) -> Result<PublicUrl> {
+    text.parse().with_context(|| format!("{text:?} cannot be the public URL"))
 }
 
 fn authorized_keys(path: &Path) -> Result<AuthorizedKeys> {
@@ -189,7 +184,7 @@ fn authorized_keys(path: &Path) -> Result<AuthorizedKeys> {
     AuthorizedKeys::from_toml(&text).with_context(|| format!("in {}", path.display()))
 }
 
-fn limits(flags: &ServeOptions, file: &File) -> Result<Limits> {
+fn limits(flags: &ServeOptions, file: &FromFile) -> Result<Limits> {
     let mut limits = Limits::default();
     let set = |to: &mut u64, flag: Option<u64>, file: Option<u64>| {
         if let Some(value) = flag.or(file) {

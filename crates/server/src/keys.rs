@@ -86,32 +86,20 @@ pub(crate) fn note_signer(files: &KeyFiles, origin: &str) -> Result<NoteSigner> 
     let path = &files.note;
     if !path.exists() {
         let seed = Ed25519PrivateKey::generate(&mut UnwrapErr(SysRng)).to_seed();
-        let text = zeroize_hex(&seed[..]);
+        let text = base16ct::lower::encode_string(&seed[..]);
         write_secret(path, &text)
             .with_context(|| format!("cannot write the key file {}", path.display()))?;
     }
     refuse_if_others_can_read(path)?;
     let text = fs::read_to_string(path);
     let text = text.with_context(|| format!("cannot read the key file {}", path.display()))?;
-    let seed = unhex(text.trim_ascii_end());
-    let seed = seed.with_context(|| format!("{} does not hold a seed", path.display()))?;
+    let mut seed = [0; 32];
+    let length = base16ct::lower::decode(text.trim_ascii_end(), &mut seed).map(<[u8]>::len);
+    if length != Ok(seed.len()) {
+        bail!("the file {} does not hold a seed of 32 bytes", path.display());
+    }
     let name = origin.parse().with_context(|| format!("{origin:?} cannot be a key's name"))?;
     Ok(NoteSigner::new(name, Ed25519PrivateKey::from_seed(&seed)))
-}
-
-fn zeroize_hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-fn unhex(text: &str) -> Option<[u8; 32]> {
-    let mut bytes = [0; 32];
-    if text.len() != 64 || !text.is_ascii() {
-        return None;
-    }
-    for (byte, pair) in bytes.iter_mut().zip(text.as_bytes().chunks(2)) {
-        *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
-    }
-    Some(bytes)
 }
 
 /// The keys that sign, and which can be exchanged while the registry runs.

@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tracing_subscriber::EnvFilter;
-use wargate_http::{AllowedHosts, Options};
+use wargate_http::{AllowedHosts, Options, PublicUrl};
 use wargate_protocol::Entry;
 use wargate_registry::Registry;
 use wargate_registry::policy::{ContentKinds, ContentPolicy, ContentRules, RecordPolicy};
@@ -54,9 +54,12 @@ async fn serve(config: Config) -> Result<()> {
 
     let stop = stop_on_signal()?;
     let admin = admin::listen(&admin_socket(data_dir.path()), &opened, stop.clone())?;
-    let tender = tokio::spawn(tend(Arc::clone(&registry), config.checkpoint_interval, stop.clone()));
-    let router = wargate_http::router(Arc::clone(&registry), front(&config, &opened)?);
-    greet(&config, address, &opened)?;
+    let tender =
+        tokio::spawn(tend(Arc::clone(&registry), config.checkpoint_interval, stop.clone()));
+    let options = front(&config, address, &opened)?;
+    let url = options.public_url.clone();
+    let router = wargate_http::router(Arc::clone(&registry), options);
+    greet(&config, address, &url, &opened)?;
 
     let mut stopped = stop.clone();
     let served = axum::serve(listener, router)
@@ -126,7 +129,8 @@ async fn define_namespaces(registry: &Arc<Registry>, config: &Config) -> Result<
         if registry.offload(move || reader.namespace(&name)).await?.is_none() {
             let entry = Entry::define_namespace(namespace.as_str());
             let index = registry.operate(vec![entry]).await;
-            let index = index.with_context(|| format!("cannot define the namespace {namespace}"))?;
+            let index =
+                index.with_context(|| format!("cannot define the namespace {namespace}"))?;
             tracing::info!(%namespace, %index, "defined a namespace");
         }
     }
@@ -184,35 +188,28 @@ fn stop_on_signal() -> Result<watch::Receiver<bool>> {
     Ok(receiver)
 }
 
-fn front(config: &Config, opened: &Opened) -> Result<Options> {
-    let url = &config.public_url;
-    let host = url.host_str().unwrap_or_default();
-    let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
-    let origin = format!("{host}{port}{}", url.path()).trim_end_matches('/').to_owned();
-    let note = keys::note_signer(opened.keys.files(), &origin)?;
+fn front(config: &Config, address: SocketAddr, opened: &Opened) -> Result<Options> {
+    let url = match &config.public_url {
+        Some(url) => url.clone(),
+        None => format!("http://{address}/").parse()?,
+    };
     let hosts = if config.loopback {
-        let mut hosts: Vec<String> = ["127.0.0.1", "localhost", "[::1]"].map(Into::into).to_vec();
-        hosts.push(host.to_owned());
-        hosts.push(config.listen.ip().to_string());
-        AllowedHosts::Only(hosts)
+        let own = [url.authority().to_owned(), address.to_string(), address.ip().to_string()];
+        let names = ["127.0.0.1", "localhost", "[::1]"].map(str::to_owned);
+        AllowedHosts::Only(names.into_iter().chain(own).collect())
     } else {
         AllowedHosts::Any
     };
-    Ok(Options {
-        note: Some(note),
-        origin,
-        hosts,
-        cross_origin_writes: false,
-        ..Options::new(url.as_str().parse()?)
-    })
+    let options = Options { hosts, ..Options::new(url) };
+    let note = keys::note_signer(opened.keys.files(), &options.origin)?;
+    Ok(Options { note: Some(note), ..options })
 }
 
 /// Says where the registry is and what to type next.
-fn greet(config: &Config, address: SocketAddr, opened: &Opened) -> Result<()> {
+fn greet(config: &Config, address: SocketAddr, url: &PublicUrl, opened: &Opened) -> Result<()> {
     use wargate_registry::seams::Signer;
     let newest = opened.registry.newest();
-    let url = &config.public_url;
-    let key = opened.keys.operator_key().id();
+    let (url, key) = (url.as_str(), opened.keys.operator_key().id());
     let made = if opened.new_key { "  (made just now)" } else { "" };
     let policy = match (&config.authorized_keys, config.define_namespaces) {
         (Some(_), _) => "the keys in the file of authorised keys",

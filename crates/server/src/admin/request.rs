@@ -7,7 +7,9 @@ use std::sync::Arc;
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 use wargate_crypto::{KeyId, PrivateKey, PublicKey};
-use wargate_protocol::{Entry, NamespaceState, Operator, OperatorEntry, OperatorPermission, Permission};
+use wargate_protocol::{
+    Entry, NamespaceState, Operator, OperatorEntry, OperatorPermission, Permission,
+};
 use wargate_registry::Registry;
 use wargate_registry::seams::Signer;
 
@@ -135,8 +137,16 @@ async fn show(registry: &Arc<Registry>, keys: &KeyRing) -> Result<Report> {
         log_length: registry.newest().committed.length().get(),
         operator_key: keys.operator_key().id().to_string(),
         checkpoint_key: keys.checkpoint_key().id().to_string(),
-        permissions: log.permissions().iter().map(|(key, held)| (key.to_string(), names(held))).collect(),
-        namespaces: log.items().iter().map(|(name, state)| (name.to_string(), namespace(state))).collect(),
+        permissions: log
+            .permissions()
+            .iter()
+            .map(|(key, held)| (key.to_string(), names(held)))
+            .collect(),
+        namespaces: log
+            .items()
+            .iter()
+            .map(|(name, state)| (name.to_string(), namespace(state)))
+            .collect(),
     };
     Ok(Report { state: Some(state), ..Report::default() })
 }
