@@ -10,7 +10,7 @@ use serde::Deserialize;
 ///
 /// Without a command, and without any option, it starts a durable registry on 127.0.0.1:8090.
 #[derive(Debug, Parser)]
-#[command(name = "wargate", version, args_conflicts_with_subcommands = true)]
+#[command(name = "wargate", version)]
 pub(crate) struct Arguments {
     #[command(subcommand)]
     pub(crate) command: Option<Command>,
