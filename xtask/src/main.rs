@@ -58,7 +58,7 @@ const COMMANDS: &[Subcommand] = &[
     Subcommand {
         name: "wasm",
         arguments: "",
-        about: "check that the pure crates compile for wasm32-unknown-unknown",
+        about: "check that the pure crates, the engine and its front compile for WebAssembly",
         run: wasm::run,
     },
     Subcommand {

@@ -1,5 +1,5 @@
-//! `cargo xtask wasm`: the pure crates must compile for `wasm32-unknown-unknown`, and [`command`],
-//! the cargo for every other Wasm build of this project.
+//! `cargo xtask wasm`: the pure crates must compile for `wasm32-unknown-unknown` and the engine with
+//! its front for `wasm32-wasip2`; and [`command`], the cargo for every other Wasm build.
 
 mod library;
 
@@ -16,15 +16,18 @@ use library::Library;
 /// table calls them pure.
 pub(crate) const PURE: &[&str] = &["crypto", "transparency", "protocol", "api", "component"];
 
-const TARGET: &str = "wasm32-unknown-unknown";
+/// The crates that must run in a component: the engine and its front.
+const ENGINE: &[&str] = &["registry", "http"];
 
 /// The command. The default features count too: those that are native must do nothing here.
 pub(crate) fn run(_: &[String]) -> Result<()> {
-    for features in [&["--no-default-features"][..], &[]] {
-        let mut check = command(TARGET)?;
-        check.args(["check", "--lib"]).args(features);
-        check.args(PURE.iter().map(|name| format!("--package=wargate-{name}")));
-        process::run(&mut check)?;
+    for (target, crates) in [("wasm32-unknown-unknown", PURE), ("wasm32-wasip2", ENGINE)] {
+        for features in [&["--no-default-features"][..], &[]] {
+            let mut check = command(target)?;
+            check.args(["check", "--lib"]).args(features);
+            check.args(crates.iter().map(|name| format!("--package=wargate-{name}")));
+            process::run(&mut check)?;
+        }
     }
     Ok(())
 }

@@ -22,7 +22,7 @@ const BUDGETS: &[(&str, usize)] = &[
     ("api", 69),
     ("component", 68),
     ("registry", 120),
-    ("http", 120),
+    ("http", 108),
     ("client", 160),
     ("cli", 220),
     ("server", 360),
