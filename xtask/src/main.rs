@@ -13,6 +13,7 @@ mod ci;
 mod codegen;
 mod deny;
 mod fuzz;
+mod interop;
 mod oracle;
 mod process;
 mod satellites;
@@ -84,6 +85,12 @@ const COMMANDS: &[Subcommand] = &[
         arguments: "[--json]",
         about: "how fast we are beside the reference implementation's crates",
         run: oracle::run,
+    },
+    Subcommand {
+        name: "interop",
+        arguments: "[NAME…]",
+        about: "released clients against our server, scenario by scenario (--list, --record)",
+        run: interop::run,
     },
     Subcommand {
         name: "fuzz",

@@ -1,0 +1,267 @@
+//! What a scenario works with: a registry, the released programs, and people who use them.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail, ensure};
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::fixtures::Person;
+use crate::machine::{Machine, Output};
+use crate::proxy::Proxy;
+use crate::recording::{Exchange, REGISTRY, ServerOptions, Step};
+use crate::server::{Program, Server};
+use crate::terminal::Answer;
+
+/// Where the released programs are: a folder `NAME-VERSION/bin` for each crate.
+#[derive(Clone, Debug)]
+pub(crate) struct Clients(pub(crate) PathBuf);
+
+/// The released programs: what a scenario calls them, and their crates, which
+/// `xtask/src/interop.rs` installs.
+const CLIENTS: &[(&str, &str)] = &[
+    ("warg", "warg-cli-0.10.0"),
+    ("wkg", "wkg-0.15.1"),
+    ("wac", "wac-cli-0.12.0"),
+    ("cargo-component", "cargo-component-0.21.1"),
+];
+
+impl Clients {
+    fn find(&self, name: &str) -> Result<PathBuf> {
+        let (_, folder) = CLIENTS
+            .iter()
+            .find(|(client, _)| *client == name)
+            .with_context(|| format!("{name} is none of the clients"))?;
+        let file = format!("{name}{}", std::env::consts::EXE_SUFFIX);
+        let path = self.0.join(folder).join("bin").join(file);
+        ensure!(
+            path.is_file(),
+            "there is no {}; `cargo xtask interop` installs it",
+            path.display()
+        );
+        Ok(path)
+    }
+}
+
+/// A registry with everything around it, for one scenario.
+pub(crate) struct Lab {
+    clients: Clients,
+    proxy: Proxy,
+    steps: Vec<Step>,
+    _server: Server,
+    /// Removed when the scenario is over, after the server has ended: fields are dropped in order.
+    folder: TempDir,
+}
+
+impl Lab {
+    /// Starts a registry.
+    pub(crate) fn open(
+        clients: Clients,
+        program: &Program,
+        options: &ServerOptions,
+    ) -> Result<Self> {
+        let folder = tempfile::Builder::new().prefix("wargate-interop-").tempdir()?;
+        let proxy = Proxy::start()?;
+        let public = format!("http://{}/", proxy.address());
+        let server = Server::start(program, options, &folder.path().join("server"), &public)?;
+        proxy.forward_to(server.address());
+        Ok(Self { clients, proxy, steps: Vec::new(), _server: server, folder })
+    }
+
+    /// The registry's address, with a port.
+    pub(crate) fn host(&self) -> String {
+        self.proxy.address().to_string()
+    }
+
+    /// A machine on which nothing was set up.
+    pub(crate) fn machine(&self, name: &str) -> Result<Machine> {
+        Machine::new(&self.folder.path().join(name))
+    }
+
+    /// The machine of somebody who has configured `warg` and has a key.
+    pub(crate) fn person(&mut self, person: Person) -> Result<Machine> {
+        let machine = self.machine(person.name)?;
+        self.run(&machine, "warg config --registry {registry} --keyring-backend flat-file")?
+            .succeeds()?;
+        self.run(&machine, "warg key new")?.succeeds()?;
+        // In the place of the key that was made at random.
+        machine.write_home(KEY_FILE, person.key)?;
+        self.run(&machine, "warg key info")?.succeeds()?.says(&person.key_id()?)?;
+        Ok(machine)
+    }
+
+    /// Runs a command, whose first word is one of the clients; `{registry}` and `{host}` stand for
+    /// the registry's URL and address.
+    pub(crate) fn run(&mut self, machine: &Machine, line: &str) -> Result<Ran> {
+        self.run_in(machine, ".", line)
+    }
+
+    /// The same in a folder of the working directory.
+    pub(crate) fn run_in(&mut self, machine: &Machine, folder: &str, line: &str) -> Result<Ran> {
+        self.step(line, |program, words| machine.run(program, words, folder))
+    }
+
+    /// Runs a command at a terminal and answers what it asks.
+    pub(crate) fn type_into(
+        &mut self,
+        machine: &Machine,
+        line: &str,
+        answers: &[Answer<'_>],
+    ) -> Result<Ran> {
+        self.step(line, |program, words| machine.type_into(program, words, answers))
+    }
+
+    /// What was said, command by command.
+    pub(crate) fn into_steps(self) -> Vec<Step> {
+        self.steps
+    }
+
+    /// The end of the server's log.
+    pub(crate) fn log(&self) -> String {
+        let text = fs::read_to_string(self.folder.path().join("server/stderr.txt"));
+        let text = text.unwrap_or_default();
+        let lines: Vec<_> = text.lines().collect();
+        lines.get(lines.len().saturating_sub(15)..).unwrap_or_default().join("\n")
+    }
+
+    fn step(
+        &mut self,
+        line: &str,
+        run: impl FnOnce(&Path, &[&str]) -> Result<Output>,
+    ) -> Result<Ran> {
+        let address = self.proxy.address();
+        let line = line
+            .replace("{registry}", &format!("http://{address}"))
+            .replace("{host}", &self.host());
+        let mut words = line.split_whitespace();
+        let client = words.next().context("an empty command")?;
+        let program = self.clients.find(client)?;
+        let words: Vec<_> = words.collect();
+        let output = run(&program, &words).with_context(|| format!("$ {line}"))?;
+        let rename = Rename::of(&self.host());
+        let raw = self.proxy.take();
+        let exchanges = raw.iter().map(|raw| raw.exchange(|text| rename.apply(text)));
+        let exchanges: Vec<_> = exchanges.collect();
+        let command = rename.apply(&line);
+        self.steps.push(Step { command: command.clone(), exchanges: exchanges.clone() });
+        let text = rename.apply(&output.text);
+        Ok(Ran { command, is_success: output.status.success(), text, exchanges })
+    }
+}
+
+/// Where `warg` keeps the key of that name in plain files.
+pub(crate) const KEY_FILE: &str = ".config/warg/keyring/service=warg-signing-key&user=default";
+
+/// Puts the address of [`REGISTRY`] in the place of the one that the registry really has.
+struct Rename {
+    pairs: [(String, String); 2],
+}
+
+impl Rename {
+    fn of(host: &str) -> Self {
+        let recorded = REGISTRY.trim_start_matches("http://").trim_end_matches('/');
+        // Clients call it so where a colon cannot be.
+        let label = |host: &str| host.replace(':', "-");
+        Self { pairs: [(host.to_owned(), recorded.to_owned()), (label(host), label(recorded))] }
+    }
+
+    fn apply(&self, text: &str) -> String {
+        let mut text = text.to_owned();
+        for (from, to) in &self.pairs {
+            text = text.replace(from, to);
+        }
+        text
+    }
+}
+
+/// A command that was run.
+#[derive(Debug)]
+pub(crate) struct Ran {
+    command: String,
+    is_success: bool,
+    text: String,
+    exchanges: Vec<Exchange>,
+}
+
+impl Ran {
+    /// The exit status was 0.
+    pub(crate) fn succeeds(self) -> Result<Self> {
+        if self.is_success { Ok(self) } else { self.bail("failed") }
+    }
+
+    /// The exit status was not 0, and every one of the words was said.
+    pub(crate) fn fails(self, words: &[&str]) -> Result<Self> {
+        if self.is_success {
+            return self.bail("succeeded");
+        }
+        for words in words {
+            self.says(words)?;
+        }
+        Ok(self)
+    }
+
+    /// The words were said.
+    pub(crate) fn says(&self, words: &str) -> Result<&Self> {
+        if self.text.contains(words) {
+            Ok(self)
+        } else {
+            self.bail(&format!("did not say {words:?}"))
+        }
+    }
+
+    /// The words were not said.
+    pub(crate) fn keeps_quiet_about(&self, words: &str) -> Result<&Self> {
+        if self.text.contains(words) { self.bail(&format!("said {words:?}")) } else { Ok(self) }
+    }
+
+    /// What was said, as a whole.
+    pub(crate) fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The exchanges of this method whose paths have this beginning and this end.
+    pub(crate) fn exchanges(&self, method: &str, begin: &str, end: &str) -> Vec<&Exchange> {
+        let fits = |exchange: &&Exchange| {
+            let path = &exchange.path;
+            exchange.method == method && path.starts_with(begin) && path.ends_with(end)
+        };
+        self.exchanges.iter().filter(fits).collect()
+    }
+
+    /// The one exchange of this method whose path has this beginning and this end.
+    pub(crate) fn exchange(&self, method: &str, begin: &str, end: &str) -> Result<&Exchange> {
+        match *self.exchanges(method, begin, end) {
+            [exchange] => Ok(exchange),
+            ref found => {
+                self.bail(&format!("made {} requests {method} {begin}…{end}", found.len()))
+            }
+        }
+    }
+
+    /// The same, and the answer had this status.
+    pub(crate) fn was_answered(&self, method: &str, end: &str, status: u16) -> Result<&Exchange> {
+        let exchange = self.exchange(method, "/", end)?;
+        if exchange.status == status {
+            return Ok(exchange);
+        }
+        self.bail(&format!("was answered {}, not {status}", exchange.status))
+    }
+
+    /// Every exchange of the command, in order.
+    pub(crate) fn all(&self) -> &[Exchange] {
+        &self.exchanges
+    }
+
+    /// An error that shows everything that the command said and asked.
+    pub(crate) fn bail<T>(&self, what: &str) -> Result<T> {
+        let requests = self.exchanges.iter().map(|exchange| {
+            let Exchange { method, path, status, .. } = exchange;
+            let message = exchange.response.member("message").and_then(Value::as_str);
+            let message = message.filter(|_| *status >= 400).unwrap_or_default();
+            format!("\n  {method} {path} -> {status} {message}")
+        });
+        let requests: String = requests.collect();
+        bail!("`{}` {what}\n{}{requests}", self.command, self.text.trim_end())
+    }
+}

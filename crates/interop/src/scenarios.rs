@@ -1,0 +1,105 @@
+//! What is tried, one function each.
+
+mod account;
+mod cargo_component;
+mod permissions;
+mod publishing;
+mod reading;
+mod refusals;
+mod rounds;
+mod wac;
+mod wkg;
+
+use anyhow::Result;
+
+use crate::fixtures::{ALICE, Person};
+use crate::lab::Lab;
+use crate::recording::ServerOptions;
+
+/// Something that people do with a registry.
+pub(crate) struct Scenario {
+    pub(crate) name: &'static str,
+    pub(crate) about: &'static str,
+    /// Who may publish; if nobody is named, everybody.
+    authorized: &'static [Person],
+    pub(crate) play: fn(&mut Lab) -> Result<()>,
+    /// Whether the reference implementation's server passes it too; otherwise it shows where ours
+    /// is better.
+    pub(crate) is_common: bool,
+}
+
+const fn common(
+    name: &'static str,
+    about: &'static str,
+    play: fn(&mut Lab) -> Result<()>,
+) -> Scenario {
+    Scenario { name, about, authorized: &[], play, is_common: true }
+}
+
+const fn ours(
+    name: &'static str,
+    about: &'static str,
+    play: fn(&mut Lab) -> Result<()>,
+) -> Scenario {
+    Scenario { name, about, authorized: &[], play, is_common: false }
+}
+
+/// In the order in which they run.
+pub(crate) const SCENARIOS: &[Scenario] = &[
+    common("warg-keys", "warg config, key new, info, set and delete", account::keys),
+    common("warg-login", "warg login and logout; the token travels", account::login),
+    common("warg-publish", "init, and releases of new and existing packages", publishing::publish),
+    common("warg-pending", "publish start, list, abort, submit: one record", publishing::pending),
+    common("warg-no-wait", "publish without waiting, and wait later", publishing::no_wait),
+    common("warg-yank", "yank asks, and hides the version", publishing::yank),
+    common("warg-grant", "a second key: granted, used, revoked", permissions::grant_and_revoke),
+    common("warg-download", "download with and without version and file", reading::download),
+    common("warg-update", "update over several checkpoints", reading::update),
+    common("warg-storage", "info, clear and reset", reading::storage),
+    common("warg-lock", "dependencies, lock and bundle of a package without any", reading::lock),
+    common("warg-unknown-namespace", "404 for an undefined namespace", refusals::unknown_namespace),
+    Scenario {
+        name: "warg-unauthorized",
+        about: "401 for a key that is not in the authorised-keys file",
+        authorized: &[ALICE],
+        play: refusals::unauthorized,
+        is_common: true,
+    },
+    common("warg-duplicate", "a version is released only once", refusals::duplicate),
+    ours("warg-garbage", "422 for content that is no Wasm", refusals::garbage),
+    ours("warg-wrong-name", "422 for a WIT package of another name", refusals::wrong_name),
+    ours("publish-rounds", "a publish is final in one round of requests", rounds::publish),
+    common("wkg-component", "wkg publishes a component and gets it", wkg::component),
+    common("wkg-wit", "wkg builds, publishes, gets and fetches WIT packages", wkg::wit),
+    common("wac-compose", "wac compose with packages of the registry", wac::compose),
+    common("wac-plug", "wac plug with packages of the registry", wac::plug),
+    common(
+        "cargo-component",
+        "cargo component resolves and locks dependencies",
+        cargo_component::resolve,
+    ),
+];
+
+impl Scenario {
+    /// How its registry is configured.
+    pub(crate) fn options(&self) -> Result<ServerOptions> {
+        let ids = self.authorized.iter().map(|person| Ok(format!("\"{}\"", person.key_id()?)));
+        let ids = ids.collect::<Result<Vec<_>>>()?.join(", ");
+        let file = format!("[namespace.test]\nkeys = [{ids}]\n");
+        let authorized_keys = (!self.authorized.is_empty()).then_some(file);
+        Ok(ServerOptions { namespaces: vec!["test".to_owned()], authorized_keys })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn names_differ() {
+        let names: BTreeSet<_> = SCENARIOS.iter().map(|scenario| scenario.name).collect();
+        assert_eq!(names.len(), SCENARIOS.len());
+    }
+}

@@ -1,0 +1,63 @@
+//! `wkg` with its warg backend, as its releases up to 0.15 have it.
+
+use anyhow::{Result, ensure};
+
+use crate::fixtures::{ALICE, BOB, Person, TOWER};
+use crate::lab::Lab;
+use crate::machine::Machine;
+
+/// A WIT package without dependencies, and one that needs it.
+const GREET: &str = "package test:greet@0.1.0;\n\ninterface greeting {\n  /// Says hello.\n  \
+                     greet: func(name: string) -> string;\n}\n";
+const APP: &str =
+    "package test:app@0.1.0;\n\nworld app {\n  import test:greet/greeting@0.1.0;\n}\n";
+
+pub(super) fn component(lab: &mut Lab) -> Result<()> {
+    let alice = person(lab, ALICE)?;
+    let bob = person(lab, BOB)?;
+    alice.write("tower.wasm", TOWER)?;
+    let line = "wkg publish tower.wasm --package test:tower@0.1.0";
+    lab.run(&alice, line)?.succeeds()?.was_answered("POST", "/record", 202)?;
+    lab.run(&bob, "wkg get test:tower@0.1.0 --output ./got.wasm")?.succeeds()?;
+    ensure!(bob.read("got.wasm")? == TOWER, "other bytes came back");
+    // Without a version it takes the newest.
+    lab.run(&alice, "wkg publish tower.wasm --package test:tower@0.2.0")?.succeeds()?;
+    lab.run(&bob, "wkg get test:tower --output ./newest.wasm")?.succeeds()?.says("0.2.0")?;
+    lab.run(&alice, line)?.fails(&["already released"])?;
+    lab.run(&bob, "wkg get test:missing --output ./x.wasm")?.fails(&["not found"])?;
+    Ok(())
+}
+
+pub(super) fn wit(lab: &mut Lab) -> Result<()> {
+    let alice = person(lab, ALICE)?;
+    let bob = person(lab, BOB)?;
+    alice.write("wit/greet.wit", GREET)?;
+    lab.run(&alice, "wkg wit build --output greet.wasm")?.succeeds()?;
+    // The name and the version stand in the file.
+    lab.run(&alice, "wkg publish greet.wasm")?.succeeds()?;
+    lab.run(&bob, "wkg get test:greet@0.1.0 --format wasm --output ./got.wasm")?.succeeds()?;
+    ensure!(bob.read("got.wasm")? == alice.read("greet.wasm")?, "other bytes came back");
+    lab.run(&bob, "wkg get test:greet@0.1.0 --output ./got.wit")?.succeeds()?;
+    let text = String::from_utf8(bob.read("got.wit")?)?;
+    ensure!(text.contains("package test:greet@0.1.0;"), "no WIT came back:\n{text}");
+
+    bob.write("wit/app.wit", APP)?;
+    lab.run(&bob, "wkg wit fetch")?.succeeds()?;
+    let lock = String::from_utf8(bob.read("wkg.lock")?)?;
+    ensure!(lock.contains("test:greet") && lock.contains("sha256:"), "wkg.lock says\n{lock}");
+    lab.run(&bob, "wkg wit build --output app.wasm")?.succeeds()?;
+    lab.run(&bob, "wkg publish app.wasm")?.succeeds()?;
+    Ok(())
+}
+
+/// The machine of somebody who has configured `warg` and told the newer tools about the registry.
+pub(super) fn person(lab: &mut Lab, person: Person) -> Result<Machine> {
+    let machine = lab.person(person)?;
+    let host = lab.host();
+    let config = format!(
+        "[namespace_registries]\ntest = \"{host}\"\n\n[registry.\"{host}\"]\ndefault = \
+         \"warg\"\n\n[registry.\"{host}\".warg]\n"
+    );
+    machine.write_home(".config/wasm-pkg/config.toml", config)?;
+    Ok(machine)
+}

@@ -1,0 +1,96 @@
+//! `cargo xtask interop`: released clients, unmodified, against our server.
+
+use std::env::consts;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Result, ensure};
+
+use crate::workspace::{self, Metadata};
+use crate::{process, tools};
+
+/// A released program.
+struct Release {
+    /// The crate that has it.
+    package: &'static str,
+    version: &'static str,
+    program: &'static str,
+}
+
+/// The newest releases that speak Warg. `crates/interop/src/lab.rs` looks for them by these names.
+const CLIENTS: &[Release] = &[
+    Release { package: "warg-cli", version: "0.10.0", program: "warg" },
+    Release { package: "wkg", version: "0.15.1", program: "wkg" },
+    Release { package: "wac-cli", version: "0.12.0", program: "wac" },
+    Release { package: "cargo-component", version: "0.21.1", program: "cargo-component" },
+];
+
+/// The reference implementation's server, for `--reference`.
+const REFERENCE: Release =
+    Release { package: "warg-server", version: "0.10.0", program: "warg-server" };
+
+/// Recordings, which the tests of `wargate-interop` replay.
+const RECORDINGS: &str = "testdata/interop";
+
+/// The command. `--record` writes down what was said; `--reference` puts the reference's server in
+/// the place of ours; everything else is for the program (`--list`, or parts of scenarios' names).
+pub(crate) fn run(arguments: &[String]) -> Result<()> {
+    let flag = |name: &str| arguments.iter().any(|argument| argument == name);
+    let (is_recorded, is_reference) = (flag("--record"), flag("--reference"));
+    ensure!(!(is_recorded && is_reference), "only our own server's answers are recorded");
+    let clients = tools::cache_folder("interop")?;
+    if !flag("--list") {
+        install(&clients, is_reference)?;
+    }
+    let mut cargo = process::cargo();
+    cargo.args(["build", "--quiet", "--package", "wargate-interop", "--package", "wargate-server"]);
+    process::run(&mut cargo)?;
+    let built = Metadata::read()?.target_directory.join("debug");
+    let server = if is_reference {
+        program(&clients, &REFERENCE)
+    } else {
+        built.join(format!("wargate{}", consts::EXE_SUFFIX))
+    };
+    let mut interop = Command::new(built.join(format!("interop{}", consts::EXE_SUFFIX)));
+    interop.arg("--clients").arg(&clients).arg("--server").arg(server);
+    if is_recorded {
+        interop.arg("--record").arg(workspace::root().join(RECORDINGS));
+    }
+    let rest = arguments.iter().filter(|argument| *argument != "--record");
+    process::run(interop.args(rest))
+}
+
+/// Builds the programs that are not in the cache yet.
+fn install(cache: &Path, with_reference: bool) -> Result<()> {
+    let reference = with_reference.then_some(&REFERENCE);
+    let wanted = CLIENTS.iter().chain(reference);
+    let missing: Vec<_> = wanted.filter(|release| !program(cache, release).is_file()).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    println!("building {} released programs into {}", missing.len(), cache.display());
+    println!("this takes some ten minutes for each on two cores, once: each has 300 to 500 crates");
+    fs::create_dir_all(cache)?;
+    for release in missing {
+        let Release { package, version, .. } = release;
+        println!("building {package} {version}");
+        let mut install = process::cargo();
+        // Neither this workspace's settings nor its target directory concern the programs, which
+        // share many crates with each other.
+        install.current_dir(cache).env("CARGO_TARGET_DIR", cache.join("target"));
+        install.args(["install", "--locked", "--quiet", "--root"]).arg(folder(cache, release));
+        process::run(install.args([package, "--version", version]))?;
+        let program = program(cache, release);
+        ensure!(program.is_file(), "`cargo install {package}` left no {}", program.display());
+    }
+    Ok(())
+}
+
+fn folder(cache: &Path, release: &Release) -> PathBuf {
+    cache.join(format!("{}-{}", release.package, release.version))
+}
+
+fn program(cache: &Path, release: &Release) -> PathBuf {
+    folder(cache, release).join("bin").join(format!("{}{}", release.program, consts::EXE_SUFFIX))
+}
