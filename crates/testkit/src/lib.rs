@@ -6,3 +6,4 @@ pub mod fuzz;
 pub mod memory_store;
 pub mod registry;
 pub mod vectors;
+pub mod world;

@@ -10,7 +10,7 @@ use wargate_registry::store::{
 use wargate_registry::{Driver, RecordStatus, Registry};
 use wargate_testkit::memory_store::MemoryStore;
 
-use crate::world::{World, init, key, publish, published, record, release, submit};
+use wargate_testkit::world::{World, init, key, publish, published, record, release, submit};
 
 /// Runs a registry's sequencer on a thread until the value is dropped.
 struct Driven(Arc<Registry>, Option<std::thread::JoinHandle<()>>);

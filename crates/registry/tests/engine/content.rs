@@ -9,7 +9,7 @@ use wargate_registry::limits::{INLINE_CONTENT_BYTES_MAX, Limits};
 use wargate_registry::policy::{ContentKinds, ContentRules};
 use wargate_registry::{RecordStatus, WriteError};
 
-use crate::world::{
+use wargate_testkit::world::{
     BEGIN, World, init, key, name, publish, published, record, refused, release, submit, upload,
 };
 

@@ -13,7 +13,9 @@ use wargate_registry::{RecordStatus, Registry, WriteError};
 use wargate_testkit::faults::{FaultyBlobs, FaultyStore, MemoryBlobs, Method, Moment, Plan};
 use wargate_testkit::memory_store::MemoryStore;
 
-use crate::world::{World, init, key, name, publish, published, record, release, submit, upload};
+use wargate_testkit::world::{
+    World, init, key, name, publish, published, record, release, submit, upload,
+};
 
 /// A world whose medium fails as planned. The judge looks at what is behind the faults.
 struct Faulty {

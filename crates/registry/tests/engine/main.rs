@@ -9,4 +9,3 @@ mod faults;
 mod operator;
 mod publishing;
 mod reading;
-mod world;

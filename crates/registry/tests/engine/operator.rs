@@ -6,7 +6,7 @@ use wargate_protocol::{Entry, NamespaceState, OperatorPermission};
 use wargate_registry::seams::LocalSigner;
 use wargate_registry::{OpenError, WriteError};
 
-use crate::world::{BEGIN, World, init, key, namespace, published, record, submit};
+use wargate_testkit::world::{BEGIN, World, init, key, namespace, published, record, submit};
 
 #[tokio::test]
 async fn namespaces_are_defined_and_imported_for_good() {

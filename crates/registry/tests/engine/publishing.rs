@@ -3,7 +3,7 @@
 use wargate_protocol::{Entry, LogId, Operator, PackagePermission, RecordId};
 use wargate_registry::{RecordStatus, WriteError};
 
-use crate::world::{
+use wargate_testkit::world::{
     BEGIN, World, init, key, name, publish, published, record, record_at, refused, release, submit,
 };
 

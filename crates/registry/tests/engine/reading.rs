@@ -6,7 +6,7 @@ use wargate_registry::read::LogsRequest;
 use wargate_registry::{ReadError, Registry};
 use wargate_transparency::log::{Edge, LogProofBundle};
 
-use crate::world::{BEGIN, World, init, key, name, publish, record, release};
+use wargate_testkit::world::{BEGIN, World, init, key, name, publish, record, release};
 
 /// A registry with `packages` packages of three releases each; lengths 1 to 1 + 3 * packages.
 async fn grown(world: &World, packages: u8) -> std::sync::Arc<Registry> {

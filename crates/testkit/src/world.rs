@@ -1,4 +1,13 @@
-//! A registry in memory with a clock that the test sets.
+//! A registry with a clock that the test sets, and what publishers do with it. By default all of it is
+//! in memory; any store and blobs can take their place.
+
+#![expect(
+    clippy::missing_errors_doc,
+    clippy::missing_panics_doc,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "for tests only: what cannot be is a failed test"
+)]
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -17,17 +26,19 @@ use wargate_registry::store::Store;
 use wargate_registry::{
     Driver, OpenError, Parts, RecordStatus, Registry, Submission, Tools, WriteError,
 };
-use wargate_testkit::faults::MemoryBlobs;
-use wargate_testkit::memory_store::MemoryStore;
+
+use crate::faults::MemoryBlobs;
+use crate::memory_store::MemoryStore;
 
 /// A second in 2023, when the story begins.
-pub(crate) const BEGIN: i64 = 1_700_000_000;
+pub const BEGIN: i64 = 1_700_000_000;
 
 /// A clock that stands still until it is set.
-pub(crate) struct TestClock(AtomicI64);
+pub struct TestClock(AtomicI64);
 
 impl TestClock {
-    pub(crate) fn set(&self, seconds: i64) {
+    /// Sets the time, in seconds of the Unix epoch.
+    pub fn set(&self, seconds: i64) {
         self.0.store(seconds, Ordering::SeqCst);
     }
 }
@@ -39,24 +50,41 @@ impl Clock for TestClock {
 }
 
 /// What a registry is made of, to be opened once or more often.
-pub(crate) struct World {
-    pub(crate) store: Arc<dyn Store>,
-    pub(crate) blobs: Arc<dyn Blobs>,
-    pub(crate) clock: Arc<TestClock>,
-    pub(crate) signer: Arc<dyn Signer>,
-    pub(crate) record_policies: Vec<Arc<dyn RecordPolicy>>,
-    pub(crate) content_policies: Vec<Arc<dyn ContentPolicy>>,
-    pub(crate) define_namespaces: bool,
-    pub(crate) limits: Limits,
-    pub(crate) driver: Driver,
+pub struct World {
+    /// Where everything is kept.
+    pub store: Arc<dyn Store>,
+    /// Where large content is kept.
+    pub blobs: Arc<dyn Blobs>,
+    /// The time.
+    pub clock: Arc<TestClock>,
+    /// The operator.
+    pub signer: Arc<dyn Signer>,
+    /// Asked for each record.
+    pub record_policies: Vec<Arc<dyn RecordPolicy>>,
+    /// Asked for each content.
+    pub content_policies: Vec<Arc<dyn ContentPolicy>>,
+    /// Whether publishing defines namespaces.
+    pub define_namespaces: bool,
+    /// Limits.
+    pub limits: Limits,
+    /// Who makes the steps.
+    pub driver: Driver,
+}
+
+impl Default for World {
+    fn default() -> Self {
+        Self::new()
+    }
 }
 
 impl World {
-    pub(crate) fn new() -> Self {
+    /// All of it in memory.
+    pub fn new() -> Self {
         Self::over(Arc::new(MemoryStore::new()))
     }
 
-    pub(crate) fn over(store: Arc<dyn Store>) -> Self {
+    /// Over another store.
+    pub fn over(store: Arc<dyn Store>) -> Self {
         Self {
             store,
             blobs: Arc::new(MemoryBlobs::new()),
@@ -70,7 +98,8 @@ impl World {
         }
     }
 
-    pub(crate) fn try_open(&self) -> Result<Arc<Registry>, OpenError> {
+    /// Opens the registry; its namespace is `test`.
+    pub fn try_open(&self) -> Result<Arc<Registry>, OpenError> {
         let tools = Tools {
             store: Arc::clone(&self.store),
             clock: Arc::<TestClock>::clone(&self.clock),
@@ -90,37 +119,41 @@ impl World {
         Registry::open(parts, &entries)
     }
 
-    pub(crate) fn open(&self) -> Arc<Registry> {
+    /// Opens the registry.
+    pub fn open(&self) -> Arc<Registry> {
         self.try_open().unwrap()
     }
 
     /// Everything that is kept agrees with the log.
-    pub(crate) fn check(&self) {
+    pub fn check(&self) {
         let report = fsck::check(&*self.store, &*self.blobs, Depth::Bytes).unwrap();
         assert!(report.is_clean(), "{:#?}", report.findings);
     }
 }
 
 /// One of many keys.
-pub(crate) fn key(number: u8) -> PrivateKey {
+pub fn key(number: u8) -> PrivateKey {
     let scalar = wargate_protocol::base64::encode(&[number; 32]);
     PrivateKey::from_text(&format!("ecdsa-p256:{scalar}")).unwrap()
 }
 
-pub(crate) fn name(text: &str) -> PackageName {
+/// A package name.
+pub fn name(text: &str) -> PackageName {
     text.parse().unwrap()
 }
 
-pub(crate) fn namespace(text: &str) -> Namespace {
+/// A namespace.
+pub fn namespace(text: &str) -> Namespace {
     text.parse().unwrap()
 }
 
-pub(crate) fn at(seconds: i64) -> Timestamp {
+/// A time.
+pub fn at(seconds: i64) -> Timestamp {
     Timestamp::from_seconds(seconds)
 }
 
 /// A record at the beginning of the story.
-pub(crate) fn record(
+pub fn record(
     key: &PrivateKey,
     prev: Option<RecordId>,
     entries: impl IntoIterator<Item = PackageEntry>,
@@ -128,7 +161,8 @@ pub(crate) fn record(
     record_at(key, prev, BEGIN, entries)
 }
 
-pub(crate) fn record_at(
+/// A record of any time.
+pub fn record_at(
     key: &PrivateKey,
     prev: Option<RecordId>,
     seconds: i64,
@@ -138,15 +172,18 @@ pub(crate) fn record_at(
     PackageEnvelope::sign(&PackageRecord::new(prev, at(seconds), entries), key).unwrap()
 }
 
-pub(crate) fn init(key: &PrivateKey) -> PackageEntry {
+/// Begins a package.
+pub fn init(key: &PrivateKey) -> PackageEntry {
     Entry::init(key.public_key())
 }
 
-pub(crate) fn release(version: &str, content: &[u8]) -> PackageEntry {
+/// Releases a version.
+pub fn release(version: &str, content: &[u8]) -> PackageEntry {
     Entry::release(version.parse().unwrap(), Digest::of(content))
 }
 
-pub(crate) async fn submit(
+/// Sends a record.
+pub async fn submit(
     registry: &Arc<Registry>,
     package: &str,
     record: &PackageEnvelope,
@@ -159,7 +196,8 @@ pub(crate) async fn submit(
     Ok(status)
 }
 
-pub(crate) async fn upload(
+/// Sends content, in pieces.
+pub async fn upload(
     registry: &Arc<Registry>,
     package: &str,
     record: &PackageEnvelope,
@@ -175,7 +213,7 @@ pub(crate) async fn upload(
 }
 
 /// Publishes a record whose content is `content`, and returns it.
-pub(crate) async fn publish(
+pub async fn publish(
     registry: &Arc<Registry>,
     package: &str,
     record: &PackageEnvelope,
@@ -191,14 +229,15 @@ pub(crate) async fn publish(
 }
 
 /// Asserts that a record was refused, and returns why.
-pub(crate) fn refused(status: RecordStatus) -> String {
+pub fn refused(status: RecordStatus) -> String {
     match status {
         RecordStatus::Rejected { reason } => reason,
         status => panic!("the record is {status:?} instead of refused"),
     }
 }
 
-pub(crate) fn published(status: &RecordStatus) -> u64 {
+/// Asserts that a record is in the log, and returns where.
+pub fn published(status: &RecordStatus) -> u64 {
     match status {
         RecordStatus::Published { index } => index.get(),
         status => panic!("the record is {status:?} instead of published"),
