@@ -3,7 +3,7 @@
 //! `probes` and `session` replay what was recorded of the reference programs; `quirks` are the points
 //! in which a better server differs; the rest is one module for each part of the front.
 
-#![expect(clippy::unwrap_used, reason = "tests")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 mod compare;
 mod content;

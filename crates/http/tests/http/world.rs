@@ -22,6 +22,8 @@ use wargate_testkit::faults::MemoryBlobs;
 use wargate_testkit::memory_store::MemoryStore;
 use wargate_testkit::vectors::{Walk, load};
 
+use crate::document;
+
 /// The empty component.
 pub(crate) const EMPTY: &[u8] = b"\0asm\x0d\0\x01\0";
 
@@ -131,10 +133,13 @@ impl World {
     }
 
     pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
+        let (method, path) = (request.method().to_string(), request.uri().path().to_owned());
         let response = self.router.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
         let body = body.collect().await.unwrap().to_bytes();
-        Answer { status: parts.status.as_u16(), headers: parts.headers, body }
+        let answer = Answer { status: parts.status.as_u16(), headers: parts.headers, body };
+        document::check(&method, &path, &answer);
+        answer
     }
 
     pub(crate) async fn get(&self, path: &str) -> Answer {
