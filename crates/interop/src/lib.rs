@@ -18,3 +18,4 @@ mod server;
 mod terminal;
 
 pub use self::run::run;
+pub use self::scenarios::names as scenario_names;

@@ -80,6 +80,11 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     ),
 ];
 
+/// The names of all scenarios.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    SCENARIOS.iter().map(|scenario| scenario.name)
+}
+
 impl Scenario {
     /// How its registry is configured.
     pub(crate) fn options(&self) -> Result<ServerOptions> {
@@ -99,7 +104,7 @@ mod tests {
 
     #[test]
     fn names_differ() {
-        let names: BTreeSet<_> = SCENARIOS.iter().map(|scenario| scenario.name).collect();
+        let names: BTreeSet<_> = names().collect();
         assert_eq!(names.len(), SCENARIOS.len());
     }
 }
