@@ -1,0 +1,7 @@
+//! The program as a person meets it: options, messages, keys, and the operator's commands.
+
+#![expect(clippy::panic, clippy::unwrap_used, reason = "tests")]
+
+mod operator;
+mod options;
+mod program;
