@@ -48,25 +48,43 @@ impl Clients {
 pub(crate) struct Lab {
     clients: Clients,
     proxy: Proxy,
+    program: Program,
+    options: ServerOptions,
     steps: Vec<Step>,
-    _server: Server,
+    /// `None` only while it is started again.
+    server: Option<Server>,
     /// Removed when the scenario is over, after the server has ended: fields are dropped in order.
     folder: TempDir,
 }
 
 impl Lab {
     /// Starts a registry.
-    pub(crate) fn open(
-        clients: Clients,
-        program: &Program,
-        options: &ServerOptions,
-    ) -> Result<Self> {
+    pub(crate) fn open(clients: Clients, program: Program, options: ServerOptions) -> Result<Self> {
         let folder = tempfile::Builder::new().prefix("wargate-interop-").tempdir()?;
-        let proxy = Proxy::start()?;
-        let public = format!("http://{}/", proxy.address());
-        let server = Server::start(program, options, &folder.path().join("server"), &public)?;
-        proxy.forward_to(server.address());
-        Ok(Self { clients, proxy, steps: Vec::new(), _server: server, folder })
+        let proxy = Proxy::start(format!("/{}", options.path).trim_end_matches('/').to_owned())?;
+        let steps = Vec::new();
+        let mut lab = Self { clients, proxy, program, options, steps, server: None, folder };
+        lab.restart()?;
+        Ok(lab)
+    }
+
+    /// Ends the registry, as a power cut would, and starts it again.
+    pub(crate) fn restart(&mut self) -> Result<()> {
+        // It has to be gone before the next one takes its data.
+        drop(self.server.take());
+        let folder = self.folder.path().join("server");
+        let public = format!("{}/", self.url());
+        let server = Server::start(&self.program, &self.options, &folder, &public)?;
+        self.proxy.forward_to(server.address());
+        self.server = Some(server);
+        Ok(())
+    }
+
+    /// The registry's URL, without its last slash.
+    fn url(&self) -> String {
+        format!("http://{}/{}", self.proxy.address(), self.options.path)
+            .trim_end_matches('/')
+            .to_owned()
     }
 
     /// The registry's address, with a port.
@@ -130,10 +148,7 @@ impl Lab {
         line: &str,
         run: impl FnOnce(&Path, &[&str]) -> Result<Output>,
     ) -> Result<Ran> {
-        let address = self.proxy.address();
-        let line = line
-            .replace("{registry}", &format!("http://{address}"))
-            .replace("{host}", &self.host());
+        let line = line.replace("{registry}", &self.url()).replace("{host}", &self.host());
         let mut words = line.split_whitespace();
         let client = words.next().context("an empty command")?;
         let program = self.clients.find(client)?;
@@ -218,6 +233,15 @@ impl Ran {
     /// What was said, as a whole.
     pub(crate) fn text(&self) -> &str {
         &self.text
+    }
+
+    /// The first digest that was said.
+    pub(crate) fn digest(&self) -> Result<&str> {
+        let mut words = self.text.split(|it: char| it.is_whitespace() || it == '`');
+        match words.find(|word| word.starts_with("sha256:")) {
+            Some(digest) => Ok(digest),
+            None => self.bail("named no digest"),
+        }
     }
 
     /// The exchanges of this method whose paths have this beginning and this end.

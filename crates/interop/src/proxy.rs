@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result};
@@ -29,7 +29,9 @@ pub(crate) struct Proxy {
 
 #[derive(Default)]
 struct Shared {
-    target: OnceLock<SocketAddr>,
+    /// What paths begin with that go to the registry, which does not see it.
+    prefix: String,
+    target: Mutex<Option<SocketAddr>>,
     /// How many requests have come.
     requests: AtomicU64,
     /// By the number of the request; without those whose answer has not come.
@@ -50,13 +52,14 @@ pub(crate) struct Raw {
 }
 
 impl Proxy {
-    /// Listens on a free port of this machine.
-    pub(crate) fn start() -> Result<Self> {
+    /// Listens on a free port of this machine. Requests for what is below the path `prefix` go to the
+    /// registry, without the prefix.
+    pub(crate) fn start(prefix: String) -> Result<Self> {
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_io().build()?;
         let listener = runtime.block_on(TcpListener::bind((Ipv4Addr::LOCALHOST, 0)))?;
         let address = listener.local_addr()?;
-        let shared = Arc::new(Shared::default());
+        let shared = Arc::new(Shared { prefix, ..Shared::default() });
         runtime.spawn(accept(listener, Arc::clone(&shared)));
         Ok(Self { address, shared, _runtime: runtime })
     }
@@ -66,9 +69,9 @@ impl Proxy {
         self.address
     }
 
-    /// Says where requests go. Only the first call counts.
+    /// Says where requests go from now on.
     pub(crate) fn forward_to(&self, target: SocketAddr) {
-        let _ = self.shared.target.set(target);
+        *self.shared.target.lock().unwrap_or_else(PoisonError::into_inner) = Some(target);
     }
 
     /// The exchanges since the last call, in the order of their requests.
@@ -115,12 +118,15 @@ async fn answer(
 async fn pass_on(request: Request<Incoming>, shared: &Shared) -> Result<Response<Full<Bytes>>> {
     let number = shared.requests.fetch_add(1, Ordering::SeqCst);
     let at = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
-    let target = *shared.target.get().context("there is no registry yet")?;
+    let target = *shared.target.lock().unwrap_or_else(PoisonError::into_inner);
+    let target = target.context("there is no registry yet")?;
     let (head, body) = request.into_parts();
+    let path = head.uri.to_string();
+    let path = path.strip_prefix(&shared.prefix).context("the registry is not below this path")?;
     let body = body.collect().await?.to_bytes();
     let mut forwarded = Request::new(Full::new(body.clone()));
     *forwarded.method_mut() = head.method.clone();
-    *forwarded.uri_mut() = head.uri.clone();
+    *forwarded.uri_mut() = path.parse()?;
     *forwarded.headers_mut() = end_to_end(&head.headers);
 
     let stream = TcpStream::connect(target).await?;
@@ -132,7 +138,7 @@ async fn pass_on(request: Request<Incoming>, shared: &Shared) -> Result<Response
     let raw = Raw {
         at,
         method: head.method.to_string(),
-        path: head.uri.to_string(),
+        path: path.to_owned(),
         request_headers: head.headers,
         request: body,
         status: answer_head.status,

@@ -30,7 +30,7 @@ pub struct Recording {
     pub steps: Vec<Step>,
 }
 
-/// How a registry is configured, apart from addresses and folders.
+/// How a registry is configured, apart from addresses and folders on the disk.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ServerOptions {
@@ -39,6 +39,9 @@ pub struct ServerOptions {
     /// Who may publish: the text of a file of authorised keys; `None` for everybody.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub authorized_keys: Option<String>,
+    /// The path of its public URL, without the first slash. A proxy takes it away from requests.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub path: String,
 }
 
 /// A command of a client and the exchanges that it led to.
@@ -59,7 +62,7 @@ pub struct Exchange {
     pub at: u64,
     /// The request's method.
     pub method: String,
-    /// Path and query.
+    /// Path and query, as the registry sees them.
     pub path: String,
     /// Those of [`REQUEST_HEADERS`] that were sent.
     pub request_headers: BTreeMap<String, String>,

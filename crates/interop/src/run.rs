@@ -109,7 +109,7 @@ fn play(scenario: &Scenario, arguments: &Arguments) -> Result<Outcome> {
     let clients = Clients(absolute(&arguments.clients)?);
     let started = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
     let clock = Instant::now();
-    let result = try_play(scenario, &program, clients);
+    let result = try_play(scenario, program, clients);
     let seconds = clock.elapsed().as_secs_f64();
     match &result {
         Ok(_) => println!("{name}: ok"),
@@ -122,8 +122,8 @@ fn play(scenario: &Scenario, arguments: &Arguments) -> Result<Outcome> {
     Ok(Outcome { name, about, seconds, is_passed })
 }
 
-fn try_play(scenario: &Scenario, program: &Program, clients: Clients) -> Result<Vec<Step>> {
-    let mut lab = Lab::open(clients, program, &scenario.options()?)?;
+fn try_play(scenario: &Scenario, program: Program, clients: Clients) -> Result<Vec<Step>> {
+    let mut lab = Lab::open(clients, program, scenario.options()?)?;
     match (scenario.play)(&mut lab) {
         Ok(()) => Ok(lab.into_steps()),
         Err(error) => Err(error.context(format!("the end of the server's log:\n{}", lab.log()))),

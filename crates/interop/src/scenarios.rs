@@ -22,6 +22,8 @@ pub(crate) struct Scenario {
     pub(crate) about: &'static str,
     /// Who may publish; if nobody is named, everybody.
     authorized: &'static [Person],
+    /// The path of the registry's public URL, without the first slash.
+    path: &'static str,
     pub(crate) play: fn(&mut Lab) -> Result<()>,
     /// Whether the reference implementation's server passes it too; otherwise it shows where ours
     /// is better.
@@ -33,7 +35,7 @@ const fn common(
     about: &'static str,
     play: fn(&mut Lab) -> Result<()>,
 ) -> Scenario {
-    Scenario { name, about, authorized: &[], play, is_common: true }
+    Scenario { is_common: true, ..ours(name, about, play) }
 }
 
 const fn ours(
@@ -41,7 +43,7 @@ const fn ours(
     about: &'static str,
     play: fn(&mut Lab) -> Result<()>,
 ) -> Scenario {
-    Scenario { name, about, authorized: &[], play, is_common: false }
+    Scenario { name, about, authorized: &[], path: "", play, is_common: false }
 }
 
 /// In the order in which they run.
@@ -59,13 +61,19 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     common("warg-lock", "dependencies, lock and bundle of a package without any", reading::lock),
     common("warg-unknown-namespace", "404 for an undefined namespace", refusals::unknown_namespace),
     Scenario {
-        name: "warg-unauthorized",
-        about: "401 for a key that is not in the authorised-keys file",
         authorized: &[ALICE],
-        play: refusals::unauthorized,
-        is_common: true,
+        ..common(
+            "warg-unauthorized",
+            "401 for a key that is not in the authorised-keys file",
+            refusals::unauthorized,
+        )
     },
     common("warg-duplicate", "a version is released only once", refusals::duplicate),
+    ours("warg-restart", "clients go on after two power cuts", publishing::restart),
+    Scenario {
+        path: "below/a.path/",
+        ..ours("warg-path", "a registry whose public URL has a path", reading::download)
+    },
     ours("warg-garbage", "422 for content that is no Wasm", refusals::garbage),
     ours("warg-wrong-name", "422 for a WIT package of another name", refusals::wrong_name),
     ours("publish-rounds", "a publish is final in one round of requests", rounds::publish),
@@ -92,7 +100,8 @@ impl Scenario {
         let ids = ids.collect::<Result<Vec<_>>>()?.join(", ");
         let file = format!("[namespace.test]\nkeys = [{ids}]\n");
         let authorized_keys = (!self.authorized.is_empty()).then_some(file);
-        Ok(ServerOptions { namespaces: vec!["test".to_owned()], authorized_keys })
+        let namespaces = vec!["test".to_owned()];
+        Ok(ServerOptions { namespaces, authorized_keys, path: self.path.to_owned() })
     }
 }
 

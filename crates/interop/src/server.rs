@@ -33,8 +33,8 @@ pub(crate) struct Server {
 const START_MAX: Duration = Duration::from_secs(30);
 
 impl Server {
-    /// Starts a new registry, which keeps its data in `folder` and tells its clients to use the URL
-    /// `public`, and waits until it listens.
+    /// Starts a registry, which keeps its data in `folder` and tells its clients to use the URL
+    /// `public`, and waits until it listens. If the folder has data, it goes on with them.
     pub(crate) fn start(
         program: &Program,
         options: &ServerOptions,
@@ -43,8 +43,9 @@ impl Server {
     ) -> Result<Self> {
         fs::create_dir_all(folder)?;
         let log = folder.join("stderr.txt");
+        let stderr = File::options().create(true).append(true).open(&log)?;
         let mut command = command(program, options, folder, public)?;
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(File::create(&log)?);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(stderr);
         let mut process =
             command.spawn().with_context(|| format!("could not start {program:?}"))?;
         let stdout = process.stdout.take().context("no standard output to read")?;

@@ -1,6 +1,6 @@
 //! Publishing with `warg`.
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 
 use crate::fixtures::{ALICE, BOB, EMPTY, small_component};
 use crate::lab::Lab;
@@ -66,12 +66,34 @@ pub(super) fn no_wait(lab: &mut Lab) -> Result<()> {
     alice.write("empty.wasm", EMPTY)?;
     let submit = "warg publish release --no-wait --name test:hello --version 0.1.0 empty.wasm";
     let submitted = lab.run(&alice, submit)?.succeeds()?;
-    let words = submitted.text().split(|it: char| it.is_whitespace() || it == '`');
-    let id = words.into_iter().find(|word| word.starts_with("sha256:"));
-    let id = id.with_context(|| format!("no record id in {:?}", submitted.text()))?;
+    let id = submitted.digest()?;
     lab.run(&alice, &format!("warg publish wait test:hello {id}"))?.succeeds()?;
     lab.run(&alice, "warg download test:hello -o out.wasm")?.succeeds()?;
     ensure!(alice.read("out.wasm")? == EMPTY, "other bytes came back");
+    Ok(())
+}
+
+/// What was taken before a power cut is there afterwards, and clients go on where they were.
+pub(super) fn restart(lab: &mut Lab) -> Result<()> {
+    let alice = lab.person(ALICE)?;
+    let bob = lab.person(BOB)?;
+    alice.write("empty.wasm", EMPTY)?;
+    alice.write("small.wasm", small_component("small")?)?;
+    lab.run(&alice, "warg publish release --name test:hello --version 0.1.0 empty.wasm")?
+        .succeeds()?;
+    lab.run(&bob, "warg download test:hello -o out.wasm")?.succeeds()?;
+    let submit = "warg publish release --no-wait --name test:hello --version 0.2.0 small.wasm";
+    let submitted = lab.run(&alice, submit)?.succeeds()?;
+    lab.restart()?;
+    let wait = format!("warg publish wait test:hello {}", submitted.digest()?);
+    lab.run(&alice, &wait)?.succeeds()?;
+    lab.run(&bob, "warg update")?.succeeds()?.was_answered("POST", "/v1/proof/consistency", 200)?;
+    lab.run(&bob, "warg download test:hello -o out.wasm")?.succeeds()?.says("0.2.0")?;
+    ensure!(bob.read("out.wasm")? == small_component("small")?, "other bytes came back");
+    lab.restart()?;
+    lab.run(&alice, "warg publish release --name test:hello --version 0.3.0 empty.wasm")?
+        .succeeds()?;
+    lab.run(&bob, "warg update")?.succeeds()?;
     Ok(())
 }
 

@@ -33,7 +33,8 @@ impl Replica {
         if let Some(text) = &server.authorized_keys {
             world.record_policies = vec![Arc::new(AuthorizedKeys::from_toml(text).unwrap())];
         }
-        let router = router(world.open(), Options::new(REGISTRY.parse().unwrap()));
+        let url = format!("{REGISTRY}{}", server.path).parse().unwrap();
+        let router = router(world.open(), Options::new(url));
         Self { world, router }
     }
 
