@@ -250,8 +250,8 @@ impl Upload {
                 return Err(WriteError::Rejected(reason));
             }
         }
-        let status = registry.status(&log, &record).await?;
-        Ok(status.unwrap_or(RecordStatus::Processing))
+        // It may have waited too long, just now.
+        registry.status(&log, &record).await?.ok_or(WriteError::RecordNotFound(record))
     }
 
     fn keep(self) -> Result<Kept, WriteError> {

@@ -17,8 +17,21 @@ pub const LOGS_PER_REQUEST_MAX: usize = 1000;
 /// Most leaves in one request for inclusion proofs. More would make a bundle that readers refuse.
 pub const LEAVES_PER_REQUEST_MAX: usize = 1000;
 
+/// Largest record that a registry takes, in bytes of its protobuf form: room for
+/// [`RECORD_ENTRIES_MAX`] entries.
+pub const RECORD_BYTES_MAX: usize = 256 << 10;
+
+/// Most refused records that are remembered although they never waited for anything.
+pub const REJECTED_RECORDS_MAX: u64 = 10_000;
+
 /// Most commands that become one commit.
 pub const BATCH_COMMANDS_MAX: usize = 1024;
+
+/// What the commands of one commit may take, in bytes. One alone may take more.
+pub const BATCH_BYTES_MAX: usize = 8 << 20;
+
+/// What the commands that wait for the sequencer may take, in bytes.
+pub const QUEUE_BYTES_MAX: usize = 64 << 20;
 
 /// Most commands that wait for the sequencer. A further one is refused as [`Busy`](crate::WriteError).
 pub const QUEUE_COMMANDS_MAX: usize = 16_384;
@@ -50,7 +63,7 @@ impl Default for Limits {
         Self {
             content_bytes_max: 256 << 20,
             inspected_bytes_max: 512 << 20,
-            sourcing_records_max: 100_000,
+            sourcing_records_max: 10_000,
             pending_seconds_max: 24 * 60 * 60,
             map_window_seconds: 7 * 24 * 60 * 60,
         }

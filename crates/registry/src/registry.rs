@@ -15,7 +15,7 @@ use wargate_transparency::map::MapVersion;
 use self::queue::Queue;
 use crate::blobs::Blobs;
 use crate::error::{OpenError, ReadError, WriteError};
-use crate::limits::{BATCH_COMMANDS_MAX, FUTURE_SECONDS_MAX, RECORD_ENTRIES_MAX};
+use crate::limits::{FUTURE_SECONDS_MAX, RECORD_BYTES_MAX, RECORD_ENTRIES_MAX};
 use crate::policy::{RecordPolicy, Refusal};
 use crate::seams::Offload;
 use crate::sequencer::{
@@ -208,6 +208,9 @@ impl Registry {
         let answer = self.queue.push(command)?;
         if self.parts.driver == Driver::Caller {
             self.turn();
+            while self.unfinished() == Unfinished::Backlog {
+                self.turn();
+            }
         }
         let gone = || WriteError::Unavailable("the registry is shutting down".into());
         answer.await.map_err(|_| gone())?
@@ -216,7 +219,7 @@ impl Registry {
     /// One step with all that has come, as far as it fits.
     fn turn(&self) {
         let mut sequencer = self.sequencer.lock().unwrap_or_else(PoisonError::into_inner);
-        let (commands, answers) = self.queue.take(BATCH_COMMANDS_MAX);
+        let (commands, answers) = self.queue.take();
         let (outcomes, published) = sequencer.step(&commands);
         // Shown before anybody is answered: an answer must not be ahead of the checkpoint.
         if let Some(published) = published {
@@ -250,6 +253,12 @@ impl Registry {
             return Err(WriteError::BadRequest(format!(
                 "the package {name} has another log than {log}: send the record to the log whose id \
                  belongs to the name"
+            )));
+        }
+        let bytes = record.content_bytes().len();
+        if bytes > RECORD_BYTES_MAX {
+            return Err(WriteError::BadRequest(format!(
+                "the record has {bytes} bytes; this registry takes {RECORD_BYTES_MAX} at most"
             )));
         }
         let undecodable =

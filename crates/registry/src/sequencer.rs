@@ -38,7 +38,7 @@ use crate::limits::Limits;
 use crate::policy::ContentPolicy;
 use crate::seams::{Clock, Signer};
 use crate::store::{
-    CommitError, Committed, ContentArrived, Revision, Store, StoreError, StoreResult,
+    CommitError, Committed, ContentArrived, PendingCounts, Revision, Store, StoreError, StoreResult,
 };
 
 use self::intake::Intake;
@@ -113,6 +113,20 @@ pub enum RecordStatus {
     },
 }
 
+impl Command {
+    /// How much room it takes while it waits, in bytes, roughly.
+    pub(crate) fn bytes(&self) -> usize {
+        let payload = match self {
+            Self::Admit(admission) => 2 * admission.envelope.signed().content_bytes().len(),
+            Self::Content(content) => {
+                content.inline.as_ref().map_or(0, Vec::len) + content.facts.len()
+            }
+            Self::Refuse { .. } | Self::Operator(_) | Self::Tend => 0,
+        };
+        payload + 1024
+    }
+}
+
 impl RecordStatus {
     /// Whether it will not change any more.
     pub const fn is_final(&self) -> bool {
@@ -175,7 +189,7 @@ struct State {
     revision: Revision,
     committed: Committed,
     checkpoint_seconds: u64,
-    sourcing: u64,
+    counts: PendingCounts,
     edge: Edge,
 }
 
@@ -241,11 +255,14 @@ impl Sequencer {
         let Self { tools, state, .. } = &*self;
         let now = tools.clock.now();
         // Drain.
-        let mut intake = Intake::new(tools, state.sourcing, now);
+        let mut intake = Intake::new(tools, state.counts, now);
         for (number, command) in commands.iter().enumerate() {
             intake.take(number, command)?;
         }
-        let backlog = self.backlog && intake.take_backlog()?;
+        if self.backlog {
+            intake.take_backlog()?;
+        }
+        let backlog = intake.has_more();
         // Sequence.
         let operator = operator::sequence(tools, now, &mut intake)?;
         let of_command = operator.indices(state.committed.length());
@@ -267,13 +284,13 @@ impl Sequencer {
             return Ok((outcomes, None));
         }
         let checkpoint_seconds = state.checkpoint_seconds.max(seconds(now));
-        let (sourcing, batch) = (intake.sourcing(), intake.batch(append, checkpoint_seconds));
+        let (counts, batch) = (intake.counts(), intake.batch(append, checkpoint_seconds));
         // Commit. A crash before this line leaves no trace.
         let revision = tools.store.commit(Some(state.revision), &batch)?;
         // A crash behind it loses nothing: the commit stands, and `open` signs it.
         let committed = batch.append.map_or(state.committed, |append| append.committed);
         let edge = edge.unwrap_or_else(|| state.edge.clone());
-        self.state = State { revision, committed, checkpoint_seconds, sourcing, edge };
+        self.state = State { revision, committed, checkpoint_seconds, counts, edge };
         self.backlog = backlog;
         // Publish; the caller acknowledges.
         let published = self.sign()?;
@@ -318,7 +335,7 @@ impl State {
             revision: head.revision,
             committed,
             checkpoint_seconds: head.checkpoint_seconds,
-            sourcing: store.counts()?.sourcing,
+            counts: store.counts()?,
             edge,
         })
     }

@@ -83,7 +83,7 @@ pub(crate) struct ServeOptions {
     /// Largest content in bytes [default: 268435456]
     #[arg(long, env = "WARGATE_CONTENT_BYTES_MAX", value_name = "BYTES")]
     pub(crate) content_bytes_max: Option<u64>,
-    /// Most records that may wait for content [default: 100000]
+    /// Most records that may wait for content [default: 10000]
     #[arg(long, env = "WARGATE_SOURCING_RECORDS_MAX", value_name = "COUNT")]
     pub(crate) sourcing_records_max: Option<u64>,
     /// How long a record may wait for its content [default: 1day]

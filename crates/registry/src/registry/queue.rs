@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 use crate::error::WriteError;
-use crate::limits::QUEUE_COMMANDS_MAX;
+use crate::limits::{BATCH_BYTES_MAX, BATCH_COMMANDS_MAX, QUEUE_BYTES_MAX, QUEUE_COMMANDS_MAX};
 use crate::sequencer::{Command, Outcome, Unfinished};
 
 /// How long to wait before a step that failed is tried again.
@@ -27,6 +27,8 @@ pub(super) struct Queue {
 #[derive(Default)]
 struct Inner {
     waiting: VecDeque<(Command, Answer)>,
+    /// What all that waits takes, in bytes.
+    bytes: usize,
     closed: bool,
 }
 
@@ -40,21 +42,35 @@ impl Queue {
         if inner.closed {
             return Err(WriteError::Busy("it is shutting down"));
         }
-        if inner.waiting.len() >= QUEUE_COMMANDS_MAX {
+        let bytes = inner.bytes + command.bytes();
+        let full = inner.waiting.len() >= QUEUE_COMMANDS_MAX || bytes > QUEUE_BYTES_MAX;
+        if full && !inner.waiting.is_empty() {
             return Err(WriteError::Busy("too many records are being published"));
         }
         let (answer, answered) = oneshot::channel();
         inner.waiting.push_back((command, answer));
+        inner.bytes = bytes;
         drop(inner);
         self.arrived.notify_one();
         Ok(answered)
     }
 
-    /// The oldest commands, at most `limit`, and where their answers go.
-    pub(super) fn take(&self, limit: usize) -> (Vec<Command>, Vec<Answer>) {
+    /// The oldest commands, at most [`BATCH_COMMANDS_MAX`] with [`BATCH_BYTES_MAX`] bytes but at least
+    /// one, and where their answers go.
+    pub(super) fn take(&self) -> (Vec<Command>, Vec<Answer>) {
         let mut inner = self.lock();
-        let taken = limit.min(inner.waiting.len());
-        inner.waiting.drain(..taken).unzip()
+        let (mut taken, mut bytes) = ((Vec::new(), Vec::new()), 0);
+        while let Some((command, _)) = inner.waiting.front() {
+            let more = command.bytes();
+            let full = taken.0.len() >= BATCH_COMMANDS_MAX || bytes + more > BATCH_BYTES_MAX;
+            if full && !taken.0.is_empty() {
+                break;
+            }
+            bytes += more;
+            taken.extend(inner.waiting.pop_front());
+        }
+        inner.bytes -= bytes;
+        taken
     }
 
     /// Waits for a command, or until what is unfinished is worth a try. `false` if the queue was closed

@@ -12,9 +12,10 @@ use wargate_protocol::{
 use super::{Admission, Command, Outcome, RecordStatus, StepError, Tools, seconds};
 use crate::content;
 use crate::error::WriteError;
-use crate::limits::BACKLOG_RECORDS_MAX;
+use crate::limits::{BACKLOG_RECORDS_MAX, REJECTED_RECORDS_MAX};
 use crate::store::{
-    Append, Batch, ContentArrived, PendingRecord, PendingState, Rejection, StoreResult,
+    Append, Batch, ContentArrived, PendingCounts, PendingRecord, PendingState, Rejection,
+    StoreResult,
 };
 
 /// A record's place in the world: the same record may be submitted to several logs (specification
@@ -41,8 +42,10 @@ pub(super) struct Intake<'a> {
     ready: Vec<Candidate>,
     operator: Vec<(usize, Vec<OperatorEntry>)>,
     namespaces: Vec<Namespace>,
-    /// Records that wait, now.
-    sourcing: u64,
+    /// Records that are pending, now.
+    counts: PendingCounts,
+    /// More records may be ready than were looked at.
+    more: bool,
 }
 
 /// What a command is answered with.
@@ -64,7 +67,7 @@ pub(super) struct Candidate {
 }
 
 impl<'a> Intake<'a> {
-    pub(super) fn new(tools: &'a Tools, sourcing: u64, now: Timestamp) -> Self {
+    pub(super) fn new(tools: &'a Tools, counts: PendingCounts, now: Timestamp) -> Self {
         Self {
             tools,
             now: seconds(now),
@@ -79,7 +82,8 @@ impl<'a> Intake<'a> {
             ready: Vec::new(),
             operator: Vec::new(),
             namespaces: Vec::new(),
-            sourcing,
+            counts,
+            more: false,
         }
     }
 
@@ -126,10 +130,10 @@ impl<'a> Intake<'a> {
             self.vet(Candidate { log, name, envelope, stored, admitted_seconds })?;
             return Ok(Subject::Record(key));
         }
-        if self.sourcing >= self.tools.limits.sourcing_records_max {
+        if self.counts.sourcing >= self.tools.limits.sourcing_records_max {
             return Ok(Subject::Failed(WriteError::Busy("too many records wait for content")));
         }
-        self.sourcing += 1;
+        self.counts.sourcing += 1;
         self.known.insert(key, RecordStatus::Sourcing(missing.clone()));
         self.new.push(key);
         let pending = PendingRecord {
@@ -150,7 +154,10 @@ impl<'a> Intake<'a> {
             return Ok(());
         }
         self.content.push(content.clone());
-        for pending in self.tools.store.waiting_for(&content.digest, BACKLOG_RECORDS_MAX)? {
+        let waiting = self.tools.store.waiting_for(&content.digest, BACKLOG_RECORDS_MAX)?;
+        // The commit sets all of them free, those too that are not looked at now.
+        self.more |= waiting.len() == BACKLOG_RECORDS_MAX;
+        for pending in waiting {
             let key = (pending.log, pending.record);
             self.waiting.entry(key).or_insert(pending);
         }
@@ -177,20 +184,26 @@ impl<'a> Intake<'a> {
         let Some(pending) = self.waiting.remove(&key) else { return Ok(()) };
         let stored = !self.new.contains(&key);
         self.new.retain(|new| *new != key);
-        self.sourcing = self.sourcing.saturating_sub(1);
+        self.counts.sourcing = self.counts.sourcing.saturating_sub(1);
         self.take_ready(pending, stored)
     }
 
     fn take_ready(&mut self, pending: PendingRecord, stored: bool) -> Result<(), StepError> {
         let PendingRecord { log, record, name, envelope, admitted_seconds, .. } = pending;
         self.known.insert((log, record), RecordStatus::Processing);
-        match PackageEnvelope::decode(envelope) {
-            Ok(envelope) => self.vet(Candidate { log, name, envelope, stored, admitted_seconds }),
+        match PackageEnvelope::decode(envelope.clone()) {
+            Ok(envelope) => {
+                self.vet(Candidate { log, name, envelope, stored, admitted_seconds })?;
+            }
+            // It did when it was admitted: the store has changed it. That must not hold up others.
             Err(error) => {
-                let what = format!("the pending record {record} does not decode: {error}");
-                Err(crate::store::StoreError::Damaged(what).into())
+                let reason = format!("the registry has lost the record: {error}");
+                let state = PendingState::Rejected { reason };
+                let lost = PendingRecord { log, record, name, envelope, admitted_seconds, state };
+                self.put_away(lost, stored);
             }
         }
+        Ok(())
     }
 
     /// All content of a record is there: may it be released under the record's name?
@@ -225,17 +238,16 @@ impl<'a> Intake<'a> {
         let sourcing = matches!(self.look_up(key)?, Some(RecordStatus::Sourcing(_)));
         let pending = self.waiting.remove(&key);
         if sourcing {
-            self.sourcing = self.sourcing.saturating_sub(1);
-            let reason = reason.to_owned();
-            let status = RecordStatus::Rejected { reason: reason.clone() };
-            self.known.insert(key, status);
-            match pending.filter(|_| self.new.contains(&key)) {
-                Some(pending) => {
-                    self.new.retain(|new| *new != key);
-                    let state = PendingState::Rejected { reason };
-                    self.stillborn.push(PendingRecord { state, ..pending });
-                }
-                None => self.refused.push(Rejection { log: key.0, record: key.1, reason }),
+            self.counts.sourcing = self.counts.sourcing.saturating_sub(1);
+            let is_new = self.new.contains(&key);
+            self.new.retain(|new| *new != key);
+            let pending = match pending {
+                Some(pending) => Some(pending),
+                None => self.tools.store.pending(&key.0, &key.1)?,
+            };
+            if let Some(pending) = pending {
+                let state = PendingState::Rejected { reason: reason.to_owned() };
+                self.put_away(PendingRecord { state, ..pending }, !is_new);
             }
         }
         Ok(Subject::Record(key))
@@ -250,7 +262,10 @@ impl<'a> Intake<'a> {
             match pending.state {
                 PendingState::Ready => continue,
                 PendingState::Sourcing(_) if untouched => {
-                    self.sourcing = self.sourcing.saturating_sub(1);
+                    self.counts.sourcing = self.counts.sourcing.saturating_sub(1);
+                }
+                PendingState::Rejected { .. } if untouched => {
+                    self.counts.rejected = self.counts.rejected.saturating_sub(1);
                 }
                 _ => {}
             }
@@ -261,16 +276,21 @@ impl<'a> Intake<'a> {
         Ok(())
     }
 
-    /// Records that the store has as ready. Returns whether there may be more.
-    pub(super) fn take_backlog(&mut self) -> Result<bool, StepError> {
+    /// Records that the store has as ready.
+    pub(super) fn take_backlog(&mut self) -> Result<(), StepError> {
         let ready = self.tools.store.ready(BACKLOG_RECORDS_MAX)?;
-        let more = ready.len() == BACKLOG_RECORDS_MAX;
+        self.more |= ready.len() == BACKLOG_RECORDS_MAX;
         for pending in ready {
             if !self.known.contains_key(&(pending.log, pending.record)) {
                 self.take_ready(pending, true)?;
             }
         }
-        Ok(more)
+        Ok(())
+    }
+
+    /// Whether more records may be ready than this step has looked at.
+    pub(super) const fn has_more(&self) -> bool {
+        self.more
     }
 
     /// Records to sequence, in order.
@@ -302,21 +322,26 @@ impl<'a> Intake<'a> {
 
     fn reject(&mut self, candidate: Candidate, reason: String) {
         let Candidate { log, name, envelope, stored, admitted_seconds } = candidate;
-        let record = envelope.record_id();
+        let (record, envelope) = (envelope.record_id(), envelope.into_signed());
+        let state = PendingState::Rejected { reason };
+        self.put_away(
+            PendingRecord { log, record, name, envelope, admitted_seconds, state },
+            stored,
+        );
+    }
+
+    /// Remembers that a record was refused, as long as not too many are remembered: whoever sent it is
+    /// told in any case.
+    fn put_away(&mut self, refused: PendingRecord, stored: bool) {
+        let PendingState::Rejected { reason } = &refused.state else { return };
+        let (log, record, reason) = (refused.log, refused.record, reason.clone());
         self.known.insert((log, record), RecordStatus::Rejected { reason: reason.clone() });
         if stored {
+            self.counts.rejected += 1;
             self.refused.push(Rejection { log, record, reason });
-        } else {
-            let state = PendingState::Rejected { reason };
-            let envelope = envelope.into_signed();
-            self.stillborn.push(PendingRecord {
-                log,
-                record,
-                name,
-                envelope,
-                admitted_seconds,
-                state,
-            });
+        } else if self.counts.rejected < REJECTED_RECORDS_MAX {
+            self.counts.rejected += 1;
+            self.stillborn.push(refused);
         }
     }
 
@@ -343,9 +368,9 @@ impl<'a> Intake<'a> {
         }
     }
 
-    /// How many records wait for content now.
-    pub(super) const fn sourcing(&self) -> u64 {
-        self.sourcing
+    /// How many records are pending after this step.
+    pub(super) const fn counts(&self) -> PendingCounts {
+        self.counts
     }
 
     /// What became of each command.

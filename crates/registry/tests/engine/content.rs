@@ -5,7 +5,9 @@ use std::sync::Arc;
 use wargate_crypto::Digest;
 use wargate_protocol::LogId;
 use wargate_registry::content::Body;
-use wargate_registry::limits::{INLINE_CONTENT_BYTES_MAX, Limits};
+use wargate_registry::limits::{
+    BACKLOG_RECORDS_MAX, INLINE_CONTENT_BYTES_MAX, Limits, RECORD_ENTRIES_MAX,
+};
 use wargate_registry::policy::{ContentKinds, ContentRules};
 use wargate_registry::{RecordStatus, WriteError};
 
@@ -204,4 +206,48 @@ async fn records_that_wait_too_long_are_forgotten_and_too_many_are_not_taken() {
     }
     assert!(submit(&registry, "test:g", &waiting("test:g")).await.is_err());
     world.check();
+}
+
+/// More records wait for one content than one step looks at: the rest follows without being asked.
+#[tokio::test]
+async fn a_crowd_that_waits_for_one_content_is_set_free_in_several_steps() {
+    let world = World::new();
+    let registry = world.open();
+    let author = key(2);
+    let crowd = BACKLOG_RECORDS_MAX + 50;
+    let record = record(&author, None, [init(&author), release("1.0.0", b"shared")]);
+    let packages: Vec<_> = (0..crowd)
+        .map(|number| {
+            let letter =
+                |at: u32| char::from(b'a' + u8::try_from(number / 26_usize.pow(at) % 26).unwrap());
+            format!("test:{}{}{}", letter(2), letter(1), letter(0))
+        })
+        .collect();
+    for package in &packages {
+        submit(&registry, package, &record).await.unwrap();
+    }
+    let digest = Digest::of(b"shared");
+    published(&upload(&registry, &packages[0], &record, &digest, b"shared").await.unwrap());
+    assert_eq!(registry.newest().committed.length().get(), 1 + crowd as u64);
+    world.check();
+}
+
+/// What is too large or too much for one record is refused before it is kept.
+#[tokio::test]
+async fn records_have_limits() {
+    let world = World::new();
+    let registry = world.open();
+    let author = key(2);
+    let yanks = |count: usize| {
+        let yank = |_| wargate_protocol::Entry::yank("1.0.0".parse().unwrap());
+        record(&author, None, std::iter::once(init(&author)).chain((0..count).map(yank)))
+    };
+    let long = "a".repeat(60_000);
+    let versions = (0..5).map(|n| release(&format!("1.0.{n}-{long}"), b"x"));
+    let large = record(&author, None, std::iter::once(init(&author)).chain(versions));
+    for record in [yanks(RECORD_ENTRIES_MAX), large] {
+        let error = submit(&registry, "test:a", &record).await.unwrap_err();
+        assert!(matches!(error, WriteError::BadRequest(_)), "{error:?}");
+    }
+    refused(submit(&registry, "test:a", &yanks(RECORD_ENTRIES_MAX - 1)).await.unwrap());
 }
