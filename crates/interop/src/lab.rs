@@ -2,8 +2,9 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::thread;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -99,7 +100,12 @@ impl Lab {
 
     /// The machine of somebody who has configured `warg` and has a key.
     pub(crate) fn person(&mut self, person: Person) -> Result<Machine> {
-        let machine = self.machine(person.name)?;
+        self.person_at(person, person.name)
+    }
+
+    /// Another machine of such a person.
+    pub(crate) fn person_at(&mut self, person: Person, name: &str) -> Result<Machine> {
+        let machine = self.machine(name)?;
         self.run(&machine, "warg config --registry {registry} --keyring-backend flat-file")?
             .succeeds()?;
         self.run(&machine, "warg key new")?.succeeds()?;
@@ -130,6 +136,30 @@ impl Lab {
         self.step(line, |program, words| machine.type_into(program, words, answers))
     }
 
+    /// Runs one command on each machine, all at once. What they ask is recorded in one step.
+    pub(crate) fn run_at_once<'a>(&mut self, lines: &[(&'a Machine, String)]) -> Result<Vec<Ran>> {
+        let prepare = |(machine, line): &(&'a Machine, String)| Ok((*machine, self.prepare(line)?));
+        let prepared = lines.iter().map(prepare).collect::<Result<Vec<_>>>()?;
+        let outputs: Vec<Result<Output>> = thread::scope(|scope| {
+            let mut threads = Vec::new();
+            for (machine, prepared) in &prepared {
+                let run = || machine.run(&prepared.program, &prepared.words(), ".");
+                threads.push(scope.spawn(run));
+            }
+            let panicked = |_| anyhow!("a thread panicked");
+            threads.into_iter().map(|thread| thread.join().map_err(panicked)?).collect()
+        });
+        let rename = Rename::of(&self.host());
+        let exchanges = self.exchanges(&rename);
+        let ran = prepared.iter().zip(outputs).map(|((_, prepared), output)| {
+            Ok(Ran::new(&rename, &prepared.line, &output?, Vec::new()))
+        });
+        let ran = ran.collect::<Result<Vec<_>>>()?;
+        let command = format!("{} commands at once", lines.len());
+        self.steps.push(Step { command, exchanges });
+        Ok(ran)
+    }
+
     /// What was said, command by command.
     pub(crate) fn into_steps(self) -> Vec<Step> {
         self.steps
@@ -148,20 +178,39 @@ impl Lab {
         line: &str,
         run: impl FnOnce(&Path, &[&str]) -> Result<Output>,
     ) -> Result<Ran> {
-        let line = line.replace("{registry}", &self.url()).replace("{host}", &self.host());
-        let mut words = line.split_whitespace();
-        let client = words.next().context("an empty command")?;
-        let program = self.clients.find(client)?;
-        let words: Vec<_> = words.collect();
-        let output = run(&program, &words).with_context(|| format!("$ {line}"))?;
+        let prepared = self.prepare(line)?;
+        let output = run(&prepared.program, &prepared.words());
+        let output = output.with_context(|| format!("$ {}", prepared.line))?;
         let rename = Rename::of(&self.host());
-        let raw = self.proxy.take();
-        let exchanges = raw.iter().map(|raw| raw.exchange(|text| rename.apply(text)));
-        let exchanges: Vec<_> = exchanges.collect();
-        let command = rename.apply(&line);
-        self.steps.push(Step { command: command.clone(), exchanges: exchanges.clone() });
-        let text = rename.apply(&output.text);
-        Ok(Ran { command, is_success: output.status.success(), text, exchanges })
+        let exchanges = self.exchanges(&rename);
+        let ran = Ran::new(&rename, &prepared.line, &output, exchanges.clone());
+        self.steps.push(Step { command: ran.command.clone(), exchanges });
+        Ok(ran)
+    }
+
+    fn prepare(&self, line: &str) -> Result<Prepared> {
+        let line = line.replace("{registry}", &self.url()).replace("{host}", &self.host());
+        let client = line.split_whitespace().next().context("an empty command")?;
+        Ok(Prepared { program: self.clients.find(client)?, line })
+    }
+
+    /// What was asked and answered since the last command.
+    fn exchanges(&self, rename: &Rename) -> Vec<Exchange> {
+        self.proxy.take().iter().map(|raw| raw.exchange(|text| rename.apply(text))).collect()
+    }
+}
+
+/// A command that can be run.
+#[derive(Clone, Debug)]
+struct Prepared {
+    program: PathBuf,
+    line: String,
+}
+
+impl Prepared {
+    /// The program's arguments.
+    fn words(&self) -> Vec<&str> {
+        self.line.split_whitespace().skip(1).collect()
     }
 }
 
@@ -200,6 +249,16 @@ pub(crate) struct Ran {
 }
 
 impl Ran {
+    fn new(rename: &Rename, line: &str, output: &Output, exchanges: Vec<Exchange>) -> Self {
+        let (command, text) = (rename.apply(line), rename.apply(&output.text));
+        Self { command, is_success: output.status.success(), text, exchanges }
+    }
+
+    /// The exit status was 0.
+    pub(crate) const fn is_success(&self) -> bool {
+        self.is_success
+    }
+
     /// The exit status was 0.
     pub(crate) fn succeeds(self) -> Result<Self> {
         if self.is_success { Ok(self) } else { self.bail("failed") }

@@ -18,4 +18,4 @@ mod server;
 mod terminal;
 
 pub use self::run::run;
-pub use self::scenarios::names as scenario_names;
+pub use self::scenarios::recorded as recorded_scenarios;

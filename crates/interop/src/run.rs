@@ -116,7 +116,8 @@ fn play(scenario: &Scenario, arguments: &Arguments) -> Result<Outcome> {
         Err(error) => println!("{name}: FAILED\n{error:#}\n"),
     }
     let is_passed = result.is_ok();
-    if let (Ok(steps), Some(folder)) = (result, &arguments.record) {
+    let folder = arguments.record.as_ref().filter(|_| scenario.is_recorded);
+    if let (Ok(steps), Some(folder)) = (result, folder) {
         write(scenario, started, steps, folder)?;
     }
     Ok(Outcome { name, about, seconds, is_passed })

@@ -2,6 +2,7 @@
 
 mod account;
 mod cargo_component;
+mod crowd;
 mod permissions;
 mod publishing;
 mod reading;
@@ -28,6 +29,8 @@ pub(crate) struct Scenario {
     /// Whether the reference implementation's server passes it too; otherwise it shows where ours
     /// is better.
     pub(crate) is_common: bool,
+    /// Whether it goes the same way every time, so that it can be replayed.
+    pub(crate) is_recorded: bool,
 }
 
 const fn common(
@@ -43,7 +46,7 @@ const fn ours(
     about: &'static str,
     play: fn(&mut Lab) -> Result<()>,
 ) -> Scenario {
-    Scenario { name, about, authorized: &[], path: "", play, is_common: false }
+    Scenario { name, about, authorized: &[], path: "", play, is_common: false, is_recorded: true }
 }
 
 /// In the order in which they run.
@@ -71,6 +74,10 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     common("warg-duplicate", "a version is released only once", refusals::duplicate),
     ours("warg-restart", "clients go on after two power cuts", publishing::restart),
     Scenario {
+        is_recorded: false,
+        ..ours("warg-crowd", "many publish at once, also the same package", crowd::publish)
+    },
+    Scenario {
         path: "below/a.path/",
         ..ours("warg-path", "a registry whose public URL has a path", reading::download)
     },
@@ -88,9 +95,9 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     ),
 ];
 
-/// The names of all scenarios.
-pub fn names() -> impl Iterator<Item = &'static str> {
-    SCENARIOS.iter().map(|scenario| scenario.name)
+/// The names of the scenarios that are recorded.
+pub fn recorded() -> impl Iterator<Item = &'static str> {
+    SCENARIOS.iter().filter(|scenario| scenario.is_recorded).map(|scenario| scenario.name)
 }
 
 impl Scenario {
@@ -113,7 +120,7 @@ mod tests {
 
     #[test]
     fn names_differ() {
-        let names: BTreeSet<_> = names().collect();
+        let names: BTreeSet<_> = SCENARIOS.iter().map(|scenario| scenario.name).collect();
         assert_eq!(names.len(), SCENARIOS.len());
     }
 }

@@ -17,8 +17,8 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use wargate_interop::recorded_scenarios;
 use wargate_interop::recording::{Exchange, FORMAT, Recording};
-use wargate_interop::scenario_names;
 
 use crate::mapping::Mapping;
 use crate::registry::Replica;
@@ -40,7 +40,7 @@ fn load(scenario: &str) -> Recording {
 
 #[tokio::test]
 async fn every_recording_is_answered_as_it_was() {
-    for scenario in scenario_names() {
+    for scenario in recorded_scenarios() {
         replay(&load(scenario)).await;
     }
 }
@@ -51,7 +51,7 @@ fn every_recording_belongs_to_a_scenario() {
     let files = files.filter(|path| path.extension().is_some_and(|ending| ending == "json"));
     let names: BTreeSet<_> =
         files.map(|path| path.file_stem().unwrap().to_string_lossy().into_owned()).collect();
-    let scenarios: BTreeSet<_> = scenario_names().map(str::to_owned).collect();
+    let scenarios: BTreeSet<_> = recorded_scenarios().map(str::to_owned).collect();
     assert_eq!(names, scenarios);
 }
 
