@@ -1,11 +1,11 @@
 //! Released, unmodified clients against the server, and what they say to each other.
 //!
-//! The program `interop` starts a registry for each scenario, with a [proxy](proxy) in front of it
-//! that writes down every exchange, and lets `warg`, `wkg`, `wac` and `cargo component` do their work
-//! there, each in a home directory of its own. `cargo xtask interop` obtains those programs and runs
-//! it. With `--record` what was said is kept as [recordings](recording), which the test `replay` of
-//! this crate says again to a registry in memory: without the programs, without a network, on every
-//! run of the tests.
+//! The program `interop` starts a registry for each scenario, with a proxy in front of it that writes
+//! down every exchange, and lets `warg`, `wkg`, `wac` and `cargo component` do their work there, each in
+//! a home directory of its own. `cargo xtask interop` obtains those programs and runs it. With
+//! `--record` what was said is kept as [recordings](recording), which the test `replay` of this crate
+//! says again to a registry in memory: without the programs, without a network, on every run of the
+//! tests.
 
 mod fixtures;
 mod lab;
