@@ -85,6 +85,28 @@ pub struct Upload {
     hasher: Sha256,
     size: u64,
     bytes: Bytes,
+    room: Room,
+}
+
+/// Room on the medium, given back with the value.
+struct Room {
+    registry: Arc<Registry>,
+    bytes: u64,
+}
+
+impl Room {
+    fn grow_to(&mut self, bytes: u64) -> Result<(), WriteError> {
+        let more = bytes.saturating_sub(self.bytes);
+        self.registry.take_spool_room(more)?;
+        self.bytes += more;
+        Ok(())
+    }
+}
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        self.registry.give_spool_room(self.bytes);
+    }
 }
 
 /// Where the bytes are so far.
@@ -112,7 +134,7 @@ impl Registry {
         record: &RecordId,
         digest: &Digest,
     ) -> Result<Upload, WriteError> {
-        let pending = self.tools().store.pending(log, record)?;
+        let pending = self.store().pending(log, record)?;
         let (pending, needed) = match pending {
             Some(pending) => {
                 let needed = match &pending.state {
@@ -130,8 +152,9 @@ impl Registry {
             )));
         }
         let bytes = if needed { Bytes::Few(Vec::new()) } else { Bytes::Unneeded };
+        let room = Room { registry: Arc::clone(self), bytes: 0 };
         let (registry, digest, hasher) = (Arc::clone(self), *digest, Sha256::new());
-        Ok(Upload { registry, pending, digest, hasher, size: 0, bytes })
+        Ok(Upload { registry, pending, digest, hasher, size: 0, bytes, room })
     }
 
     /// A record that is in the log already, as if it were pending.
@@ -140,7 +163,7 @@ impl Registry {
         log: &LogId,
         record: &RecordId,
     ) -> Result<PendingRecord, WriteError> {
-        let store = &self.tools().store;
+        let store = &self.store();
         let rows = store.log_rows(&[LogQuery::of_head(*log)])?.pop().unwrap_or_default();
         let name = rows.name.ok_or(WriteError::LogNotFound(*log))?;
         let index = store.record_index(log, record)?.ok_or(WriteError::RecordNotFound(*record))?;
@@ -157,7 +180,7 @@ impl Registry {
     /// # Errors
     /// [`WriteError::Unavailable`](crate::ReadError::Store) if it cannot be read now.
     pub fn open_content(&self, digest: &Digest) -> Result<Option<Content>, crate::ReadError> {
-        let Some(row) = self.tools().store.content(digest)? else { return Ok(None) };
+        let Some(row) = self.store().content(digest)? else { return Ok(None) };
         let facts = Facts::from_row(&row);
         let body = if let Some(bytes) = row.inline {
             Body::Inline(bytes)
@@ -209,12 +232,16 @@ impl Upload {
                 Ok(())
             }
             Bytes::Few(few) => {
+                self.room.grow_to(self.size)?;
                 let mut spool = self.registry.blobs().spool().map_err(unavailable)?;
                 spool.write(few).and_then(|()| spool.write(bytes)).map_err(unavailable)?;
                 self.bytes = Bytes::Spooled(spool);
                 Ok(())
             }
-            Bytes::Spooled(spool) => spool.write(bytes).map_err(unavailable),
+            Bytes::Spooled(spool) => {
+                self.room.grow_to(self.size)?;
+                spool.write(bytes).map_err(unavailable)
+            }
         }
     }
 
@@ -237,8 +264,13 @@ impl Upload {
         let registry = Arc::clone(&self.registry);
         let (log, record) = (self.pending.log, self.pending.record);
         let permit = registry.permit_inspection(self.size).await;
-        let kept = registry.offload(move || self.keep()).await?;
-        drop(permit);
+        let kept = registry
+            .offload(move || {
+                let kept = self.keep();
+                drop(permit);
+                kept
+            })
+            .await?;
         match kept {
             Kept::Already => {}
             Kept::Now(row) => {
@@ -255,7 +287,7 @@ impl Upload {
     }
 
     fn keep(self) -> Result<Kept, WriteError> {
-        let Self { registry, pending, digest, hasher, size, bytes } = self;
+        let Self { registry, pending, digest, hasher, size, bytes, room: _room } = self;
         let found = hasher.finish();
         if found != digest {
             return Err(WriteError::BadRequest(format!(
@@ -264,8 +296,8 @@ impl Upload {
             )));
         }
         let tools = registry.tools();
-        let looks = !tools.content_policies.is_empty();
-        let facts = |bytes: &[u8]| if looks { Facts::of(bytes).to_json() } else { String::new() };
+        // Also if nobody asks today: somebody may tomorrow, and the content is there then.
+        let facts = |bytes: &[u8]| Facts::of(bytes).to_json();
         let (inline, facts, spool) = match bytes {
             Bytes::Unneeded => return Ok(Kept::Already),
             Bytes::Few(few) => {
@@ -273,17 +305,15 @@ impl Upload {
                 (Some(few), facts, None)
             }
             Bytes::Spooled(mut spool) => {
-                let facts = if looks {
-                    facts(&spool.read_back().map_err(unavailable)?)
-                } else {
-                    String::new()
-                };
+                let facts = facts(&spool.read_back().map_err(unavailable)?);
                 (None, facts, Some(spool))
             }
         };
         let arrived_seconds = seconds(tools.clock.now());
         let row = ContentRow { digest, size, inline, facts, arrived_seconds };
-        if let Ok(envelope) = PackageEnvelope::decode(pending.envelope) {
+        // Reading a record with a key takes longer than all else here.
+        let judged = !tools.content_policies.is_empty();
+        if judged && let Ok(envelope) = PackageEnvelope::decode(pending.envelope) {
             for (version, _) in releases(&envelope).filter(|(_, content)| *content == digest) {
                 let checked = check(&tools.content_policies, &pending.name, version, &row);
                 if let Err(reason) = checked {

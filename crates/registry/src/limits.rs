@@ -9,7 +9,7 @@ pub const RECORD_ENTRIES_MAX: usize = 1000;
 pub const FUTURE_SECONDS_MAX: i64 = 300;
 
 /// Records of all logs together in one page, in bytes as stored. A page with one record may be larger.
-pub const PAGE_BYTES_MAX: usize = 4 << 20;
+pub const PAGE_BYTES_MAX: usize = 1 << 20;
 
 /// Most package logs in one request for records, and most names in one for names.
 pub const LOGS_PER_REQUEST_MAX: usize = 1000;
@@ -20,6 +20,9 @@ pub const LEAVES_PER_REQUEST_MAX: usize = 1000;
 /// Largest record that a registry takes, in bytes of its protobuf form: room for
 /// [`RECORD_ENTRIES_MAX`] entries.
 pub const RECORD_BYTES_MAX: usize = 256 << 10;
+
+/// Longest package name that a registry takes, in bytes.
+pub const NAME_BYTES_MAX: usize = 256;
 
 /// Most refused records that are remembered although they never waited for anything.
 pub const REJECTED_RECORDS_MAX: u64 = 10_000;
@@ -50,6 +53,9 @@ pub struct Limits {
     pub content_bytes_max: u64,
     /// Most content that is looked into at the same time, in bytes: looking takes it into memory.
     pub inspected_bytes_max: u64,
+    /// Most content that is coming in at the same time and does not fit into memory, in bytes; never
+    /// less than the largest content.
+    pub spooled_bytes_max: u64,
     /// Most records that wait for content.
     pub sourcing_records_max: u64,
     /// How long a record waits for content, and how long a refused one is remembered, in seconds.
@@ -63,6 +69,7 @@ impl Default for Limits {
         Self {
             content_bytes_max: 256 << 20,
             inspected_bytes_max: 512 << 20,
+            spooled_bytes_max: 4 << 30,
             sourcing_records_max: 10_000,
             pending_seconds_max: 24 * 60 * 60,
             map_window_seconds: 7 * 24 * 60 * 60,

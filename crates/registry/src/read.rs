@@ -109,7 +109,7 @@ impl Registry {
         let (mut page, mut after) = (Vec::new(), after);
         while page.len() < limit && !room.full {
             let wanted = CHUNK.min(limit - page.len());
-            let chunk = self.tools().store.log_records(log, after, below, wanted)?;
+            let chunk = self.store().log_records(log, after, below, wanted)?;
             let last = chunk.len() < wanted;
             for record in chunk {
                 let bytes = record.envelope.content_bytes().len() + 256;
@@ -133,7 +133,7 @@ impl Registry {
         let Some(token) = token else { return Ok(None) };
         let unknown = || ReadError::FetchTokenNotFound(token.to_owned());
         let record: RecordId = token.parse().map_err(|_| unknown())?;
-        let index = self.tools().store.record_index(log, &record)?;
+        let index = self.store().record_index(log, &record)?;
         index.map(Some).ok_or_else(unknown)
     }
 
@@ -144,7 +144,7 @@ impl Registry {
             return Ok(newest.committed);
         }
         let found = if length < newest.committed.length() {
-            self.tools().store.commit_of_length(length)?
+            self.store().commit_of_length(length)?
         } else {
             None
         };
@@ -158,7 +158,7 @@ impl Registry {
     pub fn names(&self, logs: &[LogId]) -> Result<Vec<Option<PackageName>>, ReadError> {
         let logs = logs.iter().take(LOGS_PER_REQUEST_MAX);
         let queries: Vec<_> = logs.map(|log| LogQuery::of_head(*log)).collect();
-        let rows = self.tools().store.log_rows(&queries)?;
+        let rows = self.store().log_rows(&queries)?;
         let name = |(query, rows): (&LogQuery, crate::store::LogRows)| {
             rows.head.ok_or(ReadError::LogNotFound(query.log)).map(|_| rows.name)
         };
@@ -172,7 +172,7 @@ impl Registry {
     pub fn namespace(&self, namespace: &Namespace) -> Result<Option<NamespaceState>, ReadError> {
         let items = vec![namespace.as_str().to_owned()];
         let query = LogQuery { items, ..LogQuery::of_head(LogId::operator()) };
-        let rows = self.tools().store.log_rows(&[query])?;
+        let rows = self.store().log_rows(&[query])?;
         let item = rows.into_iter().next().and_then(|rows| rows.items.into_iter().next());
         Ok(item.map(|(_, state)| view::item_state::<Operator>(&state)).transpose()?)
     }
@@ -186,7 +186,7 @@ impl Registry {
         log: &LogId,
         record: &RecordId,
     ) -> Result<Option<RecordStatus>, ReadError> {
-        let status = record_status(&*self.tools().store, log, record)?;
+        let status = record_status(self.store(), log, record)?;
         let length = self.newest().committed.length();
         Ok(status.map(|status| match status {
             // Committed, and not yet shown to anybody.
@@ -197,12 +197,12 @@ impl Registry {
         }))
     }
 
-    /// Whether anything was ever submitted to a log and is remembered.
+    /// Whether a log has records. One whose records all wait is not there yet.
     ///
     /// # Errors
     /// [`ReadError::Store`]
     pub fn knows_log(&self, log: &LogId) -> Result<bool, ReadError> {
-        let rows = self.tools().store.log_rows(&[LogQuery::of_head(*log)])?;
+        let rows = self.store().log_rows(&[LogQuery::of_head(*log)])?;
         Ok(rows.first().is_some_and(|rows| rows.head.is_some()))
     }
 
@@ -212,7 +212,7 @@ impl Registry {
     /// [`ReadError::Store`]
     pub fn content_size(&self, content: &AnyDigest) -> Result<Option<u64>, ReadError> {
         let Ok(digest) = Digest::try_from(content) else { return Ok(None) };
-        Ok(self.tools().store.content(&digest)?.map(|row| row.size))
+        Ok(self.store().content(&digest)?.map(|row| row.size))
     }
 
     /// Leaves of the registry log from a position on, at most `limit`, none behind the newest
@@ -224,7 +224,7 @@ impl Registry {
         let length = self.newest().committed.length().get();
         let until = from.get().saturating_add(limit as u64).min(length);
         let indices: Vec<_> = (from.get()..until).map(RegistryIndex::new).collect();
-        let leaves = self.tools().store.leaves(&indices)?;
+        let leaves = self.store().leaves(&indices)?;
         let missing = || StoreError::Damaged("a leaf of the log is missing".into());
         Ok(leaves.into_iter().map(|leaf| leaf.ok_or_else(missing)).collect::<Result<_, _>>()?)
     }
@@ -252,7 +252,7 @@ impl Registry {
         let keys = vec![key.clone()];
         let query =
             LogQuery { permissions: keys.clone(), keys, ..LogQuery::of_head(LogId::operator()) };
-        let rows = self.tools().store.log_rows(&[query])?;
+        let rows = self.store().log_rows(&[query])?;
         let Some(rows) = rows.first() else { return Ok(false) };
         let Some(public) = rows.keys.first() else { return Ok(false) };
         if checkpoint.verify_signature(public).is_err() {
@@ -286,7 +286,7 @@ impl Registry {
         let mut after = None;
         let log = LogId::operator();
         loop {
-            let records = self.tools().store.log_records(&log, after, length, 100)?;
+            let records = self.store().log_records(&log, after, length, 100)?;
             let Some(last) = records.last() else { break };
             after = Some(last.index);
             for record in records {

@@ -2,9 +2,11 @@
 
 mod queue;
 
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use tokio::sync::{Semaphore, SemaphorePermit, oneshot, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 use wargate_crypto::Digest;
 use wargate_protocol::{
     Entry, LogId, Namespace, NamespaceState, OperatorEntry, Package, PackageAction,
@@ -15,27 +17,26 @@ use wargate_transparency::map::MapVersion;
 use self::queue::Queue;
 use crate::blobs::Blobs;
 use crate::error::{OpenError, ReadError, WriteError};
-use crate::limits::{FUTURE_SECONDS_MAX, RECORD_BYTES_MAX, RECORD_ENTRIES_MAX};
-use crate::policy::{RecordPolicy, Refusal};
+use crate::limits::{FUTURE_SECONDS_MAX, NAME_BYTES_MAX, RECORD_BYTES_MAX, RECORD_ENTRIES_MAX};
+use crate::policy::Refusal;
 use crate::seams::Offload;
 use crate::sequencer::{
     Admission, Command, Outcome, Published, RecordStatus, Sequencer, Tools, Unfinished, seconds,
 };
 use crate::store::LogQuery;
+use crate::store::Store;
 
 /// What a registry is made of.
 pub struct Parts {
-    /// Store, clock, signer, content policies and limits.
+    /// Store, clock, signer, policies and limits.
     pub tools: Tools,
     /// Where content is that is too large for the store.
     pub blobs: Arc<dyn Blobs>,
     /// Where blocking work goes.
     pub offload: Arc<dyn Offload>,
-    /// Asked in order for every record.
-    pub record_policies: Vec<Arc<dyn RecordPolicy>>,
-    /// Whether the first record of a package defines the package's namespace. For registries whose
-    /// users trust each other.
-    pub define_namespaces: bool,
+    /// The same store for those who read, perhaps through connections of their own, so that many of
+    /// them do not keep the sequencer waiting.
+    pub readers: Arc<dyn Store>,
     /// Who makes the sequencer's steps.
     pub driver: Driver,
 }
@@ -55,11 +56,19 @@ pub struct Registry {
     sequencer: Mutex<Sequencer>,
     queue: Queue,
     published: watch::Sender<Arc<Published>>,
-    inspections: Semaphore,
+    inspections: Arc<Semaphore>,
+    /// How many units of content there is room for.
+    inspection_units: u32,
+    /// Bytes of content in spools.
+    spooled: AtomicU64,
 }
 
 /// Content that is looked into counts in pieces of this many bytes.
 const INSPECTION_UNIT_BYTES: u64 = 64 << 10;
+
+/// How many files are looked into at the same time at the most: the validator may take hundreds of
+/// megabytes for a file that was made for it.
+const INSPECTIONS_MAX: u32 = 4;
 
 /// Pages dropped in one go: short enough that a commit hardly waits for it.
 const PRUNED_PAGES: usize = 2000;
@@ -87,13 +96,15 @@ impl Registry {
     pub fn open(parts: Parts, entries: &[OperatorEntry]) -> Result<Arc<Self>, OpenError> {
         let (sequencer, published) = Sequencer::open(parts.tools.clone(), entries)?;
         let units = parts.tools.limits.inspected_bytes_max / INSPECTION_UNIT_BYTES;
-        let units = usize::try_from(units).unwrap_or(usize::MAX).clamp(1, Semaphore::MAX_PERMITS);
+        let inspection_units = u32::try_from(units).unwrap_or(u32::MAX).clamp(1, 1 << 28);
         Ok(Arc::new(Self {
             parts,
             sequencer: Mutex::new(sequencer),
             queue: Queue::default(),
             published: watch::Sender::new(Arc::new(published)),
-            inspections: Semaphore::new(units),
+            inspections: Arc::new(Semaphore::new(inspection_units as usize)),
+            inspection_units,
+            spooled: AtomicU64::new(0),
         }))
     }
 
@@ -167,11 +178,14 @@ impl Registry {
     pub async fn offload<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> T {
         let (answer, answered) = oneshot::channel();
         self.parts.offload.run(Box::new(move || {
+            let done = catch_unwind(AssertUnwindSafe(work));
             // Whoever asked may have gone.
-            let _ = answer.send(work());
+            let _ = answer.send(done);
         }));
         match answered.await {
-            Ok(value) => value,
+            Ok(Ok(value)) => value,
+            // A defect shows where the work was asked for, and not as an answer that never comes.
+            Ok(Err(panic)) => resume_unwind(panic),
             // The work was dropped because the process ends: there is nobody to tell.
             Err(_) => std::future::pending().await,
         }
@@ -180,7 +194,10 @@ impl Registry {
     /// Makes steps until [`Registry::close`]. For a thread of its own.
     pub fn drive(&self) {
         while self.queue.wait(self.unfinished()) {
-            self.turn();
+            // Whatever was half done is read again from the store before the next step.
+            if catch_unwind(AssertUnwindSafe(|| self.turn())).is_err() {
+                tracing::error!("a step of the sequencer ended in a panic: this is a defect");
+            }
         }
     }
 
@@ -193,15 +210,37 @@ impl Registry {
         &self.parts.tools
     }
 
+    /// For reading only.
+    pub(crate) fn store(&self) -> &dyn Store {
+        &*self.parts.readers
+    }
+
     pub(crate) fn blobs(&self) -> &dyn Blobs {
         &*self.parts.blobs
     }
 
-    /// Room in memory for content that is looked into.
-    pub(crate) async fn permit_inspection(&self, bytes: u64) -> Option<SemaphorePermit<'_>> {
-        let all = self.tools().limits.inspected_bytes_max.div_ceil(INSPECTION_UNIT_BYTES).max(1);
-        let units = bytes.div_ceil(INSPECTION_UNIT_BYTES).min(all);
-        self.inspections.acquire_many(u32::try_from(units).unwrap_or(u32::MAX)).await.ok()
+    /// Room in memory for content that is looked into. Whoever looks holds it until he has looked.
+    pub(crate) async fn permit_inspection(&self, bytes: u64) -> Option<OwnedSemaphorePermit> {
+        let units = u32::try_from(bytes.div_ceil(INSPECTION_UNIT_BYTES)).unwrap_or(u32::MAX);
+        // Small files may hide much: each takes a part of the room that only so many others leave.
+        let units =
+            units.max(self.inspection_units / INSPECTIONS_MAX).clamp(1, self.inspection_units);
+        Arc::clone(&self.inspections).acquire_many_owned(units).await.ok()
+    }
+
+    /// Takes room on the medium for content that is coming in, or says that there is none.
+    pub(crate) fn take_spool_room(&self, bytes: u64) -> Result<(), WriteError> {
+        let taken = self.spooled.fetch_add(bytes, Ordering::Relaxed).saturating_add(bytes);
+        if taken > self.tools().limits.spooled_bytes_max.max(self.tools().limits.content_bytes_max)
+        {
+            self.give_spool_room(bytes);
+            return Err(WriteError::Busy("too much content is coming in"));
+        }
+        Ok(())
+    }
+
+    pub(crate) fn give_spool_room(&self, bytes: u64) {
+        self.spooled.fetch_sub(bytes, Ordering::Relaxed);
     }
 
     pub(crate) async fn submit(&self, command: Command) -> Result<Outcome, WriteError> {
@@ -255,6 +294,11 @@ impl Registry {
                  belongs to the name"
             )));
         }
+        if name.as_str().len() > NAME_BYTES_MAX {
+            return Err(WriteError::BadRequest(format!(
+                "the package's name is longer than {NAME_BYTES_MAX} bytes"
+            )));
+        }
         let bytes = record.content_bytes().len();
         if bytes > RECORD_BYTES_MAX {
             return Err(WriteError::BadRequest(format!(
@@ -265,31 +309,32 @@ impl Registry {
             |error| WriteError::BadRequest(format!("the record cannot be read: {error}"));
         let mut envelope = PackageEnvelope::decode(record).map_err(undecodable)?;
         let contents = contents(&envelope)?;
-        let define_namespace = self.check_namespace(name.namespace())?;
+        self.check_namespace(name.namespace())?;
         self.check_signature(&log, &mut envelope)?;
-        for policy in &self.parts.record_policies {
+        for policy in &self.tools().record_policies {
             policy.check(&name, &envelope).map_err(|refusal| match refusal {
                 Refusal::Unauthorized(why) => WriteError::Unauthorized(why),
                 Refusal::Rejected(why) => WriteError::Rejected(why),
             })?;
         }
         self.check_time(&envelope)?;
-        Ok(Admission { name, log, envelope, contents, define_namespace })
+        Ok(Admission { name, log, envelope, contents })
     }
 
-    /// Whether the namespace has to be defined first.
-    fn check_namespace(&self, namespace: &Namespace) -> Result<bool, WriteError> {
+    /// Whether packages may be published in the namespace. The sequencer decides; this is for those
+    /// who could not be helped by it.
+    fn check_namespace(&self, namespace: &Namespace) -> Result<(), WriteError> {
         let state = self.namespace(namespace).map_err(|error| match error {
             ReadError::Store(error) => WriteError::from(error),
             error => WriteError::Unavailable(error.to_string()),
         })?;
         match state {
-            Some(NamespaceState::Defined) => Ok(false),
+            Some(NamespaceState::Defined) => Ok(()),
             Some(NamespaceState::Imported { registry }) => {
                 let namespace = namespace.to_string();
                 Err(WriteError::NamespaceImported { namespace, registry })
             }
-            None if self.parts.define_namespaces => Ok(true),
+            None if self.tools().define_namespaces => Ok(()),
             None => Err(WriteError::NamespaceNotDefined(namespace.to_string())),
         }
     }
@@ -304,7 +349,7 @@ impl Registry {
     ) -> Result<(), WriteError> {
         let key_id = envelope.key_id().clone();
         let query = LogQuery { keys: vec![key_id.clone()], ..LogQuery::of_head(*log) };
-        let rows = self.tools().store.log_rows(&[query])?.pop().unwrap_or_default();
+        let rows = self.store().log_rows(&[query])?.pop().unwrap_or_default();
         let known = rows.keys.into_iter().next();
         let key = match (known, rows.head, envelope.record().entries.first()) {
             (Some(key), ..) => Some(key),

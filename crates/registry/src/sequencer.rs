@@ -35,13 +35,15 @@ use wargate_transparency::log::Edge;
 
 use crate::error::{OpenError, WriteError};
 use crate::limits::Limits;
-use crate::policy::ContentPolicy;
+use crate::policy::{ContentPolicy, RecordPolicy};
 use crate::seams::{Clock, Signer};
 use crate::store::{
-    CommitError, Committed, ContentArrived, PendingCounts, Revision, Store, StoreError, StoreResult,
+    CommitError, Committed, ContentArrived, Revision, Store, StoreError, StoreResult,
 };
 
 use self::intake::Intake;
+use self::operator::{OperatorDesk, OperatorWork};
+use self::packages::PackageWork;
 pub(crate) use self::stage::tree_length;
 use self::stage::{Before, Staged};
 
@@ -63,8 +65,7 @@ pub enum Command {
     },
     /// The operator wants these entries in the operator log.
     Operator(Vec<OperatorEntry>),
-    /// Sign the newest checkpoint again with the time of now; forget what has waited too long; drop
-    /// old pages.
+    /// Sign the newest checkpoint again with the time of now; forget what has waited too long.
     Tend,
 }
 
@@ -79,8 +80,6 @@ pub struct Admission {
     pub envelope: PackageEnvelope,
     /// Digests of all releases in it, each once.
     pub contents: Vec<Digest>,
-    /// Whether to define the package's namespace if nobody has.
-    pub define_namespace: bool,
 }
 
 /// What became of a command.
@@ -154,8 +153,13 @@ pub struct Tools {
     pub clock: Arc<dyn Clock>,
     /// The operator's keys.
     pub signer: Arc<dyn Signer>,
-    /// What content is taken for a release.
+    /// Which records are taken; asked in order, when a record comes and again when it has waited.
+    pub record_policies: Vec<Arc<dyn RecordPolicy>>,
+    /// What content is taken for a release; asked in order.
     pub content_policies: Vec<Arc<dyn ContentPolicy>>,
+    /// Whether the first record of a package defines the package's namespace. For registries whose
+    /// users trust each other.
+    pub define_namespaces: bool,
     /// Limits.
     pub limits: Limits,
 }
@@ -189,7 +193,6 @@ struct State {
     revision: Revision,
     committed: Committed,
     checkpoint_seconds: u64,
-    counts: PendingCounts,
     edge: Edge,
 }
 
@@ -227,10 +230,8 @@ impl Sequencer {
                 Ok((outcomes, published)) => return (outcomes, published),
                 Err(StepError::Conflict) if conflicts < CONFLICTS_MAX => {
                     conflicts += 1;
-                    self.stale = true;
                 }
                 Err(error) => {
-                    self.stale = true;
                     let error = error.into_write_error();
                     return (commands.iter().map(|_| Err(error.clone())).collect(), None);
                 }
@@ -250,12 +251,14 @@ impl Sequencer {
     fn attempt(&mut self, commands: &[Command]) -> Result<StepResult, StepError> {
         if self.stale {
             self.state = State::load(&*self.tools.store)?;
-            (self.stale, self.backlog) = (false, true);
+            self.backlog = true;
         }
+        // Until the step has ended well, nothing here is to be relied on, a panic included.
+        self.stale = true;
         let Self { tools, state, .. } = &*self;
         let now = tools.clock.now();
         // Drain.
-        let mut intake = Intake::new(tools, state.counts, now);
+        let mut intake = Intake::new(tools, now)?;
         for (number, command) in commands.iter().enumerate() {
             intake.take(number, command)?;
         }
@@ -263,10 +266,13 @@ impl Sequencer {
             intake.take_backlog()?;
         }
         let backlog = intake.has_more();
+        let tends = commands.iter().any(|command| matches!(command, Command::Tend));
+        if tends {
+            intake.expire()?;
+        }
         // Sequence.
-        let operator = operator::sequence(tools, now, &mut intake)?;
+        let (operator, packages) = sequence(tools, now, &mut intake)?;
         let of_command = operator.indices(state.committed.length());
-        let packages = packages::sequence(tools, &mut intake)?;
         // Stage.
         let before = Before { committed: Some(state.committed), edge: &state.edge };
         let staged = stage::stage(&*tools.store, &before, seconds(now), operator, packages)?;
@@ -275,26 +281,26 @@ impl Sequencer {
             None => (None, None),
         };
         let outcomes = intake.outcomes(append.as_ref(), &of_command);
-        let tends = commands.iter().any(|command| matches!(command, Command::Tend));
         // What another writer has committed, or a step that failed after its commit, must be shown
         // before anybody is told of it.
         let shows = state.committed.length() == self.shown;
-        if append.is_none() && intake.is_empty() && !tends && shows {
-            self.backlog = backlog;
+        let checkpoint_seconds = state.checkpoint_seconds.max(seconds(now));
+        let batch = intake.batch(append, checkpoint_seconds);
+        if batch.is_empty() && !tends && shows {
+            (self.stale, self.backlog) = (false, backlog);
             return Ok((outcomes, None));
         }
-        let checkpoint_seconds = state.checkpoint_seconds.max(seconds(now));
-        let (counts, batch) = (intake.counts(), intake.batch(append, checkpoint_seconds));
         // Commit. A crash before this line leaves no trace.
         let revision = tools.store.commit(Some(state.revision), &batch)?;
         // A crash behind it loses nothing: the commit stands, and `open` signs it.
         let committed = batch.append.map_or(state.committed, |append| append.committed);
         let edge = edge.unwrap_or_else(|| state.edge.clone());
-        self.state = State { revision, committed, checkpoint_seconds, counts, edge };
+        self.state = State { revision, committed, checkpoint_seconds, edge };
         self.backlog = backlog;
         // Publish; the caller acknowledges.
         let published = self.sign()?;
         self.shown = committed.length();
+        self.stale = false;
         Ok((outcomes, Some(published)))
     }
 
@@ -319,6 +325,25 @@ impl Sequencer {
     }
 }
 
+/// Checks what may be sequenced: the operator's commands first, then records of packages, which may
+/// need a namespace.
+fn sequence(
+    tools: &Tools,
+    now: Timestamp,
+    intake: &mut Intake<'_>,
+) -> Result<(OperatorWork, PackageWork), StepError> {
+    let (commands, candidates) = (intake.take_operator(), intake.take_candidates());
+    let namespaces = candidates.iter().map(|candidate| candidate.name.namespace().clone());
+    let mut operator = OperatorDesk::open(tools, now, &commands, namespaces)?;
+    for (number, entries) in commands {
+        if let Err(error) = operator.command(number, entries)? {
+            intake.fail(number, error);
+        }
+    }
+    let packages = packages::sequence(tools, candidates, &mut operator, intake)?;
+    Ok((operator.close(), packages))
+}
+
 type StepResult = (Vec<Result<Outcome, WriteError>>, Option<Published>);
 
 impl State {
@@ -335,7 +360,6 @@ impl State {
             revision: head.revision,
             committed,
             checkpoint_seconds: head.checkpoint_seconds,
-            counts: store.counts()?,
             edge,
         })
     }

@@ -64,13 +64,17 @@ pub(crate) struct Opened {
 
 /// Opens the stores of a data directory.
 pub(crate) fn stores(data_dir: &DataDir) -> Result<(Arc<SqliteStore>, Arc<FileBlobs>)> {
-    let database = data_dir.database();
-    let store = SqliteStore::open(&database)
-        .with_context(|| format!("cannot open the database {}", database.display()))?;
+    let store = open_store(data_dir)?;
     let content = data_dir.content();
     let blobs = FileBlobs::open(&content)
         .with_context(|| format!("cannot open the content in {}", content.display()))?;
     Ok((Arc::new(store), Arc::new(blobs)))
+}
+
+fn open_store(data_dir: &DataDir) -> Result<SqliteStore> {
+    let database = data_dir.database();
+    SqliteStore::open(&database)
+        .with_context(|| format!("cannot open the database {}", database.display()))
 }
 
 /// Opens the registry, or begins one.
@@ -84,11 +88,15 @@ pub(crate) fn open(
     let (keys, new_key) = KeyRing::load(files, is_new)?;
     let keys = Arc::new(keys);
     let (store, blobs) = stores(data_dir)?;
+    // Those who read have connections of their own: many of them must not keep the writer waiting.
+    let readers = Arc::new(open_store(data_dir)?);
     let tools = Tools {
         store,
         clock: Arc::new(SystemClock),
         signer: Arc::<KeyRing>::clone(&keys),
+        record_policies: setup.record_policies,
         content_policies: setup.content_policies,
+        define_namespaces: setup.define_namespaces,
         limits: setup.limits,
     };
     let driver = if offload.is_some() { Driver::Thread } else { Driver::Caller };
@@ -96,8 +104,7 @@ pub(crate) fn open(
         tools,
         blobs,
         offload: offload.unwrap_or_else(|| Arc::new(InPlace)),
-        record_policies: setup.record_policies,
-        define_namespaces: setup.define_namespaces,
+        readers,
         driver,
     };
     let registry = Registry::open(parts, &setup.entries)?;

@@ -104,15 +104,16 @@ impl World {
             store: Arc::clone(&self.store),
             clock: Arc::<TestClock>::clone(&self.clock),
             signer: Arc::clone(&self.signer),
+            record_policies: self.record_policies.clone(),
             content_policies: self.content_policies.clone(),
+            define_namespaces: self.define_namespaces,
             limits: self.limits,
         };
         let parts = Parts {
             tools,
             blobs: Arc::clone(&self.blobs),
             offload: Arc::new(InPlace),
-            record_policies: self.record_policies.clone(),
-            define_namespaces: self.define_namespaces,
+            readers: Arc::clone(&self.store),
             driver: self.driver,
         };
         let entries: [OperatorEntry; 1] = [Entry::define_namespace("test")];

@@ -116,15 +116,16 @@ impl World {
             store: store.clone(),
             clock: clock.clone(),
             signer: Arc::new(LocalSigner::new(key("operator"))),
+            record_policies: Vec::new(),
             content_policies: Vec::new(),
+            define_namespaces: false,
             limits,
         };
         let parts = Parts {
+            readers: store.clone(),
             tools,
             blobs: Arc::new(MemoryBlobs::new()),
             offload: Arc::new(InPlace),
-            record_policies: Vec::new(),
-            define_namespaces: false,
             driver,
         };
         let registry = Registry::open(parts, entries).unwrap();

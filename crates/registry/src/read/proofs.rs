@@ -46,7 +46,7 @@ impl Registry {
         }
         let leaves: Vec<_> = indices.iter().filter_map(|at| LeafIndex::new(at.get())).collect();
         let cannot = |error: &dyn std::fmt::Display| ReadError::CannotProve(error.to_string());
-        let asked = tree_length(length).map_err(|error| cannot(&error))?;
+        let asked = tree_length(length).map_err(|_| beyond())?;
         let plan = ProofPlan::inclusion(tree_length(newest)?, asked, &leaves);
         let plan = plan.map_err(|error| cannot(&error))?;
         let committed = self.committed(length)?;
@@ -63,8 +63,8 @@ impl Registry {
     pub fn prove_consistency(&self, from: LogLength, to: LogLength) -> Result<Vec<u8>, ReadError> {
         let newest = self.newest().committed.length();
         let cannot = |error: &dyn std::fmt::Display| ReadError::CannotProve(error.to_string());
-        let from = tree_length(from).map_err(|error| cannot(&error))?;
-        let to = tree_length(to).map_err(|error| cannot(&error))?;
+        let from = tree_length(from).map_err(|_| beyond())?;
+        let to = tree_length(to).map_err(|_| beyond())?;
         let plan = ProofPlan::consistency(tree_length(newest)?, from, to);
         let plan = plan.map_err(|error| cannot(&error))?;
         let tiles = self.tiles(plan.tiles())?;
@@ -86,8 +86,7 @@ impl Registry {
         committed: &Committed,
         indices: &[RegistryIndex],
     ) -> Result<Vec<u8>, ReadError> {
-        let leaves: Option<Vec<LogLeaf>> =
-            self.tools().store.leaves(indices)?.into_iter().collect();
+        let leaves: Option<Vec<LogLeaf>> = self.store().leaves(indices)?.into_iter().collect();
         let leaves =
             leaves.ok_or_else(|| StoreError::Damaged("a leaf of the log is missing".into()))?;
         let paths: Vec<_> = leaves.iter().map(|leaf| leaf.log_id.map_path()).collect();
@@ -121,7 +120,7 @@ impl Registry {
             return Ok(());
         }
         // The one that was the newest when the window began is part of it.
-        let first = tools.store.commit_at(oldest)?;
+        let first = self.store().commit_at(oldest)?;
         match first {
             Some(first) if committed.length() < first.length() => {
                 Err(ReadError::CheckpointNotFound(committed.length()))
@@ -134,15 +133,19 @@ impl Registry {
         &self,
         wanted: &[wargate_transparency::log::TileRef],
     ) -> Result<Vec<Arc<wargate_transparency::log::Tile>>, ReadError> {
-        Ok(self.tools().store.tiles(wanted)?)
+        Ok(self.store().tiles(wanted)?)
     }
 
     fn pages(
         &self,
         wanted: &[wargate_transparency::map::PageId],
     ) -> Result<Vec<Arc<wargate_transparency::map::Page>>, ReadError> {
-        Ok(self.tools().store.pages(wanted)?)
+        Ok(self.store().pages(wanted)?)
     }
+}
+
+fn beyond() -> ReadError {
+    ReadError::CannotProve("the log is not that long".into())
 }
 
 fn encode(bundle: &LogProofBundle) -> Result<Vec<u8>, ReadError> {

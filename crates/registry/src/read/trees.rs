@@ -18,7 +18,7 @@ impl Registry {
         if at.id.width_at(length).is_none_or(|width| width < at.width) {
             return Ok(None);
         }
-        let tiles = self.tools().store.tiles(&[at])?;
+        let tiles = self.store().tiles(&[at])?;
         let tile = tiles.first().ok_or_else(|| StoreError::Damaged("a tile is missing".into()))?;
         let hashes = tile.hashes().iter().take(usize::from(at.width.get()));
         Ok(Some(hashes.flat_map(|hash| *hash.as_bytes()).collect()))

@@ -1,12 +1,12 @@
-//! The first part of a step: what the commands are about, and which records miss nothing.
+//! The first part of a step: what the commands are about, and what becomes of each record that they
+//! touch.
 
 use std::collections::HashMap;
 
-use wargate_crypto::Digest;
-use wargate_protocol::state::InvalidRecord;
+use indexmap::IndexMap;
+use wargate_crypto::{Digest, KeyId};
 use wargate_protocol::{
-    LogId, Namespace, OperatorEntry, PackageEnvelope, PackageName, RecordId, RegistryIndex,
-    Timestamp,
+    LogId, OperatorEntry, PackageEnvelope, PackageName, RecordId, RegistryIndex, Timestamp,
 };
 
 use super::{Admission, Command, Outcome, RecordStatus, StepError, Tools, seconds};
@@ -22,30 +22,47 @@ use crate::store::{
 /// 12.4), so its id alone does not do.
 type RecordKey = (LogId, RecordId);
 
-/// What a step has taken in.
+/// What a step has taken in. Every record that it touches has one fate, in the order in which they
+/// were touched.
 pub(super) struct Intake<'a> {
     tools: &'a Tools,
     now: u64,
-    /// Records that wait for content and are looked at in this step, with what they miss.
-    waiting: HashMap<RecordKey, PendingRecord>,
-    /// Of `waiting`, those that are not in the store yet, in the order of their admission.
-    new: Vec<RecordKey>,
-    /// Records that were new and are refused at once.
-    stillborn: Vec<PendingRecord>,
-    content: Vec<ContentArrived>,
-    refused: Vec<Rejection>,
-    dropped: Vec<RecordKey>,
-    /// What is known of every record that a command names.
-    known: HashMap<RecordKey, RecordStatus>,
+    /// What is pending in the store.
+    counts: PendingCounts,
+    records: IndexMap<RecordKey, Tracked>,
+    content: IndexMap<Digest, ContentArrived>,
+    /// Records that miss nothing and may be sequenced, in order.
+    candidates: Vec<Candidate>,
+    operator: Vec<(usize, Vec<OperatorEntry>)>,
     /// By the number of the command.
     subjects: Vec<Subject>,
-    ready: Vec<Candidate>,
-    operator: Vec<(usize, Vec<OperatorEntry>)>,
-    namespaces: Vec<Namespace>,
-    /// Records that are pending, now.
-    counts: PendingCounts,
     /// More records may be ready than were looked at.
     more: bool,
+}
+
+/// A record that this step has to do with.
+struct Tracked {
+    /// As it came, or as the store has it; its state is not looked at. `None` if it is in the log.
+    pending: Option<PendingRecord>,
+    /// Whether the store has it as pending.
+    stored: bool,
+    fate: Fate,
+    /// Whether this step has decided the fate.
+    decided: bool,
+    /// Whether it takes the place of a refused record in the store.
+    replaces: bool,
+}
+
+/// How far a record is, or will be after this step.
+enum Fate {
+    /// It waits for these digests.
+    Sourcing(Vec<Digest>),
+    /// It is a candidate, and in the log if this step appends it.
+    Ready,
+    Rejected(String),
+    Published(RegistryIndex),
+    /// It has waited too long.
+    Forgotten,
 }
 
 /// What a command is answered with.
@@ -61,30 +78,21 @@ pub(super) struct Candidate {
     pub(super) log: LogId,
     pub(super) name: PackageName,
     pub(super) envelope: PackageEnvelope,
-    /// Whether the store has it as pending.
-    stored: bool,
-    admitted_seconds: u64,
 }
 
 impl<'a> Intake<'a> {
-    pub(super) fn new(tools: &'a Tools, counts: PendingCounts, now: Timestamp) -> Self {
-        Self {
+    pub(super) fn new(tools: &'a Tools, now: Timestamp) -> Result<Self, StepError> {
+        Ok(Self {
             tools,
             now: seconds(now),
-            waiting: HashMap::new(),
-            new: Vec::new(),
-            stillborn: Vec::new(),
-            content: Vec::new(),
-            refused: Vec::new(),
-            dropped: Vec::new(),
-            known: HashMap::new(),
-            subjects: Vec::new(),
-            ready: Vec::new(),
+            counts: tools.store.counts()?,
+            records: IndexMap::new(),
+            content: IndexMap::new(),
+            candidates: Vec::new(),
             operator: Vec::new(),
-            namespaces: Vec::new(),
-            counts,
+            subjects: Vec::new(),
             more: false,
-        }
+        })
     }
 
     pub(super) fn take(&mut self, number: usize, command: &Command) -> Result<(), StepError> {
@@ -94,15 +102,19 @@ impl<'a> Intake<'a> {
                 self.arrive(content)?;
                 Subject::Nothing
             }
-            Command::Refuse { log, record, reason } => self.refuse((*log, *record), reason)?,
+            Command::Refuse { log, record, reason } => {
+                let key = (*log, *record);
+                let tracked = self.track(key)?;
+                if tracked.is_some_and(|tracked| matches!(tracked.fate, Fate::Sourcing(_))) {
+                    self.decide(key, Fate::Rejected(reason.clone()));
+                }
+                Subject::Record(key)
+            }
             Command::Operator(entries) => {
                 self.operator.push((number, entries.clone()));
                 Subject::Operator
             }
-            Command::Tend => {
-                self.expire()?;
-                Subject::Nothing
-            }
+            Command::Tend => Subject::Nothing,
         };
         self.subjects.push(subject);
         Ok(())
@@ -110,115 +122,114 @@ impl<'a> Intake<'a> {
 
     fn admit(&mut self, admission: &Admission) -> Result<Subject, StepError> {
         let key = (admission.log, admission.envelope.record_id());
-        if self.look_up(key)?.is_some() {
-            return Ok(Subject::Record(key));
-        }
+        let replaces = match self.track(key)? {
+            None => false,
+            // An id says nothing of the signer: what was refused for one key may be right for another.
+            Some(tracked) if tracked.is_refused_for_another(admission.envelope.key_id()) => true,
+            Some(_) => return Ok(Subject::Record(key)),
+        };
         let mut missing = Vec::new();
         for digest in &admission.contents {
             if !self.has_content(digest)? {
                 missing.push(*digest);
             }
         }
-        if admission.define_namespace {
-            self.namespaces.push(admission.name.namespace().clone());
-        }
-        let (log, name) = (admission.log, admission.name.clone());
-        if missing.is_empty() {
-            self.known.insert(key, RecordStatus::Processing);
-            let envelope = admission.envelope.clone();
-            let (stored, admitted_seconds) = (false, self.now);
-            self.vet(Candidate { log, name, envelope, stored, admitted_seconds })?;
-            return Ok(Subject::Record(key));
-        }
-        if self.counts.sourcing >= self.tools.limits.sourcing_records_max {
+        if !missing.is_empty() && self.sourcing() >= self.tools.limits.sourcing_records_max {
             return Ok(Subject::Failed(WriteError::Busy("too many records wait for content")));
         }
-        self.counts.sourcing += 1;
-        self.known.insert(key, RecordStatus::Sourcing(missing.clone()));
-        self.new.push(key);
         let pending = PendingRecord {
-            log,
+            log: key.0,
             record: key.1,
-            name,
+            name: admission.name.clone(),
             envelope: admission.envelope.signed().clone(),
             admitted_seconds: self.now,
-            state: PendingState::Sourcing(missing),
+            state: PendingState::Ready,
         };
-        self.waiting.insert(key, pending);
+        let fate = Fate::Sourcing(missing);
+        let tracked =
+            Tracked { pending: Some(pending), stored: false, fate, decided: true, replaces };
+        self.records.insert(key, tracked);
+        self.advance(key, Some(&admission.envelope))?;
         Ok(Subject::Record(key))
     }
 
     /// Content came: records that wait for it miss one thing less.
     fn arrive(&mut self, content: &ContentArrived) -> Result<(), StepError> {
-        if self.has_content(&content.digest)? {
+        let digest = content.digest;
+        if self.has_content(&digest)? {
             return Ok(());
         }
-        self.content.push(content.clone());
-        let waiting = self.tools.store.waiting_for(&content.digest, BACKLOG_RECORDS_MAX)?;
+        self.content.insert(digest, content.clone());
+        let waiting = self.tools.store.waiting_for(&digest, BACKLOG_RECORDS_MAX)?;
         // The commit sets all of them free, those too that are not looked at now.
         self.more |= waiting.len() == BACKLOG_RECORDS_MAX;
         for pending in waiting {
             let key = (pending.log, pending.record);
-            self.waiting.entry(key).or_insert(pending);
+            self.records.entry(key).or_insert_with(|| Tracked::stored(pending));
         }
-        let mut complete = Vec::new();
-        for (key, pending) in &mut self.waiting {
-            if let PendingState::Sourcing(missing) = &mut pending.state {
-                missing.retain(|digest| *digest != content.digest);
-                self.known.insert(*key, RecordStatus::Sourcing(missing.clone()));
-                if missing.is_empty() {
-                    complete.push(*key);
+        let mut freed = Vec::new();
+        for (key, tracked) in &mut self.records {
+            if let Fate::Sourcing(missing) = &mut tracked.fate
+                && missing.contains(&digest)
+            {
+                missing.retain(|other| *other != digest);
+                freed.push(*key);
+            }
+        }
+        for key in freed {
+            self.advance(key, None)?;
+        }
+        Ok(())
+    }
+
+    /// Lets a record that misses nothing any more become a candidate, if it may.
+    fn advance(
+        &mut self,
+        key: RecordKey,
+        decoded: Option<&PackageEnvelope>,
+    ) -> Result<(), StepError> {
+        let Some(tracked) = self.records.get(&key) else { return Ok(()) };
+        let Some(pending) = &tracked.pending else { return Ok(()) };
+        if !matches!(&tracked.fate, Fate::Sourcing(missing) if missing.is_empty()) {
+            return Ok(());
+        }
+        let (log, name, stored) = (pending.log, pending.name.clone(), tracked.stored);
+        let envelope = match decoded {
+            Some(envelope) => Ok(envelope.clone()),
+            None => PackageEnvelope::decode(pending.envelope.clone()),
+        };
+        let fate = match envelope {
+            // It did when it was admitted: the store has changed it. That must not hold up others.
+            Err(error) => Fate::Rejected(format!("the registry has lost the record: {error}")),
+            Ok(envelope) => {
+                if let Some(reason) = self.refusal(&name, &envelope, stored)? {
+                    Fate::Rejected(reason)
+                } else {
+                    self.candidates.push(Candidate { log, name, envelope });
+                    Fate::Ready
                 }
             }
-        }
-        // By time of admission, and in any case in an order that depends on nothing else.
-        complete.sort_by_key(|key| (self.waiting.get(key).map(|it| it.admitted_seconds), *key));
-        for key in complete {
-            self.set_free(key)?;
-        }
+        };
+        self.decide(key, fate);
         Ok(())
     }
 
-    /// A waiting record misses nothing any more.
-    fn set_free(&mut self, key: RecordKey) -> Result<(), StepError> {
-        let Some(pending) = self.waiting.remove(&key) else { return Ok(()) };
-        let stored = !self.new.contains(&key);
-        self.new.retain(|new| *new != key);
-        self.counts.sourcing = self.counts.sourcing.saturating_sub(1);
-        self.take_ready(pending, stored)
-    }
-
-    fn take_ready(&mut self, pending: PendingRecord, stored: bool) -> Result<(), StepError> {
-        let PendingRecord { log, record, name, envelope, admitted_seconds, .. } = pending;
-        self.known.insert((log, record), RecordStatus::Processing);
-        match PackageEnvelope::decode(envelope.clone()) {
-            Ok(envelope) => {
-                self.vet(Candidate { log, name, envelope, stored, admitted_seconds })?;
-            }
-            // It did when it was admitted: the store has changed it. That must not hold up others.
-            Err(error) => {
-                let reason = format!("the registry has lost the record: {error}");
-                let state = PendingState::Rejected { reason };
-                let lost = PendingRecord { log, record, name, envelope, admitted_seconds, state };
-                self.put_away(lost, stored);
+    /// Why a record may not be published under its name although all its content is there. One that
+    /// has waited is judged again: what is allowed may have changed in the meantime.
+    fn refusal(
+        &self,
+        name: &PackageName,
+        record: &PackageEnvelope,
+        waited: bool,
+    ) -> StoreResult<Option<String>> {
+        let policies = self.tools.record_policies.iter().filter(|_| waited);
+        for policy in policies {
+            if let Err(refusal) = policy.check(name, record) {
+                return Ok(Some(refusal.to_string()));
             }
         }
-        Ok(())
-    }
-
-    /// All content of a record is there: may it be released under the record's name?
-    fn vet(&mut self, candidate: Candidate) -> Result<(), StepError> {
-        match self.refusal(&candidate)? {
-            Some(reason) => self.reject(candidate, reason),
-            None => self.ready.push(candidate),
-        }
-        Ok(())
-    }
-
-    fn refusal(&self, candidate: &Candidate) -> StoreResult<Option<String>> {
-        for (version, digest) in content::releases(&candidate.envelope) {
-            let of_batch = self.content.iter().find(|row| row.digest == digest);
-            let row = match of_batch {
+        for (version, digest) in content::releases(record) {
+            let row = match self.content.get(&digest) {
                 Some(row) => Some(row.clone()),
                 None => self.tools.store.content(&digest)?,
             };
@@ -226,63 +237,39 @@ impl<'a> Intake<'a> {
             let Some(row) = row else {
                 return Ok(Some(format!("the content {digest} is not available any more")));
             };
-            let policies = &self.tools.content_policies;
-            if let Err(reason) = content::check(policies, &candidate.name, version, &row) {
+            if let Err(reason) = content::check(&self.tools.content_policies, name, version, &row) {
                 return Ok(Some(format!("the content {digest} was refused: {reason}")));
             }
         }
         Ok(None)
     }
 
-    fn refuse(&mut self, key: RecordKey, reason: &str) -> Result<Subject, StepError> {
-        let sourcing = matches!(self.look_up(key)?, Some(RecordStatus::Sourcing(_)));
-        let pending = self.waiting.remove(&key);
-        if sourcing {
-            self.counts.sourcing = self.counts.sourcing.saturating_sub(1);
-            let is_new = self.new.contains(&key);
-            self.new.retain(|new| *new != key);
-            let pending = match pending {
-                Some(pending) => Some(pending),
-                None => self.tools.store.pending(&key.0, &key.1)?,
-            };
-            if let Some(pending) = pending {
-                let state = PendingState::Rejected { reason: reason.to_owned() };
-                self.put_away(PendingRecord { state, ..pending }, !is_new);
-            }
-        }
-        Ok(Subject::Record(key))
-    }
-
-    /// Forgets what has waited too long.
-    fn expire(&mut self) -> Result<(), StepError> {
+    /// Forgets what has waited too long and is not touched by this step. Comes after all commands.
+    pub(super) fn expire(&mut self) -> Result<(), StepError> {
         let until = self.now.saturating_sub(self.tools.limits.pending_seconds_max);
         for pending in self.tools.store.pending_until(until, BACKLOG_RECORDS_MAX)? {
-            let key = (pending.log, pending.record);
-            let untouched = !self.known.contains_key(&key) && !self.waiting.contains_key(&key);
-            match pending.state {
-                PendingState::Ready => continue,
-                PendingState::Sourcing(_) if untouched => {
-                    self.counts.sourcing = self.counts.sourcing.saturating_sub(1);
-                }
-                PendingState::Rejected { .. } if untouched => {
-                    self.counts.rejected = self.counts.rejected.saturating_sub(1);
-                }
-                _ => {}
-            }
-            if untouched {
-                self.dropped.push(key);
+            if pending.state != PendingState::Ready {
+                let key = (pending.log, pending.record);
+                self.records.entry(key).or_insert_with(|| Tracked {
+                    fate: Fate::Forgotten,
+                    decided: true,
+                    ..Tracked::stored(pending)
+                });
             }
         }
         Ok(())
     }
 
-    /// Records that the store has as ready.
+    /// Takes up records that the store has as ready.
     pub(super) fn take_backlog(&mut self) -> Result<(), StepError> {
         let ready = self.tools.store.ready(BACKLOG_RECORDS_MAX)?;
         self.more |= ready.len() == BACKLOG_RECORDS_MAX;
         for pending in ready {
-            if !self.known.contains_key(&(pending.log, pending.record)) {
-                self.take_ready(pending, true)?;
+            let key = (pending.log, pending.record);
+            if !self.records.contains_key(&key) {
+                let fate = Fate::Sourcing(Vec::new());
+                self.records.insert(key, Tracked { fate, ..Tracked::stored(pending) });
+                self.advance(key, None)?;
             }
         }
         Ok(())
@@ -295,82 +282,59 @@ impl<'a> Intake<'a> {
 
     /// Records to sequence, in order.
     pub(super) fn take_candidates(&mut self) -> Vec<Candidate> {
-        std::mem::take(&mut self.ready)
+        std::mem::take(&mut self.candidates)
+    }
+
+    /// A candidate is not appended.
+    pub(super) fn reject(&mut self, candidate: &Candidate, reason: String) {
+        let key = (candidate.log, candidate.envelope.record_id());
+        self.decide(key, Fate::Rejected(reason));
     }
 
     /// Entries that the operator wants, with the number of the command.
-    pub(super) fn operator(&self) -> &[(usize, Vec<OperatorEntry>)] {
-        &self.operator
+    pub(super) fn take_operator(&mut self) -> Vec<(usize, Vec<OperatorEntry>)> {
+        std::mem::take(&mut self.operator)
     }
 
-    /// Namespaces that packages of this step need, perhaps repeated.
-    pub(super) fn namespaces(&self) -> &[Namespace] {
-        &self.namespaces
-    }
-
-    /// An operator's command cannot be done.
+    /// A command cannot be done.
     pub(super) fn fail(&mut self, number: usize, error: WriteError) {
         if let Some(subject) = self.subjects.get_mut(number) {
             *subject = Subject::Failed(error);
         }
     }
 
-    /// A record does not fit onto its log (specification 14.1).
-    pub(super) fn reject_invalid(&mut self, candidate: Candidate, why: &InvalidRecord) {
-        self.reject(candidate, format!("the package record was invalid: {why}"));
-    }
-
-    fn reject(&mut self, candidate: Candidate, reason: String) {
-        let Candidate { log, name, envelope, stored, admitted_seconds } = candidate;
-        let (record, envelope) = (envelope.record_id(), envelope.into_signed());
-        let state = PendingState::Rejected { reason };
-        self.put_away(
-            PendingRecord { log, record, name, envelope, admitted_seconds, state },
-            stored,
-        );
-    }
-
-    /// Remembers that a record was refused, as long as not too many are remembered: whoever sent it is
-    /// told in any case.
-    fn put_away(&mut self, refused: PendingRecord, stored: bool) {
-        let PendingState::Rejected { reason } = &refused.state else { return };
-        let (log, record, reason) = (refused.log, refused.record, reason.clone());
-        self.known.insert((log, record), RecordStatus::Rejected { reason: reason.clone() });
-        if stored {
-            self.counts.rejected += 1;
-            self.refused.push(Rejection { log, record, reason });
-        } else if self.counts.rejected < REJECTED_RECORDS_MAX {
-            self.counts.rejected += 1;
-            self.stillborn.push(refused);
-        }
-    }
-
-    /// Whether there is nothing to commit.
-    pub(super) fn is_empty(&self) -> bool {
-        self.new.is_empty()
-            && self.stillborn.is_empty()
-            && self.content.is_empty()
-            && self.refused.is_empty()
-            && self.dropped.is_empty()
-    }
-
     /// What to commit.
     pub(super) fn batch(&mut self, append: Option<Append>, checkpoint_seconds: u64) -> Batch {
-        let mut admitted = std::mem::take(&mut self.stillborn);
-        admitted.extend(self.new.iter().filter_map(|key| self.waiting.remove(key)));
-        Batch {
-            checkpoint_seconds,
-            rejected: std::mem::take(&mut self.refused),
-            dropped: std::mem::take(&mut self.dropped),
-            admitted,
-            content: std::mem::take(&mut self.content),
-            append,
+        let content = std::mem::take(&mut self.content).into_values().collect();
+        let mut batch = Batch { checkpoint_seconds, content, append, ..Batch::default() };
+        // Whoever sent a record is told that it was refused in any case; remembering it has a limit.
+        let mut room = REJECTED_RECORDS_MAX.saturating_sub(self.counts.rejected);
+        for ((log, record), tracked) in &mut self.records {
+            let Tracked { pending, stored, fate, decided, replaces } = tracked;
+            if *replaces {
+                batch.dropped.push((*log, *record));
+            }
+            let state = match (&*fate, *stored, *decided) {
+                (Fate::Forgotten, true, true) => {
+                    batch.dropped.push((*log, *record));
+                    continue;
+                }
+                (Fate::Rejected(reason), true, true) => {
+                    let (log, record, reason) = (*log, *record, reason.clone());
+                    batch.rejected.push(Rejection { log, record, reason });
+                    continue;
+                }
+                (Fate::Rejected(reason), false, _) if room > 0 => {
+                    room -= 1;
+                    PendingState::Rejected { reason: reason.clone() }
+                }
+                (Fate::Sourcing(missing), false, _) => PendingState::Sourcing(missing.clone()),
+                _ => continue,
+            };
+            let pending = pending.take();
+            batch.admitted.extend(pending.map(|pending| PendingRecord { state, ..pending }));
         }
-    }
-
-    /// How many records are pending after this step.
-    pub(super) const fn counts(&self) -> PendingCounts {
-        self.counts
+        batch
     }
 
     /// What became of each command.
@@ -383,34 +347,79 @@ impl<'a> Intake<'a> {
         let indices: HashMap<RecordKey, RegistryIndex> = appended
             .map(|record| ((record.leaf.log_id, record.leaf.record_id), record.index))
             .collect();
+        let status = |key: &RecordKey| match (indices.get(key), self.records.get(key)) {
+            (Some(index), _) => Ok(RecordStatus::Published { index: *index }),
+            (None, Some(tracked)) => Ok(match &tracked.fate {
+                Fate::Sourcing(missing) => RecordStatus::Sourcing(missing.clone()),
+                Fate::Rejected(reason) => RecordStatus::Rejected { reason: reason.clone() },
+                Fate::Published(index) => RecordStatus::Published { index: *index },
+                Fate::Ready | Fate::Forgotten => RecordStatus::Processing,
+            }),
+            (None, None) => Err(WriteError::RecordNotFound(key.1)),
+        };
         let answer = |(number, subject): (usize, &Subject)| match subject {
             Subject::Failed(error) => Err(error.clone()),
             Subject::Nothing => Ok(Outcome::Done),
             Subject::Operator => {
                 Ok(operator.get(&number).map_or(Outcome::Done, |index| Outcome::Operator(*index)))
             }
-            Subject::Record(key) => Ok(Outcome::Record(match indices.get(key) {
-                Some(index) => RecordStatus::Published { index: *index },
-                None => self.known.get(key).cloned().unwrap_or(RecordStatus::Processing),
-            })),
+            Subject::Record(key) => status(key).map(Outcome::Record),
         };
         self.subjects.iter().enumerate().map(answer).collect()
     }
 
     /// What is known of a record, from this step or from the store.
-    fn look_up(&mut self, key: RecordKey) -> StoreResult<Option<RecordStatus>> {
-        if let Some(known) = self.known.get(&key) {
-            return Ok(Some(known.clone()));
+    fn track(&mut self, key: RecordKey) -> StoreResult<Option<&Tracked>> {
+        if !self.records.contains_key(&key) {
+            let store = &self.tools.store;
+            let tracked = match store.pending(&key.0, &key.1)? {
+                Some(pending) => Some(Tracked::stored(pending)),
+                None => store.record_index(&key.0, &key.1)?.map(Tracked::published),
+            };
+            self.records.extend(tracked.map(|tracked| (key, tracked)));
         }
-        let found = crate::read::record_status(&*self.tools.store, &key.0, &key.1)?;
-        if let Some(found) = &found {
-            self.known.insert(key, found.clone());
+        Ok(self.records.get(&key))
+    }
+
+    fn decide(&mut self, key: RecordKey, fate: Fate) {
+        if let Some(tracked) = self.records.get_mut(&key) {
+            (tracked.fate, tracked.decided) = (fate, true);
         }
-        Ok(found)
+    }
+
+    /// How many records wait for content, those of this step included that were not there before.
+    fn sourcing(&self) -> u64 {
+        let new = |tracked: &&Tracked| !tracked.stored && matches!(tracked.fate, Fate::Sourcing(_));
+        self.counts.sourcing + self.records.values().filter(new).count() as u64
     }
 
     fn has_content(&self, digest: &Digest) -> StoreResult<bool> {
-        let here = self.content.iter().any(|row| row.digest == *digest);
-        Ok(here || self.tools.store.content(digest)?.is_some())
+        Ok(self.content.contains_key(digest) || self.tools.store.content(digest)?.is_some())
+    }
+}
+
+impl Tracked {
+    /// A record that the store has as pending.
+    fn stored(pending: PendingRecord) -> Self {
+        let fate = match &pending.state {
+            PendingState::Sourcing(missing) => Fate::Sourcing(missing.clone()),
+            // The backlog takes it up.
+            PendingState::Ready => Fate::Ready,
+            PendingState::Rejected { reason } => Fate::Rejected(reason.clone()),
+        };
+        Self { pending: Some(pending), stored: true, fate, decided: false, replaces: false }
+    }
+
+    /// A record that is in the log.
+    const fn published(index: RegistryIndex) -> Self {
+        let fate = Fate::Published(index);
+        Self { pending: None, stored: false, fate, decided: false, replaces: false }
+    }
+
+    /// Whether the store has it as refused, signed with another key than this one.
+    fn is_refused_for_another(&self, key: &KeyId) -> bool {
+        let pending = self.pending.as_ref();
+        let refused = self.stored && !self.decided && matches!(self.fate, Fate::Rejected(_));
+        refused && pending.is_some_and(|pending| pending.envelope.key_id() != key)
     }
 }

@@ -3,14 +3,15 @@
 use std::collections::HashMap;
 
 use indexmap::IndexMap;
-use wargate_protocol::state::{Overlay, ReadSet};
+use wargate_protocol::state::{Overlay, Prefetched, ReadSet};
 use wargate_protocol::{
-    LogId, LogLeaf, Package, PackageName, SignedEnvelope, ValidationError, state,
+    Delta, LogId, LogLeaf, LogView, Package, PackageName, SignedEnvelope, ValidationError, state,
 };
 
-use super::intake::Intake;
+use super::intake::{Candidate, Intake};
+use super::operator::{OperatorDesk, bug};
 use super::{StepError, Tools};
-use crate::store::{LogChange, StoreError};
+use crate::store::LogChange;
 use crate::view::{self, Changes};
 
 /// A record that becomes history.
@@ -28,11 +29,15 @@ pub(super) struct PackageWork {
     pub(super) changes: Vec<LogChange>,
 }
 
-type View = Overlay<Package, state::Prefetched<Package>>;
+type View = Overlay<Package, Prefetched<Package>>;
 
 /// Checks the step's candidates. Those that do not fit are rejected in the intake.
-pub(super) fn sequence(tools: &Tools, intake: &mut Intake<'_>) -> Result<PackageWork, StepError> {
-    let candidates = intake.take_candidates();
+pub(super) fn sequence(
+    tools: &Tools,
+    candidates: Vec<Candidate>,
+    operator: &mut OperatorDesk<'_>,
+    intake: &mut Intake<'_>,
+) -> Result<PackageWork, StepError> {
     let mut reads: IndexMap<LogId, (PackageName, ReadSet<Package>)> = IndexMap::new();
     for candidate in &candidates {
         let new = || (candidate.name.clone(), ReadSet::new());
@@ -42,7 +47,7 @@ pub(super) fn sequence(tools: &Tools, intake: &mut Intake<'_>) -> Result<Package
     let mut work = PackageWork::default();
     for candidate in candidates {
         let Some((view, changes)) = views.get_mut(&candidate.log) else { continue };
-        match state::validate(&candidate.envelope, view) {
+        match check(&candidate, view, operator)? {
             Ok(delta) => {
                 changes.add(&delta);
                 view.push(delta).map_err(bug)?.map_err(bug)?;
@@ -51,8 +56,7 @@ pub(super) fn sequence(tools: &Tools, intake: &mut Intake<'_>) -> Result<Package
                 let envelope = candidate.envelope.into_signed();
                 work.records.push(Sequenced { leaf, envelope });
             }
-            Err(ValidationError::Invalid(why)) => intake.reject_invalid(candidate, &why),
-            Err(ValidationError::View(error)) => return Err(bug(error)),
+            Err(reason) => intake.reject(&candidate, reason),
         }
     }
     let mut changes: Vec<_> =
@@ -60,6 +64,32 @@ pub(super) fn sequence(tools: &Tools, intake: &mut Intake<'_>) -> Result<Package
     changes.sort_by_key(|change| change.log);
     work.changes = changes;
     Ok(work)
+}
+
+/// Whether a record fits onto its log, and its package into its namespace. The inner error is for the
+/// publisher. A namespace is defined only for a record that fits.
+fn check(
+    candidate: &Candidate,
+    view: &View,
+    operator: &mut OperatorDesk<'_>,
+) -> Result<Result<Delta<Package>, String>, StepError> {
+    let delta = match state::validate(&candidate.envelope, view) {
+        Ok(delta) => delta,
+        Err(ValidationError::Invalid(why)) => {
+            return Ok(Err(format!("the package record was invalid: {why}")));
+        }
+        Err(ValidationError::View(error)) => return Err(bug(error)),
+    };
+    // The state machine lets a key that has lost all permissions go on signing records that do
+    // nothing, each of which would take the place of somebody's next one (specification 5.2).
+    let signer = candidate.envelope.key_id();
+    let begins = view.head().map_err(bug)?.is_none();
+    if !begins && view.permissions(signer).map_err(bug)?.is_empty() {
+        let why = format!("the key {signer} holds no permission in this package");
+        return Ok(Err(format!("the package record was refused: {why}")));
+    }
+    let namespace = candidate.name.namespace();
+    Ok(operator.admit(namespace)?.map(|()| delta).map_err(|error| error.to_string()))
 }
 
 /// One read for all logs.
@@ -77,9 +107,4 @@ fn load(
         Ok((log, (overlay, Changes::new(log, Some(name)))))
     };
     reads.into_iter().zip(&rows).map(view).collect()
-}
-
-/// What was read ahead is what validation reads; otherwise this module has a bug.
-fn bug(error: impl std::fmt::Display) -> StepError {
-    StepError::Store(StoreError::Damaged(error.to_string()))
 }

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use wargate_crypto::Digest;
 use wargate_protocol::{LogId, PackageName, RecordId};
 use wargate_transparency::log::StoredTile;
 use wargate_transparency::map::{Page, PageId};
@@ -81,11 +80,6 @@ impl Batch {
             && self.admitted.is_empty()
             && self.content.is_empty()
             && self.append.is_none()
-    }
-
-    /// Content that the batch brings.
-    pub fn brings(&self, content: &Digest) -> bool {
-        self.content.iter().any(|arrived| arrived.digest == *content)
     }
 }
 

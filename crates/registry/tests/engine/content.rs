@@ -8,7 +8,7 @@ use wargate_registry::content::Body;
 use wargate_registry::limits::{
     BACKLOG_RECORDS_MAX, INLINE_CONTENT_BYTES_MAX, Limits, RECORD_ENTRIES_MAX,
 };
-use wargate_registry::policy::{ContentKinds, ContentRules};
+use wargate_registry::policy::{AuthorizedKeys, ContentKinds, ContentRules};
 use wargate_registry::{RecordStatus, WriteError};
 
 use wargate_testkit::world::{
@@ -250,4 +250,90 @@ async fn records_have_limits() {
         assert!(matches!(error, WriteError::BadRequest(_)), "{error:?}");
     }
     refused(submit(&registry, "test:a", &yanks(RECORD_ENTRIES_MAX - 1)).await.unwrap());
+}
+
+/// The room for records that wait is what the store says, whatever became of those that waited.
+#[tokio::test]
+async fn the_number_of_waiting_records_never_drifts() {
+    let mut world = World::new();
+    let crowd = BACKLOG_RECORDS_MAX + 20;
+    world.limits = Limits {
+        sourcing_records_max: crowd as u64,
+        pending_seconds_max: 100,
+        ..Limits::default()
+    };
+    let registry = world.open();
+    let author = key(2);
+    let shared = record(&author, None, [init(&author), release("1.0.0", b"shared")]);
+    let letters = |number: usize| {
+        let letter =
+            |at: u32| char::from(b'a' + u8::try_from(number / 26_usize.pow(at) % 26).unwrap());
+        format!("test:{}{}{}", letter(2), letter(1), letter(0))
+    };
+    for number in 0..crowd {
+        submit(&registry, &letters(number), &shared).await.unwrap();
+    }
+    let other = record(&author, None, [init(&author), release("1.0.0", b"other")]);
+    assert!(submit(&registry, "test:other", &other).await.is_err());
+    upload(&registry, &letters(0), &shared, &Digest::of(b"shared"), b"shared").await.unwrap();
+    for number in 0..crowd {
+        let more = record(&author, None, [init(&author), release("1.0.0", &number.to_be_bytes())]);
+        submit(&registry, &format!("test:x{}", &letters(number)[5..]), &more).await.unwrap();
+    }
+    world.clock.set(BEGIN + 200);
+    while world.store.counts().unwrap().sourcing > 0 {
+        registry.tend().await.unwrap();
+    }
+    submit(&registry, "test:other", &other).await.unwrap();
+    assert_eq!(world.store.counts().unwrap().sourcing, 1);
+    world.check();
+}
+
+/// Records that wait for the same content are freed in the order in which they came.
+#[tokio::test]
+async fn records_are_freed_in_the_order_of_their_admission() {
+    for seed in 0..8_u8 {
+        let world = World::new();
+        let registry = world.open();
+        let author = key(seed + 1);
+        let first = record(&author, None, [init(&author)]);
+        published(&submit(&registry, "test:a", &first).await.unwrap());
+        let mut prev = Some(first.record_id());
+        let mut chain = Vec::new();
+        for version in ["1.0.0", "1.0.1", "1.0.2", "1.0.3"] {
+            let record = record(&author, prev, [release(version, b"x")]);
+            submit(&registry, "test:a", &record).await.unwrap();
+            prev = Some(record.record_id());
+            chain.push(record);
+        }
+        upload(&registry, "test:a", &chain[0], &Digest::of(b"x"), b"x").await.unwrap();
+        assert_eq!(registry.newest().committed.length().get(), 6);
+        world.check();
+    }
+}
+
+/// Content of any size can be looked into, whatever the limits are: nobody waits for room for ever.
+#[tokio::test]
+async fn the_largest_content_finds_room_to_be_looked_into() {
+    let mut world = World::new();
+    let (content_bytes_max, inspected_bytes_max) = (1_000_001, 1_000_001);
+    world.limits = Limits { content_bytes_max, inspected_bytes_max, ..Limits::default() };
+    let registry = world.open();
+    let (author, content) = (key(2), vec![9; 1_000_001]);
+    let record = record(&author, None, [init(&author), release("1.0.0", &content)]);
+    published(&publish(&registry, "test:a", &record, &content).await);
+}
+
+/// What is allowed is asked again when a record has waited.
+#[tokio::test]
+async fn a_record_that_waited_is_judged_by_the_rules_of_today() {
+    let mut world = World::new();
+    let author = key(2);
+    let waits = record(&author, None, [init(&author), release("1.0.0", b"x")]);
+    submit(&world.open(), "test:a", &waits).await.unwrap();
+    world.record_policies = vec![Arc::new(AuthorizedKeys::from_toml("").unwrap())];
+    let registry = world.open();
+    let status = upload(&registry, "test:a", &waits, &Digest::of(b"x"), b"x").await.unwrap();
+    assert!(refused(status).contains("not authorised"));
+    world.check();
 }

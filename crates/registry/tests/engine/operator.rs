@@ -6,7 +6,9 @@ use wargate_protocol::{Entry, NamespaceState, OperatorPermission};
 use wargate_registry::seams::LocalSigner;
 use wargate_registry::{OpenError, WriteError};
 
-use wargate_testkit::world::{BEGIN, World, init, key, namespace, published, record, submit};
+use wargate_testkit::world::{
+    BEGIN, World, init, key, namespace, published, record, refused, submit,
+};
 
 #[tokio::test]
 async fn namespaces_are_defined_and_imported_for_good() {
@@ -95,5 +97,26 @@ async fn the_time_of_checkpoints_never_goes_back() {
     assert_eq!(signed(&registry), begin + 50);
     registry.operate(vec![Entry::define_namespace("a")]).await.unwrap();
     assert_eq!(signed(&registry), begin + 50);
+    world.check();
+}
+
+/// A namespace is for ever, so only a record that is published makes one; and where none can be made,
+/// nothing is published.
+#[tokio::test]
+async fn only_what_is_published_defines_a_namespace() {
+    let mut world = World::new();
+    world.define_namespaces = true;
+    let registry = world.open();
+    let author = key(2);
+    let orphan = record(&author, Some(record(&author, None, []).record_id()), [init(&author)]);
+    refused(submit(&registry, "new:a", &orphan).await.unwrap());
+    assert_eq!(registry.namespace(&namespace("new")).unwrap(), None);
+    let own = key(1).public_key().id();
+    let revoke = Entry::revoke(own, [OperatorPermission::DefineNamespace]);
+    registry.operate(vec![revoke]).await.unwrap();
+    let first = record(&author, None, [init(&author)]);
+    refused(submit(&registry, "new:a", &first).await.unwrap());
+    published(&submit(&registry, "test:a", &first).await.unwrap());
+    assert_eq!(registry.namespace(&namespace("new")).unwrap(), None);
     world.check();
 }

@@ -194,3 +194,28 @@ async fn a_signature_of_another_record_is_refused() {
     let error = submit(&registry, "test:a", &operator).await.unwrap_err();
     assert!(matches!(error, WriteError::Unauthorized(_)), "{error:?}");
 }
+
+/// Specification 5.2: a key without permissions could go on signing records that do nothing, each in
+/// the place of somebody's next one.
+#[tokio::test]
+async fn a_key_that_has_lost_its_permissions_can_do_nothing_more() {
+    let world = World::new();
+    let registry = world.open();
+    let (owner, former) = (key(2), key(3));
+    let all = [PackagePermission::Release, PackagePermission::Yank];
+    let grant = Entry::grant(former.public_key(), all);
+    let first = record(&owner, None, [init(&owner), grant]);
+    published(&submit(&registry, "test:a", &first).await.unwrap());
+    let revoke = Entry::revoke(former.public_key().id(), all);
+    let second = record(&owner, Some(first.record_id()), [revoke]);
+    published(&submit(&registry, "test:a", &second).await.unwrap());
+    let head = Some(second.record_id());
+    let nothing = record(&former, head, []);
+    let nobody = record(&former, head, [Entry::grant(key(4).public_key(), [])]);
+    for record in [nothing, nobody] {
+        let why = refused(submit(&registry, "test:a", &record).await.unwrap());
+        assert!(why.contains("holds no permission"), "{why}");
+    }
+    published(&submit(&registry, "test:a", &record(&owner, head, [])).await.unwrap());
+    world.check();
+}
