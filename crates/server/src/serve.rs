@@ -21,11 +21,16 @@ use crate::data_dir::{DataDir, admin_socket};
 use crate::keys::{self, KeyFiles};
 use crate::process::{self, BlockingThreads, Opened, Setup};
 
+/// Threads for what waits for the disk. Each keeps memory of its own, and more of them than disk and
+/// processors can serve only wait for each other.
+const BLOCKING_THREADS_MAX: usize = 32;
+
 /// The command.
 pub(crate) fn run(common: &CommonOptions, options: &ServeOptions) -> Result<()> {
     let config = Config::new(common, options)?;
     log_to_stderr(&config)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    let runtime = runtime.enable_all().max_blocking_threads(BLOCKING_THREADS_MAX).build()?;
     runtime.block_on(serve(config))
 }
 
