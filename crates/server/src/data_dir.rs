@@ -25,9 +25,8 @@ impl DataDir {
     /// Makes the directory if it is not there, and takes hold of it.
     pub(crate) fn create(path: &Path) -> Result<Self> {
         let wrong = || format!("cannot make the data directory {}", path.display());
-        fs::create_dir_all(path).with_context(wrong)?;
         for folder in [path.to_owned(), path.join("keys")] {
-            fs::create_dir_all(&folder).with_context(wrong)?;
+            create_folder(&folder).with_context(wrong)?;
             only_for_owner(&folder, 0o700).with_context(wrong)?;
         }
         Self::hold(path)
@@ -80,28 +79,57 @@ pub(crate) fn admin_socket(data_dir: &Path) -> PathBuf {
 }
 
 /// Writes a secret to a new file that only the owner can read; durable on return. A file that exists
-/// is left alone, and an error.
+/// is left alone, and an error. Whatever interrupts this, the file is not there or whole.
 pub(crate) fn write_secret(path: &Path, text: &str) -> io::Result<()> {
+    if path.try_exists()? {
+        return Err(io::ErrorKind::AlreadyExists.into());
+    }
+    let unfinished = path.with_added_extension("unfinished");
+    match fs::remove_file(&unfinished) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        result => result?,
+    }
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(path)?;
+    let mut file = options.open(&unfinished)?;
     file.write_all(text.as_bytes())?;
     file.write_all(b"\n")?;
     file.sync_all()?;
+    // A crash here leaves the secret under its other name only, where nobody looks for it.
+    fs::rename(unfinished, path)?;
     sync_folder_of(path)
+}
+
+/// Makes a folder, with those above it that are missing. Its name is durable on return, also if
+/// somebody has made it before who did not come as far as that.
+fn create_folder(path: &Path) -> io::Result<()> {
+    let above = path.parent().filter(|above| !above.as_os_str().is_empty());
+    if let Some(above) = above.filter(|above| !above.exists()) {
+        create_folder(above)?;
+    }
+    match fs::create_dir(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => {}
+        result => result?,
+    }
+    match sync_folder_of(path) {
+        // A folder that we may enter and not read was made, with this name in it, by somebody else.
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(()),
+        result => result,
+    }
 }
 
 /// Makes what happened to the names in a file's folder durable.
 pub(crate) fn sync_folder_of(path: &Path) -> io::Result<()> {
-    match path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-        #[cfg(unix)]
-        Some(folder) => File::open(folder)?.sync_all(),
-        #[cfg(not(unix))]
-        Some(_) => Ok(()),
-        None => Ok(()),
+    #[cfg(unix)]
+    if let Some(folder) = path.parent() {
+        let here = folder.as_os_str().is_empty();
+        File::open(if here { Path::new(".") } else { folder })?.sync_all()?;
     }
+    #[cfg(not(unix))]
+    let _ = path;
+    Ok(())
 }
 
 #[cfg(unix)]
