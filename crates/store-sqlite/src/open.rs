@@ -13,6 +13,8 @@ use crate::pool::{self, Role};
 use crate::schema::{APPLICATION_ID, FORMATS};
 
 const MAGIC: &[u8; 16] = b"SQLite format 3\0";
+/// How a rollback journal begins.
+const JOURNAL_MAGIC: [u8; 8] = [0xd9, 0xd5, 0x05, 0xf9, 0x20, 0xa1, 0x63, 0xd7];
 const HEADER_BYTES: u64 = 100;
 /// Where the header has the application id, big endian.
 const APPLICATION_ID_AT: std::ops::Range<usize> = 68..72;
@@ -93,11 +95,29 @@ pub(crate) fn prepare(path: &Path) -> Result<(), OpenError> {
 /// Whether a file is empty or a database of ours. Looked at without SQLite, which would tidy up what
 /// another program has left unfinished in a database of its own.
 fn is_ours(path: &Path) -> io::Result<bool> {
-    let mut header = Vec::new();
-    File::open(path)?.take(HEADER_BYTES).read_to_end(&mut header)?;
+    let header = start_of(path, HEADER_BYTES)?;
+    if header.iter().all(|byte| *byte == 0) {
+        return Ok(header.is_empty() || is_journal(path)?);
+    }
     let id = header.get(APPLICATION_ID_AT);
-    Ok(header.is_empty()
-        || (header.starts_with(MAGIC) && id == Some(APPLICATION_ID.to_be_bytes().as_slice())))
+    Ok(header.starts_with(MAGIC) && id == Some(APPLICATION_ID.to_be_bytes().as_slice()))
+}
+
+/// Whether SQLite's journal is beside a file. Where the power was lost while the first pages were
+/// written, the file may be long and have none of them yet; the journal says how to undo that.
+fn is_journal(database: &Path) -> io::Result<bool> {
+    let mut journal = database.as_os_str().to_owned();
+    journal.push("-journal");
+    match start_of(Path::new(&journal), JOURNAL_MAGIC.len() as u64) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        start => Ok(start? == JOURNAL_MAGIC),
+    }
+}
+
+fn start_of(path: &Path, bytes: u64) -> io::Result<Vec<u8>> {
+    let mut start = Vec::new();
+    File::open(path)?.take(bytes).read_to_end(&mut start)?;
+    Ok(start)
 }
 
 /// Makes the newest of the formats of an older one, and returns the format that it is then: the

@@ -25,6 +25,21 @@ fn filled(folder: &Folder) -> (std::path::PathBuf, History) {
     (path, history)
 }
 
+/// The power was lost while the first pages were written: the file is long already, and empty.
+#[test]
+fn a_database_that_was_begun_and_never_written_is_begun_again() {
+    let folder = Folder::new();
+    let path = folder.path("registry.db");
+    fs::write(&path, [0; 8192]).unwrap();
+    // Magic; no pages to undo; a nonce; the file had 0 pages; sizes of a sector and of a page.
+    let mut journal = vec![0xd9, 0xd5, 0x05, 0xf9, 0x20, 0xa1, 0x63, 0xd7];
+    journal.extend([0, 7, 0, 512, 4096].into_iter().flat_map(u32::to_be_bytes));
+    journal.resize(512, 0);
+    fs::write(folder.path("registry.db-journal"), journal).unwrap();
+    let store = SqliteStore::open(&path).unwrap();
+    History::new().extend(&store, [(0, 0)]);
+}
+
 #[test]
 fn what_is_not_ours_is_refused_and_stays_as_it_is() {
     let folder = Folder::new();
@@ -34,7 +49,9 @@ fn what_is_not_ours_is_refused_and_stays_as_it_is() {
     sql(&marked, "CREATE TABLE t (a); PRAGMA application_id = 7; PRAGMA journal_mode = WAL;");
     let text = folder.path("text");
     fs::write(&text, "SQLite format 3").unwrap();
-    for path in [other, marked, text] {
+    let zeros = folder.path("zeros");
+    fs::write(&zeros, [0; 8192]).unwrap();
+    for path in [other, marked, text, zeros] {
         let before = fs::read(&path).unwrap();
         let error = SqliteStore::open(&path).unwrap_err();
         assert!(matches!(error, OpenError::NotOurs { .. }), "{error}");
