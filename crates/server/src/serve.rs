@@ -37,7 +37,9 @@ pub(crate) fn run(common: &CommonOptions, options: &ServeOptions) -> Result<()> 
 fn log_to_stderr(config: &Config) -> Result<()> {
     let filter = EnvFilter::try_new(&config.log)
         .with_context(|| format!("{:?} is no log level (try info or debug)", config.log))?;
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    // What cannot be written, to a full disk for example, is lost. To complain of it would be a panic.
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).log_internal_errors(false);
+    let builder = builder.with_writer(io::stderr);
     match config.log_format {
         LogFormat::Text => builder.with_ansi(io::stderr().is_terminal()).init(),
         LogFormat::Json => builder.json().init(),
