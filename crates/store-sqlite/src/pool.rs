@@ -16,8 +16,12 @@ const STATEMENTS_MAX: usize = 96;
 const WAL_PAGES_MAX: u32 = 4096;
 /// What remains of a write-ahead log that had to grow further, in bytes.
 const WAL_KEPT_BYTES_MAX: u32 = 64 << 20;
-/// Memory for pages, by connection, in KiB; SQLite takes it as a negative number of pages.
-const CACHE_KIB_MAX: i32 = 16 << 10;
+/// Memory for pages of the connection that writes, in KiB. Little, because what is not here is in the
+/// system's cache of the file, two microseconds away; and what is here is taken by a large database and
+/// not by a small one.
+const WRITER_CACHE_KIB_MAX: i32 = 4 << 10;
+/// The same for each that reads. Every commit empties it.
+const READER_CACHE_KIB_MAX: i32 = 1 << 10;
 
 /// What a connection is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,7 +104,12 @@ pub(crate) fn connect(path: &Path, role: Role) -> Result<Connection, Fault> {
     set("checkpoint_fullfsync", &true)?;
     set("wal_autocheckpoint", &WAL_PAGES_MAX)?;
     set("journal_size_limit", &WAL_KEPT_BYTES_MAX)?;
-    set("cache_size", &-CACHE_KIB_MAX)?;
+    let cache_kib_max = match role {
+        Role::Writer => WRITER_CACHE_KIB_MAX,
+        Role::Reader => READER_CACHE_KIB_MAX,
+    };
+    // A positive number would be one of pages.
+    set("cache_size", &-cache_kib_max)?;
     set("temp_store", &"MEMORY")?;
     // Of a mapped file, a sector that cannot be read would be a signal that ends the process. Read,
     // it is an error that the caller sees.
