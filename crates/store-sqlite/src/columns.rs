@@ -57,6 +57,8 @@ fn assert_indexed(statement: &Statement<'_>, sql: &str) {
         let walked = statement.reset_status(StatementStatus::FullscanStep);
         let sorted = statement.reset_status(StatementStatus::Sort);
         assert!(walked <= 3 && sorted == 0, "walks {walked} rows, sorts {sorted} times: {sql}");
+        let compiled = statement.reset_status(StatementStatus::RePrepare);
+        assert!(compiled == 0, "is compiled again to be run: {sql}");
     }
 }
 

@@ -69,8 +69,14 @@ impl SqliteStore {
     /// Reads in one transaction, so that all that is read is of one moment.
     fn read<T>(&self, work: impl FnOnce(&Connection) -> Result<T, Fault>) -> StoreResult<T> {
         let result = self.readers.run(|connection| {
-            let transaction = connection.transaction()?;
-            work(&transaction)
+            // Statements that are kept: rusqlite's own transactions compile theirs every time. A
+            // connection whose transaction does not end is not used again.
+            columns::run(connection, "BEGIN", [])?;
+            let found = work(connection);
+            let ended = columns::run(connection, "COMMIT", []);
+            let found = found?;
+            ended?;
+            Ok(found)
         });
         result.map_err(Fault::into_store_error)
     }
