@@ -17,6 +17,7 @@ mod interop;
 mod oracle;
 mod process;
 mod satellites;
+mod scale;
 mod test;
 mod tidy;
 mod tools;
@@ -91,6 +92,12 @@ const COMMANDS: &[Subcommand] = &[
         arguments: "[NAME…]",
         about: "released clients against our server, scenario by scenario (--list, --record)",
         run: interop::run,
+    },
+    Subcommand {
+        name: "scale",
+        arguments: "[--json] [--help]",
+        about: "a registry of 50,000 packages beside one of 2,000: memory, time, restarts",
+        run: scale::run,
     },
     Subcommand {
         name: "fuzz",
