@@ -1,6 +1,7 @@
 //! What a person types.
 
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -92,6 +93,12 @@ pub(crate) struct ServeOptions {
     /// For how long the map of an old checkpoint can be asked for [default: 7days]
     #[arg(long, env = "WARGATE_MAP_WINDOW", value_name = "TIME")]
     pub(crate) map_window: Option<humantime::Duration>,
+    /// Most connections at a time; further ones wait [default: 1024]
+    #[arg(long, env = "WARGATE_CONNECTIONS_MAX", value_name = "COUNT")]
+    pub(crate) connections_max: Option<NonZeroU32>,
+    /// How long requests may go on after the registry was told to stop [default: 10s]
+    #[arg(long, env = "WARGATE_SHUTDOWN_GRACE", value_name = "TIME")]
+    pub(crate) shutdown_grace: Option<humantime::Duration>,
     /// How the log is written [default: text]
     #[arg(long, env = "WARGATE_LOG_FORMAT", value_name = "FORMAT")]
     pub(crate) log_format: Option<LogFormat>,

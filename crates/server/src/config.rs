@@ -2,6 +2,7 @@
 //! default that is safe on this machine alone.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -19,6 +20,12 @@ const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8090
 
 /// How often an idle registry signs its checkpoint again.
 const CHECKPOINT_INTERVAL: Duration = Duration::from_mins(1);
+
+/// Most connections at a time.
+const CONNECTIONS_MAX: u32 = 1024;
+
+/// How long requests may go on after the registry was told to stop.
+const SHUTDOWN_GRACE: Duration = Duration::from_secs(10);
 
 /// The configuration file. Its members are the flags of `serve`, with underscores.
 #[derive(Debug, Default, Deserialize)]
@@ -38,6 +45,8 @@ struct FromFile {
     sourcing_records_max: Option<u64>,
     pending_time_max: Option<String>,
     map_window: Option<String>,
+    connections_max: Option<NonZeroU32>,
+    shutdown_grace: Option<String>,
     log_format: Option<LogFormat>,
     log: Option<String>,
 }
@@ -57,6 +66,10 @@ pub(crate) struct Config {
     pub(crate) content: Vec<ContentKind>,
     pub(crate) checkpoint_interval: Duration,
     pub(crate) limits: Limits,
+    /// Most connections at a time.
+    pub(crate) connections_max: u32,
+    /// How long requests may go on after the registry was told to stop.
+    pub(crate) shutdown_grace: Duration,
     pub(crate) log_format: LogFormat,
     pub(crate) log: String,
     /// Whether only programs of this machine can reach the registry.
@@ -108,6 +121,12 @@ impl Config {
             .unwrap_or(CHECKPOINT_INTERVAL)
             .max(Duration::from_secs(1)),
             limits: limits(flags, &file)?,
+            connections_max: flags
+                .connections_max
+                .or(file.connections_max)
+                .map_or(CONNECTIONS_MAX, NonZeroU32::get),
+            shutdown_grace: time(flags.shutdown_grace, file.shutdown_grace.as_deref())?
+                .unwrap_or(SHUTDOWN_GRACE),
             log_format: flags.log_format.or(file.log_format).unwrap_or(LogFormat::Text),
             log: flags.log.clone().or(file.log).unwrap_or_else(|| "info".into()),
             loopback,

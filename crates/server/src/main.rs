@@ -15,6 +15,7 @@ mod data_dir;
 mod fsck;
 mod key;
 mod keys;
+mod listener;
 mod operator;
 mod process;
 mod serve;

@@ -5,9 +5,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 use tracing_subscriber::EnvFilter;
 use wargate_http::{AllowedHosts, Options, PublicUrl};
 use wargate_protocol::Entry;
@@ -19,6 +19,7 @@ use crate::args::{CommonOptions, ContentKind, LogFormat, ServeOptions};
 use crate::config::Config;
 use crate::data_dir::{DataDir, admin_socket};
 use crate::keys::{self, KeyFiles};
+use crate::listener::{self, Front};
 use crate::process::{self, BlockingThreads, Opened, Setup};
 
 /// Threads for what waits for the disk. Each keeps memory of its own, and more of them than disk and
@@ -56,7 +57,8 @@ async fn serve(config: Config) -> Result<()> {
     let offload = Arc::new(BlockingThreads::current());
     let opened = process::open(&data_dir, files, setup(&config), Some(offload))?;
     let registry = Arc::clone(&opened.registry);
-    let sequencer = drive(&registry)?;
+    let sequencer = Arc::clone(&registry);
+    let (sequencer, ended) = in_thread("sequencer", move || sequencer.drive())?;
     define_namespaces(&registry, &config).await?;
 
     let stop = stop_on_signal()?;
@@ -68,23 +70,48 @@ async fn serve(config: Config) -> Result<()> {
     let router = wargate_http::router(Arc::clone(&registry), options);
     greet(&config, address, &url, &opened)?;
 
-    let mut stopped = stop.clone();
-    let served = axum::serve(listener, router)
-        .with_graceful_shutdown(async move {
-            // The sender lives as long as the process listens to signals.
-            let _ = stopped.wait_for(|stop| *stop).await;
-        })
-        .await;
-    tracing::info!("stopping: no more requests are taken");
+    let front =
+        Front { connections_max: config.connections_max, shutdown_grace: config.shutdown_grace };
+    let why = listener::serve(listener, router, &front, reason(stop, ended)).await;
     registry.close();
     tender.abort();
     admin.close();
     if sequencer.join().is_err() {
         tracing::error!("the sequencer's thread ended in a panic");
     }
-    served.context("the listener failed")?;
+    if why == Reason::NoWriter {
+        bail!(
+            "the registry stopped by itself, because nobody wrote any more\nhint: start it again; the log says more"
+        );
+    }
     tracing::info!("stopped; everything that was acknowledged is kept");
     Ok(())
+}
+
+/// Why the registry stops.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reason {
+    Asked,
+    /// The sequencer's thread has ended. Without it nothing can be published, and to go on would
+    /// only hide that.
+    NoWriter,
+}
+
+/// Waits until there is a reason to stop.
+async fn reason(mut stop: watch::Receiver<bool>, ended: oneshot::Receiver<()>) -> Reason {
+    tokio::select! {
+        biased;
+        // The sender lives as long as the process listens to signals.
+        _ = stop.wait_for(|stop| *stop) => {
+            tracing::info!("stopping: no more requests are taken");
+            Reason::Asked
+        }
+        // Nothing is ever sent: the thread drops its end, also in a panic.
+        _ = ended => {
+            tracing::error!("the sequencer's thread has ended; stopping, as nothing can be written");
+            Reason::NoWriter
+        }
+    }
 }
 
 async fn listen(at: SocketAddr) -> Result<TcpListener> {
@@ -120,11 +147,19 @@ fn setup(config: &Config) -> Setup {
     }
 }
 
-/// The sequencer has a thread of its own: it waits for the disk most of the time.
-fn drive(registry: &Arc<Registry>) -> Result<thread::JoinHandle<()>> {
-    let registry = Arc::clone(registry);
-    let thread = thread::Builder::new().name("sequencer".into());
-    thread.spawn(move || registry.drive()).context("cannot start a thread")
+/// A thread of its own, as the sequencer needs: it waits for the disk most of the time. The receiver
+/// resolves when it ends, however it does.
+fn in_thread(
+    name: &str,
+    work: impl FnOnce() + Send + 'static,
+) -> Result<(thread::JoinHandle<()>, oneshot::Receiver<()>)> {
+    let (alive, ended) = oneshot::channel();
+    let work = move || {
+        let _alive: oneshot::Sender<()> = alive;
+        work();
+    };
+    let thread = thread::Builder::new().name(name.into()).spawn(work);
+    Ok((thread.context("cannot start a thread")?, ended))
 }
 
 /// Namespaces of the configuration that a registry from before does not know yet (specification 20.3,
@@ -238,4 +273,26 @@ fn greet(config: &Config, address: SocketAddr, url: &PublicUrl, opened: &Opened)
     writeln!(out, "Ctrl-C stops the registry. What it has acknowledged is kept.")?;
     out.flush()?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_thread_that_ends_is_a_reason_to_stop_and_so_is_being_asked() {
+        for work in [|| (), || panic!("as it may happen")] {
+            let (_asked, stop) = watch::channel(false);
+            let (thread, ended) = in_thread("test", work).unwrap();
+            assert_eq!(reason(stop, ended).await, Reason::NoWriter);
+            let _ = thread.join();
+        }
+        let (release, held) = std::sync::mpsc::channel::<()>();
+        let (thread, ended) = in_thread("test", move || assert!(held.recv().is_err())).unwrap();
+        let (asked, stop) = watch::channel(false);
+        asked.send_replace(true);
+        assert_eq!(reason(stop, ended).await, Reason::Asked);
+        drop(release);
+        thread.join().unwrap();
+    }
 }
