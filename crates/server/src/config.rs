@@ -8,10 +8,11 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use serde::Deserialize;
-use wargate_http::PublicUrl;
+use wargate_http::{Options, PublicUrl};
 use wargate_protocol::Namespace;
 use wargate_registry::limits::Limits;
 use wargate_registry::policy::AuthorizedKeys;
+use wargate_transparency::note::KeyName;
 
 use crate::args::{CommonOptions, ContentKind, LogFormat, ServeOptions};
 
@@ -72,7 +73,7 @@ pub(crate) struct Config {
     pub(crate) shutdown_grace: Duration,
     pub(crate) log_format: LogFormat,
     pub(crate) log: String,
-    /// Whether only programs of this machine can reach the registry.
+    /// Whether only programs of this machine can connect to the registry; one of them may be a proxy.
     pub(crate) loopback: bool,
 }
 
@@ -81,11 +82,12 @@ impl Config {
     pub(crate) fn new(common: &CommonOptions, flags: &ServeOptions) -> Result<Self> {
         let file = FromFile::read(common.config.as_deref())?;
         let listen = flags.listen.or(file.listen).unwrap_or(LISTEN);
-        let loopback = listen.ip().is_loopback();
         let url = flags.public_url.clone().or(file.public_url.clone());
         let keys = flags.authorized_keys_file.clone().or(file.authorized_keys_file.clone());
         let any_key = flags.allow_any_key || file.allow_any_key;
-        check_reach(listen, url.is_some(), keys.is_some() || any_key)?;
+        let public_url = url.as_deref().map(public_url).transpose()?;
+        let others = reach(listen, public_url.as_ref());
+        check_reach(others.as_deref(), url.is_some(), keys.is_some() || any_key)?;
         if keys.is_some() && any_key {
             bail!(
                 "a file of authorised keys and `allow-any-key` contradict each other: \
@@ -96,7 +98,7 @@ impl Config {
         let define = flags
             .define_namespaces
             .or(file.define_namespaces)
-            .unwrap_or(authorized_keys.is_none() && loopback);
+            .unwrap_or(authorized_keys.is_none() && others.is_none());
         let namespaces =
             if flags.namespace.is_empty() { &file.namespace } else { &flags.namespace };
         let namespace = |name: &String| {
@@ -108,7 +110,7 @@ impl Config {
         Ok(Self {
             data_dir: data_dir(common.data_dir.clone().or(file.data_dir.clone()))?,
             listen,
-            public_url: url.as_deref().map(public_url).transpose()?,
+            public_url,
             namespaces: namespaces.iter().map(namespace).collect::<Result<_>>()?,
             operator_key_file: flags.operator_key_file.clone().or(file.operator_key_file.clone()),
             authorized_keys,
@@ -129,7 +131,7 @@ impl Config {
                 .unwrap_or(SHUTDOWN_GRACE),
             log_format: flags.log_format.or(file.log_format).unwrap_or(LogFormat::Text),
             log: flags.log.clone().or(file.log).unwrap_or_else(|| "info".into()),
-            loopback,
+            loopback: listen.ip().is_loopback(),
         })
     }
 }
@@ -171,11 +173,34 @@ fn data_dir(given: Option<PathBuf>) -> Result<PathBuf> {
     Ok(base.join("wargate"))
 }
 
-/// On an address that others can reach, nothing is left to defaults that trust everybody.
-fn check_reach(listen: SocketAddr, has_url: bool, has_policy: bool) -> Result<()> {
-    if listen.ip().is_loopback() {
-        return Ok(());
+/// How others can reach the registry; `None` if only programs of this machine can. A public URL that
+/// is not of this machine means that a proxy passes on what others ask.
+fn reach(listen: SocketAddr, url: Option<&PublicUrl>) -> Option<String> {
+    if !listen.ip().is_loopback() {
+        return Some(format!("{listen} can be reached from other machines"));
     }
+    let url = url.filter(|url| !is_own(host(url)))?;
+    Some(format!("clients on other machines are to use {}", url.as_str()))
+}
+
+/// The host without the port, in brackets if it is an IPv6 address.
+fn host(url: &PublicUrl) -> &str {
+    let authority = url.authority();
+    match authority.rsplit_once(':') {
+        Some((host, port)) if !port.ends_with(']') => host,
+        _ => authority,
+    }
+}
+
+/// Whether a URL's host is this machine, seen from itself.
+fn is_own(host: &str) -> bool {
+    let address = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+    host == "localhost" || address.parse().is_ok_and(|address: IpAddr| address.is_loopback())
+}
+
+/// Where others can reach the registry, nothing is left to defaults that trust everybody.
+fn check_reach(others: Option<&str>, has_url: bool, has_policy: bool) -> Result<()> {
+    let Some(others) = others else { return Ok(()) };
     let mut missing = Vec::new();
     if !has_url {
         missing.push("--public-url https://registry.example.com  (what clients are told to use)");
@@ -187,14 +212,24 @@ fn check_reach(listen: SocketAddr, has_url: bool, has_policy: bool) -> Result<()
     if missing.is_empty() {
         return Ok(());
     }
-    bail!(
-        "{listen} can be reached from other machines, so some things must be said\nhint: add\n  {}",
-        missing.join("\n  ")
-    )
+    bail!("{others}, so some things must be said\nhint: add\n  {}", missing.join("\n  "))
 }
 
+/// The base URL of the registry. It also names the key that signs the log as tiles, so it has to be
+/// such a name.
 fn public_url(text: &str) -> Result<PublicUrl> {
-    text.parse().with_context(|| format!("{text:?} cannot be the public URL"))
+    let url: PublicUrl =
+        text.parse().with_context(|| format!("{text:?} cannot be the public URL"))?;
+    let name = Options::new(url.clone()).origin;
+    if name.parse::<KeyName>().is_err() {
+        let culprit = name.chars().find(|&one| one == '+' || one.is_whitespace());
+        let culprit = culprit.map_or_else(|| "what it has".into(), |one| format!("{one:?}"));
+        bail!(
+            "{text:?} cannot be the public URL: the key that signs the log as tiles is named after \
+             it, and {culprit} cannot be in such a name\nhint: give a --public-url without it"
+        );
+    }
+    Ok(url)
 }
 
 fn authorized_keys(path: &Path) -> Result<AuthorizedKeys> {
@@ -230,5 +265,30 @@ fn time(flag: Option<humantime::Duration>, text: Option<&str>) -> Result<Option<
             Ok(Some(humantime::parse_duration(text).with_context(wrong)?))
         }
         (None, None) => Ok(None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn others_reach_an_address_of_the_network_and_a_url_of_another_machine() {
+        let reached = |listen: &str, url: Option<&str>| {
+            let url = url.map(|url| public_url(url).unwrap());
+            reach(listen.parse().unwrap(), url.as_ref()).is_some()
+        };
+        for listen in ["127.0.0.1:1", "127.9.9.9:1", "[::1]:1"] {
+            assert!(!reached(listen, None), "{listen}");
+            for own in
+                ["localhost", "LOCALHOST:80/a", "127.0.0.1", "127.1.2.3:8090", "[::1]", "[::1]:1"]
+            {
+                assert!(!reached(listen, Some(&format!("http://{own}"))), "{own}");
+            }
+            for other in ["r.example", "r.example:443/a", "10.0.0.1", "[2001:db8::1]:80", "[::2]"] {
+                assert!(reached(listen, Some(&format!("https://{other}"))), "{other}");
+            }
+        }
+        assert!(reached("0.0.0.0:1", None) && reached("[::]:1", Some("http://localhost")));
     }
 }

@@ -17,7 +17,15 @@ fn on_an_address_that_others_can_reach_something_must_be_said() {
     assert!(!err.contains("--public-url") && err.contains("--authorized-keys-file"), "{err}");
     let err = refused(&["--listen", "0.0.0.0:0", "--allow-any-key"]);
     assert!(err.contains("--public-url"), "{err}");
+    // A proxy in front makes reachable what listens on this machine alone.
+    let proxied = ["--listen", "127.0.0.1:0", "--public-url", "https://r.example/warg"];
+    let err = refused(&proxied);
+    assert!(err.contains("use https://r.example/warg/") && err.contains("hint: "), "{err}");
+    assert!(err.contains("--authorized-keys-file") && !err.contains("--public-url"), "{err}");
     assert!(!folder.path().join(".local").exists(), "something was made all the same");
+    let server = Server::start(wargate(&folder).args(proxied).arg("--allow-any-key"));
+    assert!(server.said("may publish").contains("in the namespaces that are defined"));
+    drop(server);
     let mut command = wargate(&folder);
     command.args(["--listen", "0.0.0.0:0", "--allow-any-key", "--public-url", "https://r.example"]);
     let server = Server::start(&mut command);
@@ -30,7 +38,8 @@ fn a_flag_counts_before_the_environment_and_that_before_the_file() {
     let folder = Folder::new("precedence");
     let file = folder.path().join("wargate.toml");
     let text = "data_dir = \"of-file\"\npublic_url = \"https://file.example\"\nlisten = \"127.0.0.1:0\"\n\
-                checkpoint_interval = \"5min\"\nnamespace = [\"one\", \"two\"]\ncontent = [\"component\"]\n";
+                checkpoint_interval = \"5min\"\nnamespace = [\"one\", \"two\"]\ncontent = [\"component\"]\n\
+                allow_any_key = true\n";
     std::fs::write(&file, text).unwrap();
     let with = |change: &dyn Fn(&mut std::process::Command)| {
         let mut command = wargate(&folder);
@@ -67,6 +76,8 @@ fn what_cannot_be_is_refused_and_named() {
         (&["--authorized-keys-file", "missing.toml"], "missing.toml"),
         (&["--public-url", "ftp://r.example"], "ftp://r.example"),
         (&["--public-url", "https://r.example/?a"], "public URL"),
+        (&["--public-url", "https://r.example/a+b"], "'+' cannot be"),
+        (&["--public-url", "https://r.example/a+b"], "--public-url"),
         (&["--namespace", "9no"], "9no"),
         (&["--log", "a=b=c"], "log level"),
         (&["--listen", "127.0.0.1:0", "--operator-key-file", "no.key"], "no.key"),
