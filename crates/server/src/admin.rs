@@ -52,7 +52,7 @@ pub(crate) fn listen(path: &Path, opened: &Opened, stop: watch::Receiver<bool>) 
         }
         _ => {}
     }
-    // The folder is the owner's alone already; the mode says it once more.
+    // The folder need not be the owner's alone, so the mode says it, and `accept` once more.
     let listener = match UnixListener::bind(path) {
         Ok(listener) => listener,
         Err(error) => {
@@ -63,8 +63,11 @@ pub(crate) fn listen(path: &Path, opened: &Opened, stop: watch::Receiver<bool>) 
     };
     crate::data_dir::only_for_owner(path, 0o600)
         .with_context(|| format!("cannot protect {}", path.display()))?;
+    let owner = std::fs::metadata(path)
+        .with_context(|| format!("cannot look at {}", path.display()))
+        .map(|metadata| std::os::unix::fs::MetadataExt::uid(&metadata))?;
     let (registry, keys) = (Arc::clone(&opened.registry), Arc::clone(&opened.keys));
-    tokio::spawn(accept(listener, registry, keys, stop));
+    tokio::spawn(accept(listener, owner, registry, keys, stop));
     Ok(Socket { path: Some(path.to_owned()) })
 }
 
@@ -76,6 +79,7 @@ pub(crate) fn listen(_: &Path, _: &Opened, _: watch::Receiver<bool>) -> Result<S
 #[cfg(unix)]
 async fn accept(
     listener: UnixListener,
+    owner: u32,
     registry: Arc<Registry>,
     keys: Arc<KeyRing>,
     mut stop: watch::Receiver<bool>,
@@ -86,6 +90,12 @@ async fn accept(
             _ = stop.wait_for(|stop| *stop) => return,
         };
         match stream {
+            // Somebody who came before the socket had its mode.
+            Ok((stream, _))
+                if !stream.peer_cred().is_ok_and(|peer| [owner, 0].contains(&peer.uid())) =>
+            {
+                tracing::warn!("somebody who is not the owner tried to be the operator");
+            }
             Ok((stream, _)) => {
                 let answered = answer(stream, &registry, &keys).await;
                 if let Err(error) = answered {

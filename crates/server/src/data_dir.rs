@@ -24,10 +24,10 @@ pub(crate) struct Held(PathBuf);
 impl DataDir {
     /// Makes the directory if it is not there, and takes hold of it.
     pub(crate) fn create(path: &Path) -> Result<Self> {
+        refuse_what_is_not_ours(path)?;
         let wrong = || format!("cannot make the data directory {}", path.display());
         for folder in [path.to_owned(), path.join("keys")] {
-            create_folder(&folder).with_context(wrong)?;
-            only_for_owner(&folder, 0o700).with_context(wrong)?;
+            create_folder(&folder, true).with_context(wrong)?;
         }
         Self::hold(path)
     }
@@ -73,43 +73,82 @@ impl DataDir {
     }
 }
 
+/// What a registry has in its directory, beside its database.
+const NAMES: [&str; 5] = ["lock", "keys", "content", "admin.sock", "lost+found"];
+
+/// A directory that somebody uses for something else is no place for a registry.
+fn refuse_what_is_not_ours(path: &Path) -> Result<()> {
+    let wrong = || format!("cannot read the data directory {}", path.display());
+    if path.join("registry.db").exists() {
+        return Ok(());
+    }
+    let entries = match fs::read_dir(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        entries => entries.with_context(wrong)?,
+    };
+    for entry in entries {
+        let name = entry.with_context(wrong)?.file_name();
+        if !NAMES.iter().any(|ours| name == *ours) {
+            bail!(
+                "{} is no data directory: it has no registry in it, but {}\nhint: name an empty \
+                 directory with --data-dir, or one that does not exist",
+                path.display(),
+                name.display()
+            );
+        }
+    }
+    Ok(())
+}
+
 /// Where a running server listens for its operator.
 pub(crate) fn admin_socket(data_dir: &Path) -> PathBuf {
     data_dir.join("admin.sock")
 }
 
-/// Writes a secret to a new file that only the owner can read; durable on return. A file that exists
-/// is left alone, and an error. Whatever interrupts this, the file is not there or whole.
+/// Writes a secret to a new file that only the owner can read; whole and durable on return, and not
+/// there at all if this is interrupted. A file that exists is left alone, and an error.
 pub(crate) fn write_secret(path: &Path, text: &str) -> io::Result<()> {
-    if path.try_exists()? {
-        return Err(io::ErrorKind::AlreadyExists.into());
-    }
     let unfinished = path.with_added_extension("unfinished");
-    match fs::remove_file(&unfinished) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-        result => result?,
-    }
+    remove(&unfinished)?;
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let mut file = options.open(&unfinished)?;
-    file.write_all(text.as_bytes())?;
-    file.write_all(b"\n")?;
-    file.sync_all()?;
-    // A crash here leaves the secret under its other name only, where nobody looks for it.
-    fs::rename(unfinished, path)?;
+    let written = file
+        .write_all(text.as_bytes())
+        .and_then(|()| file.write_all(b"\n"))
+        .and_then(|()| file.sync_all())
+        // Unlike renaming, this does not replace what is there.
+        .and_then(|()| fs::hard_link(&unfinished, path));
+    remove(&unfinished)?;
+    written?;
     sync_folder_of(path)
 }
 
+/// Removes a file if it is there.
+pub(crate) fn remove(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        result => result,
+    }
+}
+
 /// Makes a folder, with those above it that are missing. Its name is durable on return, also if
-/// somebody has made it before who did not come as far as that.
-fn create_folder(path: &Path) -> io::Result<()> {
+/// somebody has made it before who did not come as far as that. What is there keeps its mode.
+fn create_folder(path: &Path, private: bool) -> io::Result<()> {
     let above = path.parent().filter(|above| !above.as_os_str().is_empty());
     if let Some(above) = above.filter(|above| !above.exists()) {
-        create_folder(above)?;
+        create_folder(above, false)?;
     }
-    match fs::create_dir(path) {
+    let mut builder = fs::DirBuilder::new();
+    #[cfg(unix)]
+    if private {
+        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    }
+    #[cfg(not(unix))]
+    let _ = private;
+    match builder.create(path) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => {}
         result => result?,
     }
@@ -141,4 +180,27 @@ pub(crate) fn only_for_owner(path: &Path, mode: u32) -> io::Result<()> {
 #[cfg(not(unix))]
 pub(crate) fn only_for_owner(_: &Path, _: u32) -> io::Result<()> {
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_is_there_whole_or_not_at_all() {
+        let name = format!("wargate-secret-{}", std::process::id());
+        let folder = std::env::temp_dir().join(name);
+        let _ = fs::remove_dir_all(&folder);
+        create_folder(&folder, true).unwrap();
+        let path = folder.join("a.key");
+        // Somebody was interrupted, with half of it written.
+        fs::write(folder.join("a.key.unfinished"), "half").unwrap();
+        write_secret(&path, "secret").unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "secret\n");
+        let again = write_secret(&path, "other").unwrap_err();
+        assert_eq!(again.kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(fs::read_to_string(&path).unwrap(), "secret\n");
+        assert_eq!(fs::read_dir(&folder).unwrap().count(), 1);
+        fs::remove_dir_all(&folder).unwrap();
+    }
 }

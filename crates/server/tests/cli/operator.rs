@@ -117,3 +117,41 @@ fn secrets_are_the_owners_alone() {
     let twice = run(wargate(&folder).args(["key", "new", "data/keys/operator.key"]));
     assert_eq!(twice.code, Some(1), "{twice:?}");
 }
+
+#[cfg(unix)]
+#[test]
+fn a_directory_that_is_there_keeps_its_mode_and_one_with_something_else_is_refused() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = Folder::new("occupied");
+    let start = |data: &str| {
+        let mut command = wargate(&folder);
+        command.args(["--listen", "127.0.0.1:0", "--data-dir", data]);
+        command
+    };
+    let shared = folder.path().join("shared");
+    for name in ["letters.txt", ".hidden"] {
+        std::fs::create_dir(&shared).unwrap();
+        std::fs::write(shared.join(name), "mine").unwrap();
+        let mode = std::fs::metadata(&shared).unwrap().permissions().mode();
+        let refused = run(&mut start("shared"));
+        assert_eq!(refused.code, Some(1), "{refused:?}");
+        assert!(refused.err.contains(name) && refused.err.contains("hint: "), "{refused:?}");
+        assert_eq!(std::fs::metadata(&shared).unwrap().permissions().mode(), mode);
+        assert_eq!(
+            std::fs::read_dir(&shared).unwrap().count(),
+            1,
+            "something was made all the same"
+        );
+        std::fs::remove_dir_all(&shared).unwrap();
+    }
+    // One that was made for us, as a mounted volume is, stays as it was made.
+    std::fs::create_dir_all(shared.join("lost+found")).unwrap();
+    std::fs::set_permissions(&shared, std::fs::Permissions::from_mode(0o755)).unwrap();
+    for _ in ["new", "there"] {
+        assert_eq!(Server::start(&mut start("shared")).stop().0, Some(0));
+        let mode = std::fs::metadata(&shared).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o755);
+        let keys = std::fs::metadata(shared.join("keys")).unwrap().permissions().mode();
+        assert_eq!(keys & 0o777, 0o700);
+    }
+}
