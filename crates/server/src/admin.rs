@@ -16,7 +16,7 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::watch;
 use wargate_registry::Registry;
 
-pub(crate) use self::request::{Answer, Report, Request, perform};
+pub(crate) use self::request::{Answer, Report, Request, perform, retire};
 use crate::keys::KeyRing;
 use crate::process::Opened;
 

@@ -39,6 +39,11 @@ impl KeyFiles {
     pub(crate) fn next(path: &Path) -> PathBuf {
         path.with_extension("key.new")
     }
+
+    /// The file that keeps the key before until the operator log permits it nothing any more.
+    pub(crate) fn old(path: &Path) -> PathBuf {
+        path.with_extension("key.old")
+    }
 }
 
 /// Makes a new key.
@@ -131,9 +136,15 @@ impl KeyRing {
         &self.files
     }
 
-    /// Takes a new key into use, which the operator log knows by now.
+    /// Takes a new key into use, which the operator log knows by now. The one before is kept in a file
+    /// beside it, so that it is not forgotten before it is revoked.
     pub(crate) fn adopt(&self, path: &Path) -> Result<()> {
-        let next = KeyFiles::next(path);
+        let (next, old) = (KeyFiles::next(path), KeyFiles::old(path));
+        if path.exists() {
+            fs::hard_link(path, &old)
+                .and_then(|()| sync_folder_of(&old))
+                .with_context(|| format!("cannot keep the key before as {}", old.display()))?;
+        }
         fs::rename(&next, path)
             .and_then(|()| sync_folder_of(path))
             .with_context(|| format!("cannot move {} into place", next.display()))?;

@@ -60,6 +60,10 @@ async fn serve(config: Config) -> Result<()> {
     let sequencer = Arc::clone(&registry);
     let (sequencer, ended) = in_thread("sequencer", move || sequencer.drive())?;
     define_namespaces(&registry, &config).await?;
+    if let Err(error) = admin::retire(&registry, &opened.keys).await {
+        // It can serve, but the operator has to know.
+        tracing::error!("a key that was replaced may still be permitted something: {error:#}");
+    }
 
     let stop = stop_on_signal()?;
     let admin = admin::listen(&admin_socket(data_dir.path()), &opened, stop.clone())?;

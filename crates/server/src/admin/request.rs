@@ -4,17 +4,17 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use serde::{Deserialize, Serialize};
 use wargate_crypto::{KeyId, PrivateKey, PublicKey};
 use wargate_protocol::{
-    Entry, NamespaceState, Operator, OperatorEntry, OperatorPermission, Permission,
+    Entry, NamespaceState, Operator, OperatorPermission, Permission, PermissionSet,
 };
 use wargate_registry::Registry;
 use wargate_registry::seams::Signer;
 
 use crate::args::PermissionName;
-use crate::data_dir::sync_folder_of;
+use crate::data_dir::{remove, sync_folder_of};
 use crate::keys::{self, KeyFiles, KeyRing};
 
 /// A request.
@@ -100,6 +100,13 @@ pub(crate) async fn perform(
         }
         Request::Revoke { key_id, permissions } => {
             let key_id = KeyId::from(key_id);
+            let own = keys.operator_key().id();
+            if key_id == own {
+                bail!(
+                    "{own} is the operator's key that this registry uses\nhint: `wargate operator \
+                     rotate` replaces it, and takes from it all that it may do"
+                );
+            }
             let own = keys.checkpoint_key().id();
             if key_id == own && permissions.contains(&PermissionName::Commit) {
                 bail!(
@@ -126,7 +133,7 @@ fn of_names(names: &[PermissionName]) -> Vec<OperatorPermission> {
 async fn show(registry: &Arc<Registry>, keys: &KeyRing) -> Result<Report> {
     let reader = Arc::clone(registry);
     let log = registry.offload(move || reader.operator_state()).await?;
-    let names = |held: &wargate_protocol::PermissionSet<OperatorPermission>| {
+    let names = |held: &PermissionSet<OperatorPermission>| {
         held.iter().map(|permission| permission.name().to_owned()).collect()
     };
     let namespace = |state: &NamespaceState| match state {
@@ -156,7 +163,12 @@ async fn show(registry: &Arc<Registry>, keys: &KeyRing) -> Result<Report> {
 fn waiting_key(path: &Path) -> Result<PrivateKey> {
     let next = KeyFiles::next(path);
     if next.exists() {
-        return keys::read(&next);
+        return keys::read(&next).map_err(|error| {
+            anyhow!(
+                "{error:#}\nhint: an interrupted command left it, and nothing uses it: delete {}",
+                next.display()
+            )
+        });
     }
     let key = keys::generate();
     keys::write(&next, &key)?;
@@ -164,45 +176,76 @@ fn waiting_key(path: &Path) -> Result<PrivateKey> {
 }
 
 async fn checkpoint_key(registry: &Arc<Registry>, keys: &KeyRing) -> Result<Report> {
+    let mut indices = retire(registry, keys).await?;
     let path = keys.files().checkpoint.clone();
     let key = waiting_key(&path)?.public_key();
-    let old = keys.checkpoint_key();
-    let grant = Entry::grant(key.clone(), [OperatorPermission::Commit]);
-    let mut indices = vec![registry.operate(vec![grant]).await?.get()];
-    keys.adopt(&path)?;
-    // The next checkpoint is the new key's; from then on the old one has no business here.
-    registry.tend().await?;
-    if old != keys.operator_key() {
-        let revoke = Entry::revoke(old.id(), [OperatorPermission::Commit]);
-        indices.push(registry.operate(vec![revoke]).await?.get());
-    }
+    let commit = PermissionSet::from_iter([OperatorPermission::Commit]);
+    replace(registry, keys, &path, (&key, commit), &mut indices).await
+}
+
+async fn rotate(registry: &Arc<Registry>, keys: &KeyRing) -> Result<Report> {
+    let mut indices = retire(registry, keys).await?;
+    let path = keys.files().operator.clone();
+    let key = waiting_key(&path)?.public_key();
+    let held = held(registry, keys.operator_key().id()).await?;
+    replace(registry, keys, &path, (&key, held), &mut indices).await
+}
+
+/// Grants the new key what it needs, takes it into use, and revokes what the one before holds. Each
+/// step leaves behind what the next one needs to know if this is interrupted.
+async fn replace(
+    registry: &Arc<Registry>,
+    keys: &KeyRing,
+    path: &Path,
+    (key, permissions): (&PublicKey, PermissionSet<OperatorPermission>),
+    indices: &mut Vec<u64>,
+) -> Result<Report> {
+    let grant = Entry::grant(key.clone(), permissions.iter());
+    indices.push(registry.operate(vec![grant]).await?.get());
+    keys.adopt(path)?;
+    indices.extend(retire(registry, keys).await?);
     Ok(Report {
-        registry_indices: indices,
+        registry_indices: std::mem::take(indices),
         key_id: Some(key.id().to_string()),
         ..Report::default()
     })
 }
 
-async fn rotate(registry: &Arc<Registry>, keys: &KeyRing) -> Result<Report> {
-    let path = keys.files().operator.clone();
-    let key = waiting_key(&path)?.public_key();
-    let old = keys.operator_key();
-    let all = <OperatorPermission as Permission>::ALL.iter().copied();
-    let grant: OperatorEntry = Entry::grant(key.clone(), all.clone());
-    let mut indices = vec![registry.operate(vec![grant]).await?.get()];
-    keys.adopt(&path)?;
-    sync_folder_of(&path)?;
-    registry.tend().await?;
-    let held = {
-        let (reader, old) = (Arc::clone(registry), old.id());
-        let state = registry.offload(move || reader.operator_state()).await?;
-        state.permissions().get(&old).copied().unwrap_or_default()
-    };
-    let revoke = Entry::<Operator>::revoke(old.id(), held.iter());
-    indices.push(registry.operate(vec![revoke]).await?.get());
-    Ok(Report {
-        registry_indices: indices,
-        key_id: Some(key.id().to_string()),
-        ..Report::default()
-    })
+/// Revokes what keys hold that others have taken the place of, and forgets them: those of which an
+/// exchange keeps the file until this is done. Returns where the records stand.
+pub(crate) async fn retire(registry: &Arc<Registry>, keys: &KeyRing) -> Result<Vec<u64>> {
+    let mut indices = Vec::new();
+    for path in [&keys.files().operator, &keys.files().checkpoint] {
+        let path = KeyFiles::old(path);
+        if path.symlink_metadata().is_err() {
+            continue;
+        }
+        let key = keys::read(&path).map_err(|error| {
+            anyhow!(
+                "{error:#}\nhint: an exchange of keys was interrupted; `wargate operator revoke` takes \
+                 from the key before what it holds, then delete {}",
+                path.display()
+            )
+        })?;
+        let key = key.public_key().id();
+        // In use: the exchange did not come to pass.
+        let in_use = [keys.operator_key().id(), keys.checkpoint_key().id()].contains(&key);
+        let held = held(registry, key.clone()).await?;
+        if !in_use && !held.is_empty() {
+            let revoke = Entry::<Operator>::revoke(key.clone(), held.iter());
+            indices.push(registry.operate(vec![revoke]).await?.get());
+        }
+        remove(&path)
+            .and_then(|()| sync_folder_of(&path))
+            .with_context(|| format!("cannot remove {}", path.display()))?;
+        tracing::info!(%key, in_use, "the exchange of a key is at its end");
+    }
+    Ok(indices)
+}
+
+/// What a key may do in the operator log.
+async fn held(registry: &Arc<Registry>, key: KeyId) -> Result<PermissionSet<OperatorPermission>> {
+    let reader = Arc::clone(registry);
+    let state = registry.offload(move || reader.operator_state()).await?;
+    Ok(state.permissions().get(&key).copied().unwrap_or_default())
 }

@@ -155,3 +155,84 @@ fn a_directory_that_is_there_keeps_its_mode_and_one_with_something_else_is_refus
         assert_eq!(keys & 0o777, 0o700);
     }
 }
+
+#[test]
+fn an_exchange_of_keys_that_was_interrupted_comes_to_its_end() {
+    let folder = Folder::new("interrupted");
+    let operator = |arguments: &[&str]| {
+        run(wargate(&folder).args(["operator", "--data-dir", "data", "--json"]).args(arguments))
+    };
+    let start =
+        || Server::start(wargate(&folder).args(["--data-dir", "data", "--listen", "127.0.0.1:0"]));
+    let keys = folder.path().join("data/keys");
+    let held = |key: &str| json(&operator(&["show"]))["state"]["permissions"][key].clone();
+    let none = serde_json::json!([]);
+    let mut server = start();
+    json(&operator(&["checkpoint-key"]));
+    let all = "commit,define-namespace,import-namespace";
+    for (role, command, permissions) in
+        [("operator", "rotate", all), ("checkpoint", "checkpoint-key", "commit")]
+    {
+        let (file, old) = (keys.join(format!("{role}.key")), keys.join(format!("{role}.key.old")));
+        for restart in [true, false] {
+            let shown =
+                json(&run(wargate(&folder).args(["key", "show", "--data-dir", "data", "--json"])));
+            let shown = shown.as_array().unwrap().iter().find(|key| key["role"] == role).unwrap();
+            let [id, public] = ["keyId", "publicKey"].map(|member| shown[member].as_str().unwrap());
+            let kept = folder.path().join("kept");
+            std::fs::copy(&file, &kept).unwrap();
+            json(&operator(&[command]));
+            assert_eq!(held(id), none);
+            // As if the power had failed between the exchange and the revocation.
+            json(&operator(&["grant", public, "--permission", permissions]));
+            assert_ne!(held(id), none);
+            std::fs::rename(&kept, &old).unwrap();
+            if restart {
+                assert_eq!(server.stop().0, Some(0));
+                server = start();
+            } else {
+                json(&operator(&[command]));
+            }
+            assert_eq!(held(id), none, "{role}");
+            assert!(!old.exists(), "{role}");
+        }
+        // It may also have failed before the exchange. The key is in use then, and stays so.
+        std::fs::copy(&file, &old).unwrap();
+        assert_eq!(server.stop().0, Some(0));
+        server = start();
+        assert!(!old.exists(), "{role}");
+        let state = json(&operator(&["show"]))["state"].clone();
+        let id = state[format!("{role}Key")].as_str().unwrap();
+        assert_ne!(state["permissions"][id], none, "{role}");
+    }
+}
+
+#[test]
+fn the_operators_key_in_use_keeps_its_permissions_and_half_a_new_key_is_named() {
+    let folder = Folder::new("in-use");
+    let operator = |arguments: &[&str]| {
+        run(wargate(&folder).args(["operator", "--data-dir", "data", "--json"]).args(arguments))
+    };
+    let _server =
+        Server::start(wargate(&folder).args(["--data-dir", "data", "--listen", "127.0.0.1:0"]));
+    let before = json(&operator(&["show"]))["state"].clone();
+    let own = before["operatorKey"].as_str().unwrap();
+    for permission in ["commit", "define-namespace", "import-namespace"] {
+        let refused = operator(&["revoke", own, "--permission", permission]);
+        assert_eq!(refused.code, Some(1), "{refused:?}");
+        assert!(refused.err.contains("rotate"), "{refused:?}");
+    }
+    let new = folder.path().join("data/keys/operator.key.new");
+    std::fs::write(&new, "").unwrap();
+    let refused = operator(&["rotate"]);
+    assert_eq!(refused.code, Some(1), "{refused:?}");
+    assert!(
+        refused.err.contains("delete") && refused.err.contains("operator.key.new"),
+        "{refused:?}"
+    );
+    assert_eq!(json(&operator(&["show"]))["state"], before);
+    std::fs::remove_file(&new).unwrap();
+    let id = json(&operator(&["rotate"]))["keyId"].clone();
+    let after = json(&operator(&["show"]))["state"].clone();
+    assert_eq!(after["permissions"][id.as_str().unwrap()], before["permissions"][own]);
+}
