@@ -88,7 +88,11 @@ fn refuse_what_is_not_ours(path: &Path) -> Result<()> {
     };
     for entry in entries {
         let name = entry.with_context(wrong)?.file_name();
-        if !NAMES.iter().any(|ours| name == *ours) {
+        // A power failure may leave what belongs to the database, and not the database.
+        let is_ours = name
+            .to_str()
+            .is_some_and(|name| NAMES.contains(&name) || name.starts_with("registry.db-"));
+        if !is_ours {
             bail!(
                 "{} is no data directory: it has no registry in it, but {}\nhint: name an empty \
                  directory with --data-dir, or one that does not exist",

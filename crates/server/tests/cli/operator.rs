@@ -146,6 +146,8 @@ fn a_directory_that_is_there_keeps_its_mode_and_one_with_something_else_is_refus
     }
     // One that was made for us, as a mounted volume is, stays as it was made.
     std::fs::create_dir_all(shared.join("lost+found")).unwrap();
+    // So does what a power failure left of a first start.
+    std::fs::write(shared.join("registry.db-wal"), "").unwrap();
     std::fs::set_permissions(&shared, std::fs::Permissions::from_mode(0o755)).unwrap();
     for _ in ["new", "there"] {
         assert_eq!(Server::start(&mut start("shared")).stop().0, Some(0));
