@@ -4,8 +4,10 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
+use hyper::body::Bytes;
 use hyper::{Method, StatusCode};
 use serde::Serialize;
+use tokio::task::JoinSet;
 use wargate_api::fetch::{FetchLogsRequest, SignedCheckpoint};
 use wargate_api::paths;
 use wargate_api::proof::{ConsistencyRequest, InclusionRequest};
@@ -26,6 +28,8 @@ const WARMING: usize = 2000;
 /// Requests of each kind that are timed, in alternating rounds.
 const ROUNDS: usize = 20;
 const REQUESTS_PER_ROUND: usize = 50;
+/// Connections that ask at once before times are taken.
+const CROWD: usize = 64;
 /// Restarts of each kind.
 const RESTARTS: usize = 5;
 
@@ -206,41 +210,68 @@ async fn fill(plan: &Plan, packages: usize) -> Result<Size> {
 }
 
 impl Size {
-    /// Asks for something that depends on a number; no two that follow each other are alike. Returns
-    /// the size of the answer.
+    /// Asks and returns the size of the answer.
     async fn ask(&mut self, question: Question, number: usize) -> Result<usize> {
+        let (path, body) = self.request(question, number)?;
+        send(&mut self.connection, path, body).await
+    }
+
+    /// Asks over many connections at once, so that the server has all the threads that it may have. One
+    /// that was busy a moment ago has more of them than one that was idle, and is slower for it.
+    async fn crowd(&self) -> Result<()> {
+        let mut asked = JoinSet::new();
+        for number in 0..CROWD {
+            let (path, body) = self.request(Question::Inclusion, number)?;
+            let mut connection = Connection::open(self.server.address).await?;
+            asked.spawn(async move {
+                for _ in 0..CROWD {
+                    send(&mut connection, path, body.clone()).await?;
+                }
+                Ok::<_, anyhow::Error>(())
+            });
+        }
+        asked.join_all().await.into_iter().collect()
+    }
+
+    /// A request that depends on a number; no two that follow each other are alike.
+    fn request(&self, question: Question, number: usize) -> Result<(&'static str, Bytes)> {
         let places = &self.load.places;
         let at = |number: usize| number.wrapping_mul(7919) % places.len();
         let (one, other) = (at(number), at(number + 1));
         let log_length = self.checkpoint.contents.checkpoint.log_length;
-        let (path, body) = match question {
+        Ok(match question {
             Question::Page => {
                 let packages = self.logs.get(one).map(|log| (*log, None)).into_iter().collect();
                 let request =
                     FetchLogsRequest { log_length, limit: None, operator: None, packages };
-                (paths::FETCH_LOGS, serde_json::to_vec(&request)?)
+                (paths::FETCH_LOGS, serde_json::to_vec(&request)?.into())
             }
             Question::Inclusion => {
                 let leafs = [one, other].iter().filter_map(|at| places.get(*at)).copied().collect();
                 let request = InclusionRequest { log_length, leafs };
-                (paths::PROVE_INCLUSION, serde_json::to_vec(&request)?)
+                (paths::PROVE_INCLUSION, serde_json::to_vec(&request)?.into())
             }
             Question::Consistency => {
                 let from = LogLength::new(places.get(one).map_or(1, |place| place.get()));
                 let request = ConsistencyRequest { from, to: log_length };
-                (paths::PROVE_CONSISTENCY, serde_json::to_vec(&request)?)
+                (paths::PROVE_CONSISTENCY, serde_json::to_vec(&request)?.into())
             }
-        };
-        let body = Some((Kind::Json, body.into()));
-        let (status, answer) = self.connection.send(Method::POST, path, body).await?;
-        ensure!(status == StatusCode::OK, "{path} was answered {status}");
-        Ok(answer.len())
+        })
     }
+}
+
+async fn send(connection: &mut Connection, path: &str, body: Bytes) -> Result<usize> {
+    let (status, answer) = connection.send(Method::POST, path, Some((Kind::Json, body))).await?;
+    ensure!(status == StatusCode::OK, "{path} was answered {status}");
+    Ok(answer.len())
 }
 
 /// Median time of a request in microseconds, and how many bytes all answers have. The rounds alternate, so that a machine that slows down
 /// does so for both.
 async fn time(sizes: &mut [Size; 2], question: Question) -> Result<[(f64, f64); 2]> {
+    for size in &*sizes {
+        size.crowd().await?;
+    }
     let mut times = [(Vec::new(), 0.0), (Vec::new(), 0.0)];
     for round in 0..ROUNDS {
         for (size, (times, bytes)) in sizes.iter_mut().zip(&mut times) {
