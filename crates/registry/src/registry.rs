@@ -68,7 +68,7 @@ const INSPECTION_UNIT_BYTES: u64 = 64 << 10;
 
 /// How many files are looked into at the same time at the most: the validator may take hundreds of
 /// megabytes for a file that was made for it.
-const INSPECTIONS_MAX: u32 = 4;
+const INSPECTIONS_MAX: u32 = 2;
 
 /// Pages dropped in one go: short enough that a commit hardly waits for it.
 const PRUNED_PAGES: usize = 2000;
