@@ -82,6 +82,25 @@ async fn nobody_brings_a_key_to_an_existing_log() {
     assert_eq!(answer["type"], "record");
 }
 
+/// The state machine lets a known key sign records that do nothing, each of which would take the place
+/// of somebody's next one (specification 5.2).
+#[tokio::test]
+async fn a_key_without_permissions_publishes_nothing() {
+    let world = World::new();
+    let now = world.clock_now();
+    let one = world.publish_new("test:one").await;
+    let grant = Entry::grant(key("bob").public_key(), []);
+    let second = Signed::new("test:one", "alice", Some(one.id()), now, vec![grant]);
+    assert_eq!(world.publish(&second).await.json()["state"], "published");
+    let nothing = Signed::new("test:one", "bob", Some(second.id()), now, Vec::new());
+    let answer = world.publish(&nothing).await.json();
+    assert_eq!(answer["state"], "rejected");
+    // The same bytes, signed by somebody who may: a record's id does not depend on its signature.
+    let something = Signed::new("test:one", "alice", Some(second.id()), now, Vec::new());
+    assert_eq!(something.id(), nothing.id());
+    assert_eq!(world.publish(&something).await.json()["state"], "published");
+}
+
 #[tokio::test]
 async fn lengths_beyond_the_log_prove_nothing() {
     let world = World::new();
