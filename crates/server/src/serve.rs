@@ -268,10 +268,12 @@ fn greet(config: &Config, address: SocketAddr, url: &PublicUrl, opened: &Opened)
     writeln!(out, "  listening on  {address}")?;
     writeln!(out, "  data          {}", config.data_dir.display())?;
     writeln!(out, "  operator key  {key}{made}")?;
-    writeln!(out, "  log           {} records", newest.committed.length())?;
+    let length = newest.committed.length();
+    let plural = if length.get() == 1 { "" } else { "s" };
+    writeln!(out, "  log           {length} record{plural}")?;
     writeln!(out, "  may publish   {policy}\n")?;
     writeln!(out, "Next, in another terminal, publish a component:\n")?;
-    writeln!(out, "  warg config --registry {url}")?;
+    writeln!(out, "  warg config --registry {url} --keyring-backend flat-file")?;
     writeln!(out, "  warg key new")?;
     writeln!(out, "  warg publish release --name my:hello --version 0.1.0 hello.wasm\n")?;
     writeln!(out, "Ctrl-C stops the registry. What it has acknowledged is kept.")?;
