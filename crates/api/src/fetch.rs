@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use wargate_crypto::{KeyId, Signature};
-use wargate_protocol::verify::PlacedEnvelope;
+use wargate_protocol::verify::{PlacedEnvelope, ProofBytes};
 use wargate_protocol::{LogId, LogLength, PackageName, RegistryIndex, SignedEnvelope};
 
 use crate::OrderedMap;
@@ -111,6 +111,41 @@ impl From<FlatRecord> for PublishedRecord {
 pub struct Warning {
     /// For people.
     pub message: String,
+}
+
+/// Request to [`FETCH_TRANSCRIPT`](crate::paths::FETCH_TRANSCRIPT): what a client that wants some
+/// packages would ask for in three to four requests. An unknown member is refused.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct FetchTranscriptRequest {
+    /// Token of the last operator record known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub operator: Option<FetchToken>,
+    /// Token of the last record known of each package log; `None` for all its records.
+    #[serde(default, skip_serializing_if = "OrderedMap::is_empty")]
+    pub packages: OrderedMap<LogId, Option<FetchToken>>,
+    /// Lengths from which consistency is to be proven; those that are not below the checkpoint's are
+    /// passed over. At most [`CONSISTENT_FROM_MAX`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub consistent_from: Vec<LogLength>,
+}
+
+/// Most lengths from which one request has consistency proven.
+pub const CONSISTENT_FROM_MAX: usize = 4;
+
+/// Answer to [`FETCH_TRANSCRIPT`](crate::paths::FETCH_TRANSCRIPT).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FetchTranscriptResponse {
+    /// The newest checkpoint. Everything below is as of its length.
+    pub checkpoint: SignedCheckpoint,
+    /// The records behind the tokens, at most [`LIMIT_MAX`] of each log.
+    pub logs: FetchLogsResponse,
+    /// The inclusion of the newest record of the operator log, and then of each package log in the
+    /// order of the request, and the consistency that was asked for. `None` if there are more records:
+    /// they and the proofs are asked for on their own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proofs: Option<ProofBytes>,
 }
 
 /// Request to [`FETCH_NAMES`](crate::paths::FETCH_NAMES).

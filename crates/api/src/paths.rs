@@ -9,6 +9,10 @@ pub const FETCH_CHECKPOINT: &str = "v1/fetch/checkpoint";
 /// Records of logs.
 pub const FETCH_LOGS: &str = "v1/fetch/logs";
 
+/// A checkpoint, records and proofs in one answer. Not part of the reference's API: other registries
+/// answer 404 or 405.
+pub const FETCH_TRANSCRIPT: &str = "v1/fetch/transcript";
+
 /// Package names of log ids.
 pub const FETCH_NAMES: &str = "v1/fetch/names";
 

@@ -1,0 +1,3 @@
+//! The program `warg`.
+
+fn main() {}

@@ -1,0 +1,288 @@
+//! What can go wrong, whose fault it is, and what to do about it.
+
+use std::time::Duration;
+
+use wargate_api::publish::PackageError;
+use wargate_crypto::{AnyDigest, Digest};
+use wargate_protocol::verify::Misbehaviour;
+use wargate_protocol::{Namespace, PackageName, RecordId, Version, VersionReq};
+
+use crate::evidence::EvidenceId;
+use crate::origin::{Domain, DomainError, RegistryUrlError};
+use crate::question::Question;
+use crate::seams::{CacheError, SecretError, StateError, TransportError};
+
+/// Why something was not done.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A registry's answer contradicts the protocol or an earlier answer. State and cache are what they
+    /// were.
+    #[error("{registry}: {source}")]
+    Misbehaviour {
+        /// The registry.
+        registry: Domain,
+        /// Who did what.
+        source: Box<Misbehaviour>,
+        /// What was kept as evidence; `None` if it could not be kept.
+        evidence: Option<EvidenceId>,
+    },
+    /// An answer has not the form that the protocol demands, or breaks a limit.
+    #[error("{registry}: {what}: {reason}")]
+    BadAnswer {
+        /// The registry.
+        registry: Domain,
+        /// Which answer.
+        what: &'static str,
+        /// What is wrong with it; for people, free of control characters.
+        reason: String,
+    },
+    /// What came is not what its digest says, from none of the places that the registry named.
+    #[error("{registry}: the content that came for {digest} is not that: {reason}")]
+    WrongContent {
+        /// The registry.
+        registry: Domain,
+        /// The digest.
+        digest: AnyDigest,
+        /// What came instead.
+        reason: String,
+    },
+    /// The registry cannot be reached.
+    #[error("{registry} cannot be reached: {source}")]
+    Unreachable {
+        /// The registry.
+        registry: Domain,
+        /// Why.
+        source: TransportError,
+    },
+    /// The registry is there and cannot answer now, or answers with an error of its own.
+    #[error("{registry} fails with status {status}: {message}")]
+    Unavailable {
+        /// The registry.
+        registry: Domain,
+        /// The HTTP status.
+        status: u16,
+        /// For people, free of control characters.
+        message: String,
+        /// When the registry says it can be asked again.
+        retry_after: Option<Duration>,
+    },
+    /// The registry wants to know who asks.
+    #[error("{registry} does not let you do this: {message}")]
+    Unauthorized {
+        /// The registry.
+        registry: Domain,
+        /// For people, free of control characters.
+        message: String,
+    },
+    /// The registry has no such package.
+    #[error("{registry} has no package `{package}`")]
+    UnknownPackage {
+        /// The registry.
+        registry: Domain,
+        /// The package.
+        package: PackageName,
+        /// Names that are known and look like it, best first.
+        similar: Vec<PackageName>,
+    },
+    /// The package has no release that fits.
+    #[error("`{package}` has no release that fits `{requirement}`")]
+    NoSuchRelease {
+        /// The package.
+        package: PackageName,
+        /// What was asked for.
+        requirement: VersionReq,
+        /// The versions that it has and that were not yanked, highest first.
+        available: Vec<Version>,
+    },
+    /// The release was withdrawn.
+    #[error("`{package}@{version}` was yanked")]
+    Yanked {
+        /// The package.
+        package: PackageName,
+        /// The version.
+        version: Version,
+    },
+    /// The version is released with other content.
+    #[error("`{package}@{version}` is released already, with other content ({digest})")]
+    AlreadyReleased {
+        /// The package.
+        package: PackageName,
+        /// The version.
+        version: Version,
+        /// The content that it has; `None` if it was yanked.
+        digest: YankedOr,
+    },
+    /// The package exists, and was to be created.
+    #[error("`{0}` exists already")]
+    AlreadyInitialised(PackageName),
+    /// The registry does not define the namespace.
+    #[error("{registry} does not define the namespace `{namespace}`")]
+    UnknownNamespace {
+        /// The registry.
+        registry: Domain,
+        /// The namespace.
+        namespace: Namespace,
+    },
+    /// The namespace belongs to another registry.
+    #[error("the namespace `{namespace}` belongs to {owner}, not to {registry}")]
+    ImportedNamespace {
+        /// The registry that was asked.
+        registry: Domain,
+        /// The namespace.
+        namespace: Namespace,
+        /// The registry that it belongs to; `another registry` if that is not known.
+        owner: String,
+    },
+    /// The key that signs may not do this to the package.
+    #[error("the key {key_id} may not {action} `{package}`")]
+    NotPermitted {
+        /// The key.
+        key_id: wargate_crypto::KeyId,
+        /// What it may not do: `release to`, `yank versions of`, …
+        action: &'static str,
+        /// The package.
+        package: PackageName,
+        /// The keys that may.
+        holders: Vec<wargate_crypto::KeyId>,
+    },
+    /// The registry refuses the record, for good.
+    #[error("{registry} rejects the record {record}: {reason}")]
+    Rejected {
+        /// The registry.
+        registry: Domain,
+        /// The record.
+        record: RecordId,
+        /// For people, free of control characters.
+        reason: String,
+    },
+    /// The registry answers a publish with an error that has no variant of its own here.
+    #[error("{registry}: {source}")]
+    Publish {
+        /// The registry.
+        registry: Domain,
+        /// What it says.
+        source: PackageError,
+    },
+    /// The registry has not finished a record in the time that there was.
+    #[error("{registry} has not finished the record {record} of `{package}` yet")]
+    StillWaiting {
+        /// The registry.
+        registry: Domain,
+        /// The package.
+        package: PackageName,
+        /// The record.
+        record: RecordId,
+    },
+    /// It would need the network.
+    #[error("{0} is not at hand, and the network is not to be used")]
+    Offline(String),
+    /// There is no key to sign with.
+    #[error("there is no key to sign with for {0}")]
+    NoSigningKey(Domain),
+    /// No registry is named or configured.
+    #[error("no registry is given")]
+    NoRegistry,
+    /// The caller has to decide something first. See [`Question`].
+    #[error("{0}")]
+    Undecided(Question),
+    /// What was asked for makes no sense.
+    #[error("{0}")]
+    Usage(String),
+    /// A file that was to be published cannot be read or used.
+    #[error("{0}")]
+    Content(String),
+    /// The configuration is wrong.
+    #[error(transparent)]
+    Config(#[from] crate::config::ConfigError),
+    /// A name of a registry is wrong.
+    #[error(transparent)]
+    Domain(#[from] DomainError),
+    /// A URL of a registry is wrong.
+    #[error(transparent)]
+    Url(#[from] RegistryUrlError),
+    /// What the client remembers cannot be read or written.
+    #[error("what is remembered of registries: {0}")]
+    State(#[from] StateError),
+    /// What the client remembers is damaged.
+    #[error("what is remembered as `{key}` is damaged: {reason}")]
+    Damaged {
+        /// Where.
+        key: String,
+        /// How.
+        reason: String,
+    },
+    /// The cache cannot be read or written.
+    #[error("the content cache: {0}")]
+    Cache(#[from] CacheError),
+    /// A secret cannot be read.
+    #[error(transparent)]
+    Secret(#[from] SecretError),
+}
+
+/// The content of a release, if it was not yanked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct YankedOr(pub Option<Digest>);
+
+impl std::fmt::Display for YankedOr {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &self.0 {
+            Some(digest) => digest.fmt(f),
+            None => f.write_str("yanked"),
+        }
+    }
+}
+
+/// Whose fault it is, which decides what helps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// The user's: the command, the configuration or a file.
+    Usage,
+    /// Nobody's: there is no such thing.
+    NotFound,
+    /// A permission or a credential is missing.
+    Denied,
+    /// The network or a server: later may help.
+    Unavailable,
+    /// A server lied, or somebody between.
+    Untrusted,
+    /// This machine: disk, files, permissions.
+    Local,
+    /// The registry refuses what was to be published.
+    Rejected,
+}
+
+impl Error {
+    /// Whose fault it is.
+    pub const fn kind(&self) -> Kind {
+        match self {
+            Self::Misbehaviour { .. } | Self::BadAnswer { .. } | Self::WrongContent { .. } => {
+                Kind::Untrusted
+            }
+            Self::Unreachable { .. } | Self::Unavailable { .. } | Self::StillWaiting { .. } => {
+                Kind::Unavailable
+            }
+            Self::Unauthorized { .. } | Self::NotPermitted { .. } | Self::NoSigningKey(_) => {
+                Kind::Denied
+            }
+            Self::UnknownPackage { .. }
+            | Self::NoSuchRelease { .. }
+            | Self::Yanked { .. }
+            | Self::UnknownNamespace { .. }
+            | Self::ImportedNamespace { .. }
+            | Self::Offline(_) => Kind::NotFound,
+            Self::Rejected { .. }
+            | Self::Publish { .. }
+            | Self::AlreadyReleased { .. }
+            | Self::AlreadyInitialised(_) => Kind::Rejected,
+            Self::NoRegistry
+            | Self::Undecided(_)
+            | Self::Usage(_)
+            | Self::Content(_)
+            | Self::Config(_)
+            | Self::Domain(_)
+            | Self::Url(_) => Kind::Usage,
+            Self::State(_) | Self::Damaged { .. } | Self::Cache(_) | Self::Secret(_) => Kind::Local,
+        }
+    }
+}

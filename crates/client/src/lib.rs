@@ -1,0 +1,26 @@
+//! The client of Warg registries: resolve, fetch and verify, remember, cache, publish.
+//!
+//! A [`Client`] is made of [`Parts`], the seams to its surroundings ([`seams`]; [`native`] has them for
+//! this machine), and [`Settings`]. It prints nothing, asks nobody and looks up no directory: it tells an
+//! [`Observer`](seams::Observer) what happens, and ends with a [`Question`](question::Question)
+//! where somebody has to decide.
+//!
+//! **Invariant**: nothing that a registry says is believed before
+//! [`wargate_protocol::verify`] has proven it, and a call that fails leaves trust state and cache
+//! what they were, apart from evidence and from content that is exactly what its digest says.
+
+pub mod config;
+pub mod error;
+pub mod evidence;
+pub mod limits;
+#[cfg(feature = "native")]
+pub mod native;
+pub mod origin;
+pub mod question;
+mod remote;
+pub mod seams;
+mod settings;
+mod text;
+
+pub use self::error::{Error, Kind};
+pub use self::settings::{Choice, Settings};

@@ -1,0 +1,38 @@
+//! Limits on everything that a registry controls.
+
+use std::time::Duration;
+
+/// Most bytes of a checkpoint, a record's state, a discovery document or an error.
+pub const SMALL_ANSWER_BYTES_MAX: usize = 1 << 20;
+
+/// Most bytes of a page of records, of proofs, or of the ledger.
+pub const LARGE_ANSWER_BYTES_MAX: usize = 64 << 20;
+
+/// Most pages of records in one update: 2 million records of a log at the largest page.
+pub const PAGES_MAX: u32 = 2_000;
+
+/// Most redirects that one request follows.
+pub const REDIRECTS_MAX: u32 = 5;
+
+/// Most bytes of one header that is looked at.
+pub const HEADER_BYTES_MAX: usize = 4 << 10;
+
+/// Most sources of one content that are tried.
+pub const SOURCES_MAX: usize = 8;
+
+/// Most bytes of a fetch token that is kept.
+pub const FETCH_TOKEN_BYTES_MAX: usize = 4 << 10;
+
+/// Most package logs that one request asks for.
+pub const LOGS_PER_REQUEST_MAX: usize = 500;
+
+/// Most warnings of one answer that are passed on, and most characters of each.
+pub const WARNINGS_MAX: usize = 5;
+/// See [`WARNINGS_MAX`].
+pub const WARNING_CHARS_MAX: usize = 500;
+
+/// Most characters of a registry's own words in an error.
+pub const MESSAGE_CHARS_MAX: usize = 1_000;
+
+/// Longest time that a registry may make the client wait before it tries again.
+pub const RETRY_AFTER_MAX: Duration = Duration::from_secs(120);

@@ -1,0 +1,1 @@
+//! The seams for this machine: HTTP, files, time, randomness.

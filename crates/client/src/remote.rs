@@ -1,0 +1,165 @@
+//! What a registry answers to each question of the protocol, as typed values. Nothing here is verified:
+//! that is [`crate::sync`]'s.
+
+mod call;
+mod exchange;
+mod retry;
+
+use http::Method;
+use wargate_api::content::{ContentError, ContentSource, ContentSourcesResponse};
+use wargate_api::fetch::{
+    FetchError, FetchLogsRequest, FetchLogsResponse, FetchNamesRequest, FetchNamesResponse,
+    FetchTranscriptRequest, FetchTranscriptResponse,
+};
+use wargate_api::ledger::{LedgerError, LedgerSourcesResponse};
+use wargate_api::proof::{
+    ConsistencyRequest, ConsistencyResponse, InclusionRequest, InclusionResponse, ProofError,
+};
+use wargate_api::publish::{PackageError, PackageRecord, PublishRecordRequest};
+use wargate_api::well_known::WellKnown;
+use wargate_api::{headers, paths};
+use wargate_crypto::AnyDigest;
+use wargate_protocol::{LogId, RecordId, SignedCheckpoint};
+
+pub(crate) use self::call::{CallError, Refusal};
+pub(crate) use self::exchange::Exchange;
+use crate::error::Error;
+use crate::limits::{LARGE_ANSWER_BYTES_MAX, SMALL_ANSWER_BYTES_MAX};
+use crate::origin::{Domain, RegistryUrl};
+
+/// One registry's API, at one URL.
+#[derive(Clone)]
+pub(crate) struct Remote {
+    exchange: Exchange,
+    /// The base of the API's paths.
+    base: RegistryUrl,
+    /// Whose data it is, for errors.
+    domain: Domain,
+    /// The registry to ask for by header, where the URL is another's.
+    data_of: Option<Domain>,
+}
+
+impl Remote {
+    pub(crate) fn new(exchange: Exchange, base: RegistryUrl) -> Self {
+        let domain = base.domain();
+        Self { exchange, base, domain, data_of: None }
+    }
+
+    /// The data of another registry, asked for here.
+    pub(crate) fn on_behalf_of(mut self, domain: Domain) -> Self {
+        self.data_of = Some(domain.clone());
+        self.domain = domain;
+        self
+    }
+
+    /// The URL that is talked to.
+    pub(crate) const fn base(&self) -> &RegistryUrl {
+        &self.base
+    }
+
+    /// Whose data it is.
+    pub(crate) const fn domain(&self) -> &Domain {
+        &self.domain
+    }
+
+    pub(crate) const fn exchange(&self) -> &Exchange {
+        &self.exchange
+    }
+
+    /// The discovery document; `None` if there is none (specification 12.11).
+    pub(crate) async fn well_known(&self) -> Result<Option<WellKnown>, Error> {
+        self.discover().await
+    }
+
+    /// The newest checkpoint.
+    pub(crate) async fn checkpoint(&self) -> Result<SignedCheckpoint, CallError<FetchError>> {
+        let what = "the checkpoint";
+        self.get(paths::FETCH_CHECKPOINT, what, SMALL_ANSWER_BYTES_MAX).await
+    }
+
+    /// Records.
+    pub(crate) async fn logs(
+        &self,
+        request: &FetchLogsRequest,
+    ) -> Result<FetchLogsResponse, CallError<FetchError>> {
+        self.post(paths::FETCH_LOGS, request, "the records", LARGE_ANSWER_BYTES_MAX).await
+    }
+
+    /// Checkpoint, records and proofs at once. Registries of other makers do not know this and answer
+    /// 404 or 405.
+    pub(crate) async fn transcript(
+        &self,
+        request: &FetchTranscriptRequest,
+    ) -> Result<FetchTranscriptResponse, CallError<FetchError>> {
+        self.post(paths::FETCH_TRANSCRIPT, request, "the transcript", LARGE_ANSWER_BYTES_MAX).await
+    }
+
+    /// Names of packages.
+    pub(crate) async fn names(
+        &self,
+        request: &FetchNamesRequest,
+    ) -> Result<FetchNamesResponse, CallError<FetchError>> {
+        self.post(paths::FETCH_NAMES, request, "the names", LARGE_ANSWER_BYTES_MAX).await
+    }
+
+    pub(crate) async fn inclusion(
+        &self,
+        request: &InclusionRequest,
+    ) -> Result<InclusionResponse, CallError<ProofError>> {
+        let what = "the proof of inclusion";
+        self.post(paths::PROVE_INCLUSION, request, what, LARGE_ANSWER_BYTES_MAX).await
+    }
+
+    pub(crate) async fn consistency(
+        &self,
+        request: &ConsistencyRequest,
+    ) -> Result<ConsistencyResponse, CallError<ProofError>> {
+        let what = "the proof of consistency";
+        self.post(paths::PROVE_CONSISTENCY, request, what, SMALL_ANSWER_BYTES_MAX).await
+    }
+
+    /// Where the content of a digest is.
+    pub(crate) async fn sources(
+        &self,
+        digest: &AnyDigest,
+    ) -> Result<Vec<ContentSource>, CallError<ContentError>> {
+        let path = paths::content_sources(digest);
+        let mut answer: ContentSourcesResponse =
+            self.get(&path, "the content's sources", SMALL_ANSWER_BYTES_MAX).await?;
+        Ok(answer.content_sources.swap_remove(digest).unwrap_or_default())
+    }
+
+    /// Where the ledger is.
+    pub(crate) async fn ledger(&self) -> Result<LedgerSourcesResponse, CallError<LedgerError>> {
+        self.get(paths::LEDGER, "the ledger's sources", LARGE_ANSWER_BYTES_MAX).await
+    }
+
+    /// Sends a record. Not tried again: whether it arrived is asked with [`Self::record`].
+    pub(crate) async fn publish(
+        &self,
+        log: &LogId,
+        request: &PublishRecordRequest,
+    ) -> Result<PackageRecord, CallError<PackageError>> {
+        let body = self.encode(request, "the record")?;
+        let request = self.request(Method::POST, &paths::publish(log), Some(body))?;
+        self.once(request, "the record's state", SMALL_ANSWER_BYTES_MAX).await
+    }
+
+    /// The state of a record.
+    pub(crate) async fn record(
+        &self,
+        log: &LogId,
+        record: &RecordId,
+    ) -> Result<PackageRecord, CallError<PackageError>> {
+        let path = paths::package_record(log, record);
+        self.get(&path, "the record's state", SMALL_ANSWER_BYTES_MAX).await
+    }
+}
+
+/// Where a registry's answer to a log that it does not have leads: the header's namespace and domain.
+pub(crate) fn hint(refusal: &http::HeaderMap) -> Option<(String, String)> {
+    let value = refusal.get(headers::REGISTRY_HINT)?;
+    let value = value.to_str().ok().filter(|text| text.len() <= crate::limits::HEADER_BYTES_MAX)?;
+    let (namespace, domain) = headers::parse_registry_hint(value)?;
+    Some((namespace.to_owned(), domain.to_owned()))
+}
