@@ -5,8 +5,9 @@ use std::time::Duration;
 use wargate_api::publish::PackageError;
 use wargate_crypto::{AnyDigest, Digest};
 use wargate_protocol::verify::Misbehaviour;
-use wargate_protocol::{Namespace, PackageName, RecordId, Version, VersionReq};
+use wargate_protocol::{Namespace, PackageName, RecordId, Version};
 
+use crate::client::Selector;
 use crate::evidence::EvidenceId;
 use crate::origin::{Domain, DomainError, RegistryUrlError};
 use crate::question::Question;
@@ -86,12 +87,12 @@ pub enum Error {
         similar: Vec<PackageName>,
     },
     /// The package has no release that fits.
-    #[error("`{package}` has no release that fits `{requirement}`")]
+    #[error("`{package}` has no release that fits `{wanted}`")]
     NoSuchRelease {
         /// The package.
         package: PackageName,
         /// What was asked for.
-        requirement: VersionReq,
+        wanted: Selector,
         /// The versions that it has and that were not yanked, highest first.
         available: Vec<Version>,
     },

@@ -9,18 +9,29 @@
 //! [`wargate_protocol::verify`] has proven it, and a call that fails leaves trust state and cache
 //! what they were, apart from evidence and from content that is exactly what its digest says.
 
+mod client;
 pub mod config;
+mod content;
 pub mod error;
 pub mod evidence;
 pub mod limits;
 #[cfg(feature = "native")]
 pub mod native;
 pub mod origin;
+mod package;
 pub mod question;
+mod registry;
 mod remote;
 pub mod seams;
 mod settings;
+mod similar;
+mod sync;
 mod text;
+mod trust;
 
+pub use self::client::{Client, Fetched, Parts, Selector, Wanted};
 pub use self::error::{Error, Kind};
+pub use self::package::{HistoryRecord, Package};
+pub use self::registry::Registry;
 pub use self::settings::{Choice, Settings};
+pub use self::trust::Pin;

@@ -36,3 +36,12 @@ pub const MESSAGE_CHARS_MAX: usize = 1_000;
 
 /// Longest time that a registry may make the client wait before it tries again.
 pub const RETRY_AFTER_MAX: Duration = Duration::from_secs(120);
+
+/// Most pieces of evidence that are kept about a registry.
+pub const EVIDENCE_PIECES_MAX: usize = 64;
+
+/// Most bytes of a piece of evidence that is kept.
+pub const EVIDENCE_BYTES_MAX: usize = 1 << 20;
+
+/// Most names that are proposed in place of one that is not known.
+pub const SIMILAR_MAX: usize = 3;

@@ -5,6 +5,8 @@ mod call;
 mod exchange;
 mod retry;
 
+use std::sync::{Arc, OnceLock};
+
 use http::Method;
 use wargate_api::content::{ContentError, ContentSource, ContentSourcesResponse};
 use wargate_api::fetch::{
@@ -31,25 +33,49 @@ use crate::origin::{Domain, RegistryUrl};
 #[derive(Clone)]
 pub(crate) struct Remote {
     exchange: Exchange,
+    /// What the user calls it.
+    named: RegistryUrl,
     /// The base of the API's paths.
     base: RegistryUrl,
     /// Whose data it is, for errors.
     domain: Domain,
     /// The registry to ask for by header, where the URL is another's.
     data_of: Option<Domain>,
+    /// Whether it answers with transcripts, once that is known.
+    transcripts: Arc<OnceLock<bool>>,
 }
 
 impl Remote {
-    pub(crate) fn new(exchange: Exchange, base: RegistryUrl) -> Self {
-        let domain = base.domain();
-        Self { exchange, base, domain, data_of: None }
+    /// The registry that the user calls `named`, with its API below `base`.
+    pub(crate) fn new(exchange: Exchange, named: RegistryUrl, base: RegistryUrl) -> Self {
+        let domain = named.domain();
+        let transcripts = Arc::default();
+        Self { exchange, named, base, domain, data_of: None, transcripts }
     }
 
     /// The data of another registry, asked for here.
-    pub(crate) fn on_behalf_of(mut self, domain: Domain) -> Self {
+    pub(crate) fn on_behalf_of(mut self, named: RegistryUrl, domain: Domain) -> Self {
+        self.named = named;
         self.data_of = Some(domain.clone());
         self.domain = domain;
+        self.transcripts = Arc::default();
         self
+    }
+
+    /// What the user calls the registry.
+    pub(crate) const fn named(&self) -> &RegistryUrl {
+        &self.named
+    }
+
+    /// Whether it answers with transcripts; `None` as long as that is not known.
+    pub(crate) fn has_transcripts(&self) -> Option<bool> {
+        self.transcripts.get().copied()
+    }
+
+    /// Notes whether it answers with transcripts.
+    pub(crate) fn note_transcripts(&self, has: bool) {
+        // Whoever comes second has found the same.
+        let _ = self.transcripts.set(has);
     }
 
     /// The URL that is talked to.

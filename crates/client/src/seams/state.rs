@@ -67,6 +67,12 @@ pub struct Key(String);
 #[error("`{0}` cannot be part of a key")]
 pub struct KeyError(pub String);
 
+impl From<KeyError> for StateError {
+    fn from(error: KeyError) -> Self {
+        Self { message: error.to_string() }
+    }
+}
+
 impl Key {
     /// A key of these segments.
     ///

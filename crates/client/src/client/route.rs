@@ -1,0 +1,194 @@
+//! Which registry a package belongs to.
+//!
+//! In this order: what the project or the user says of the package, then of its namespace; a hint that
+//! was followed before; what the home registry's operator log says of the namespace, as far as it is
+//! known; the home registry. When that one does not have the package, its operator log is asked, and
+//! then its hint.
+
+use std::collections::BTreeMap;
+
+use wargate_protocol::{LogId, Namespace, NamespaceState, PackageName};
+
+use super::{Client, key};
+use crate::error::Error;
+use crate::origin::Domain;
+use crate::package::Package;
+use crate::question::Question;
+use crate::registry::Registry;
+use crate::seams::{Event, Key, StateError};
+use crate::settings::Choice;
+use crate::sync::{SyncError, Want};
+
+/// Most namespaces whose hints are remembered.
+const HINTS_MAX: usize = 10_000;
+
+type Hints = BTreeMap<Namespace, Domain>;
+
+/// Where the hints that were followed are kept.
+pub(super) fn followed_hints() -> Result<Key, StateError> {
+    key(&["namespaces"])
+}
+
+impl Client {
+    /// The registry of a package, as far as that is known without asking.
+    pub(super) fn route(&self, package: &PackageName) -> Result<Registry, Error> {
+        let (settings, namespace) = (&self.settings, package.namespace());
+        let mapped = settings.packages.get(package);
+        if let Some(url) = mapped.or_else(|| settings.namespaces.get(namespace)) {
+            return Ok(self.registry(url.clone()));
+        }
+        let home = self.home()?;
+        if let Some(domain) = self.hints()?.get(namespace) {
+            return home.federated(domain);
+        }
+        match home.imported(namespace)? {
+            Some(domain) => home.federated(&domain),
+            None => Ok(home),
+        }
+    }
+
+    /// Brings packages of one registry up to date, and those that are elsewhere there.
+    pub(super) async fn update_group(
+        &self,
+        registry: &Registry,
+        names: &[PackageName],
+    ) -> Result<Vec<Package>, Error> {
+        let mut wants: Vec<_> = names.iter().map(Want::package).collect();
+        let (mut packages, mut missing) = (Vec::new(), Vec::new());
+        while !wants.is_empty() {
+            let (log, hint) = match registry.sync(&wants).await {
+                Ok(known) => {
+                    packages = registry.packages_of(&known);
+                    break;
+                }
+                Err(SyncError::NotFound { log, hint }) => (log, hint),
+                Err(SyncError::Failed(error)) => return Err(error),
+            };
+            let Some(place) = wants.iter().position(|want| want.log == log) else {
+                return Err(
+                    registry.bad_answer("it says that it has no log that was not asked for")
+                );
+            };
+            let want = wants.swap_remove(place);
+            missing.extend(want.name.map(|name| (name, hint)));
+        }
+        for (name, hint) in missing {
+            packages.push(self.update_elsewhere(registry, &name, hint).await?);
+        }
+        Ok(packages)
+    }
+
+    /// A package that the registry does not have: where its namespace is imported from, or where the
+    /// registry hints.
+    async fn update_elsewhere(
+        &self,
+        from: &Registry,
+        package: &PackageName,
+        hint: Option<(String, String)>,
+    ) -> Result<Package, Error> {
+        let namespace = package.namespace();
+        let unknown = || from.unknown_package(package);
+        // Only what the user's own registry says leads elsewhere.
+        if self.settings.home.as_ref().is_none_or(|home| home.domain() != *from.domain()) {
+            return Err(unknown()?);
+        }
+        if from.imported(namespace)?.is_none() {
+            // The operator log that is known may be old, or none.
+            match from.sync(&[]).await {
+                Ok(_) | Err(SyncError::NotFound { .. }) => {}
+                Err(SyncError::Failed(error)) => return Err(error),
+            }
+        }
+        let to = match from.imported(namespace)? {
+            Some(domain) => domain,
+            None => match self.accept(from, namespace, hint)? {
+                Some(domain) => domain,
+                None => return Err(unknown()?),
+            },
+        };
+        let registry = from.federated(&to)?;
+        self.parts.observer.event(Event::Redirected { package, registry: registry.domain() });
+        let known = match registry.sync(&[Want::package(package)]).await {
+            Ok(known) => known,
+            Err(SyncError::NotFound { .. }) => return Err(registry.unknown_package(package)?),
+            Err(SyncError::Failed(error)) => return Err(error),
+        };
+        self.remember(from, namespace, &to)?;
+        let packages = registry.packages_of(&known);
+        let log = LogId::package(package);
+        let found = packages.into_iter().find(|found| LogId::package(found.name()) == log);
+        found.ok_or_else(|| registry.bad_answer("the package is missing"))
+    }
+
+    /// Where a hint leads, if it may be followed.
+    fn accept(
+        &self,
+        from: &Registry,
+        namespace: &Namespace,
+        hint: Option<(String, String)>,
+    ) -> Result<Option<Domain>, Error> {
+        let Some((about, domain)) = hint else { return Ok(None) };
+        if self.settings.hints == Choice::No || about != namespace.to_string() {
+            return Ok(None);
+        }
+        let to: Domain = domain
+            .parse()
+            .map_err(|_| from.bad_answer("its hint at another registry names none"))?;
+        if to == *from.domain() {
+            return Ok(None);
+        }
+        let question = Question::FollowHint {
+            from: from.domain().clone(),
+            namespace: namespace.clone(),
+            to: to.clone(),
+        };
+        let yes = match (self.settings.answers.to(&question), self.settings.hints) {
+            (Some(answer), _) => answer,
+            (None, Choice::Ask) => return Err(Error::Undecided(question)),
+            (None, choice) => choice == Choice::Yes,
+        };
+        Ok(yes.then_some(to))
+    }
+
+    /// Remembers where a hint led. What the operator log says need not be remembered.
+    fn remember(&self, from: &Registry, namespace: &Namespace, to: &Domain) -> Result<(), Error> {
+        if from.imported(namespace)?.is_some() {
+            return Ok(());
+        }
+        let key = followed_hints()?;
+        let _lock = self.parts.state.lock(&key)?;
+        let mut hints = self.hints()?;
+        if hints.len() < HINTS_MAX && !hints.contains_key(namespace) {
+            hints.insert(namespace.clone(), to.clone());
+            let bytes = serde_json::to_vec(&hints).map_err(|error| Error::Damaged {
+                key: key.to_string(),
+                reason: error.to_string(),
+            })?;
+            self.parts.state.write(&key, &bytes)?;
+        }
+        Ok(())
+    }
+
+    /// The hints that were followed.
+    fn hints(&self) -> Result<Hints, Error> {
+        let key = followed_hints()?;
+        let Some(bytes) = self.parts.state.read(&key)? else { return Ok(Hints::new()) };
+        serde_json::from_slice(&bytes)
+            .map_err(|error| Error::Damaged { key: key.to_string(), reason: error.to_string() })
+    }
+
+    /// The error for a package that nobody has.
+    pub(super) fn unknown(&self, package: &PackageName) -> Error {
+        let unknown = self.route(package).and_then(|registry| registry.unknown_package(package));
+        unknown.unwrap_or_else(|error| error)
+    }
+}
+
+/// Where a namespace is imported from, by what an operator log says of it.
+pub(crate) fn imported(state: Option<&NamespaceState>) -> Option<Domain> {
+    match state {
+        // The text is the operator's, and may be anything.
+        Some(NamespaceState::Imported { registry }) => registry.parse().ok(),
+        _ => None,
+    }
+}

@@ -1,0 +1,429 @@
+//! One registry.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use wargate_api::fetch::{FetchLogsRequest, LIMIT_MAX};
+use wargate_protocol::{
+    Envelope, LogId, Namespace, NamespaceState, OperatorState, PackageName, PackageState,
+    SignedCheckpoint,
+};
+
+use crate::client::Client;
+use crate::error::Error;
+use crate::evidence::EvidenceId;
+use crate::limits::{LOGS_PER_REQUEST_MAX, PAGES_MAX, SIMILAR_MAX};
+use crate::origin::{Domain, RegistryUrl};
+use crate::package::{HistoryRecord, Package};
+use crate::remote::{CallError, Remote};
+use crate::seams::{Event, Key, StateError};
+use crate::similar;
+use crate::sync::{Sync, SyncError, Want};
+use crate::trust::{Known, Pin, Trust};
+
+/// How long what discovery found is taken for true, in seconds.
+const DISCOVERY_SECONDS: i64 = 60 * 60;
+
+/// A registry, as one client knows it.
+#[derive(Clone)]
+pub struct Registry {
+    client: Client,
+    named: RegistryUrl,
+    domain: Domain,
+    /// The registry that is asked for this one's data first.
+    through: Option<RegistryUrl>,
+}
+
+/// Where the API of a registry was found.
+#[derive(Serialize, Deserialize)]
+struct Discovered {
+    base: String,
+    seconds: i64,
+}
+
+impl Registry {
+    pub(crate) fn new(client: Client, named: RegistryUrl) -> Self {
+        let domain = named.domain();
+        Self { client, named, domain, through: None }
+    }
+
+    /// Its name.
+    pub const fn domain(&self) -> &Domain {
+        &self.domain
+    }
+
+    /// Its URL, as the user or another registry gave it.
+    pub const fn url(&self) -> &RegistryUrl {
+        &self.named
+    }
+
+    /// The client that it is known to.
+    pub const fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// Who operates it; `None` if it was never seen.
+    ///
+    /// # Errors
+    /// [`Error::State`], [`Error::Damaged`]
+    pub fn pin(&self) -> Result<Option<Pin>, Error> {
+        self.trust().pin()
+    }
+
+    /// Believes that this key operates it. What was believed under another key is forgotten.
+    ///
+    /// # Errors
+    /// [`Error::State`], [`Error::Damaged`]
+    pub fn confirm(&self, operator_key: wargate_crypto::KeyId) -> Result<(), Error> {
+        let since = self.client.parts.clock.now();
+        let url = self.named.to_string();
+        self.trust().set_pin(&Pin { operator_key, url, since, confirmed: true })
+    }
+
+    /// Forgets all that is known of it, apart from evidence. It will be believed on first use again.
+    ///
+    /// # Errors
+    /// [`Error::State`]
+    pub fn forget(&self) -> Result<(), Error> {
+        self.client.parts.state.remove(&self.discovery_key()?)?;
+        self.trust().forget()
+    }
+
+    /// The newest checkpoint that was verified.
+    ///
+    /// # Errors
+    /// [`Error::State`], [`Error::Damaged`]
+    pub fn checkpoint(&self) -> Result<Option<SignedCheckpoint>, Error> {
+        self.trust().checkpoint()
+    }
+
+    /// What its operator log says, as far as it is known.
+    ///
+    /// # Errors
+    /// [`Error::State`], [`Error::Damaged`]
+    pub fn operator(&self) -> Result<Option<OperatorState>, Error> {
+        let known = self.trust().load(&[])?;
+        Ok(known.verified.operator().map(|operator| operator.state().clone()))
+    }
+
+    /// The evidence that was kept about it.
+    ///
+    /// # Errors
+    /// [`Error::State`]
+    pub fn evidence(&self) -> Result<Vec<EvidenceId>, Error> {
+        crate::evidence::list(&*self.client.parts.state, &self.domain)
+    }
+
+    /// Brings the operator log up to date, and verifies that the registry goes on from what is known.
+    ///
+    /// # Errors
+    /// [`Error`]
+    pub async fn refresh(&self) -> Result<(), Error> {
+        match self.sync(&[]).await {
+            Ok(_) => Ok(()),
+            Err(SyncError::Failed(error)) => Err(error),
+            Err(SyncError::NotFound { .. }) => Err(self.bad_answer("it has no operator log")),
+        }
+    }
+
+    /// What is known of a package, without asking. `None` if nothing is.
+    ///
+    /// # Errors
+    /// [`Error::State`], [`Error::Damaged`]
+    pub fn known(&self, package: &PackageName) -> Result<Option<Package>, Error> {
+        let log = LogId::package(package);
+        let mut known = self.trust().load(&[log])?;
+        known.names.insert(log, package.clone());
+        Ok(self.packages_of(&known).pop())
+    }
+
+    /// All packages of which something is known.
+    ///
+    /// # Errors
+    /// [`Error::State`], [`Error::Damaged`]
+    pub fn packages(&self) -> Result<Vec<Package>, Error> {
+        let logs = self.trust().packages()?;
+        let mut packages = Vec::new();
+        for part in logs.chunks(LOGS_PER_REQUEST_MAX) {
+            let ids: Vec<_> = part.iter().map(|(log, _)| *log).collect();
+            packages.extend(self.packages_of(&self.trust().load(&ids)?));
+        }
+        packages.sort_by(|one, other| one.name.cmp(&other.name));
+        Ok(packages)
+    }
+
+    /// All records of a package's log, oldest first. They are fetched, and are exactly those that lead
+    /// to what was verified.
+    ///
+    /// # Errors
+    /// [`Error`]
+    pub async fn history(&self, package: &Package) -> Result<Vec<HistoryRecord>, Error> {
+        if self.client.settings.offline {
+            return Err(Error::Offline(format!("the records of `{}`", package.name)));
+        }
+        let remote = self.remote().await?;
+        let log = LogId::package(&package.name);
+        let wrong = || self.bad_answer("its records do not lead to what it has proven");
+        let (mut state, mut records, mut token) = (PackageState::new(), Vec::new(), None);
+        for _ in 0..PAGES_MAX {
+            let request = FetchLogsRequest {
+                log_length: package.checkpoint.contents.checkpoint.log_length,
+                limit: Some(LIMIT_MAX),
+                operator: None,
+                packages: [(log, token)].into_iter().collect(),
+            };
+            let page = remote.logs(&request).await.map_err(|error| self.refused(error))?;
+            let (more, mut packages) = (page.more, page.packages);
+            let page = packages.swap_remove(&log).unwrap_or_default();
+            token = page.last().map(|last| last.fetch_token.clone());
+            let ended = page.len() < usize::from(LIMIT_MAX) || !more;
+            for published in page {
+                let registry_index = published.record.registry_index;
+                let envelope = Envelope::decode(published.record.envelope).map_err(|_| wrong())?;
+                state.append(&envelope).map_err(|_| wrong())?;
+                records.push(HistoryRecord {
+                    id: envelope.record_id(),
+                    registry_index,
+                    key_id: envelope.key_id().clone(),
+                    timestamp: envelope.record().timestamp,
+                    entries: envelope.record().entries.clone(),
+                });
+                if state == *package.state() {
+                    // Later records are none of the package as it was verified.
+                    return Ok(records);
+                }
+            }
+            if ended {
+                break;
+            }
+        }
+        Err(wrong())
+    }
+
+    /// Brings package logs up to date, in as many requests as it takes.
+    pub(crate) async fn sync(&self, wants: &[Want]) -> Result<Known, SyncError> {
+        let mut parts = wants.chunks(LOGS_PER_REQUEST_MAX);
+        let mut whole = self.sync_part(parts.next().unwrap_or_default()).await?;
+        for part in parts {
+            let known = self.sync_part(part).await?;
+            whole.names.extend(known.names);
+            whole
+                .rest
+                .extend(std::mem::replace(&mut whole.verified, known.verified).packages().clone());
+            whole.checkpoint = known.checkpoint;
+        }
+        Ok(whole)
+    }
+
+    async fn sync_part(&self, wants: &[Want]) -> Result<Known, SyncError> {
+        if self.client.settings.offline {
+            return Err(Error::Offline(format!("the newest state of {}", self.domain)).into());
+        }
+        if let Some(remote) = self.found()? {
+            let first = self.run(&remote, wants).await;
+            if !matches!(&first, Err(SyncError::Failed(Error::Unavailable { status: 501, .. }))
+                if self.through.is_some())
+            {
+                return first;
+            }
+            // Whoever was asked in its place does not answer for it.
+            return Box::pin(self.direct().sync_part(wants)).await;
+        }
+        // The URL at hand is most often that of the API, so both are asked at once.
+        let guessed = Remote::new(self.client.exchange(), self.named.clone(), self.named.clone());
+        let sync = self.syncing(&guessed);
+        let (base, attempt) =
+            crate::sync::guess(self.discover(&guessed), sync.attempt(wants)).await;
+        match base? {
+            Some(base) if base != self.named => {
+                let remote = Remote::new(self.client.exchange(), self.named.clone(), base);
+                self.client.note_remote(&remote);
+                self.run(&remote, wants).await
+            }
+            _ => {
+                self.client.note_remote(&guessed);
+                sync.finish(wants, attempt?).await
+            }
+        }
+    }
+
+    async fn run(&self, remote: &Remote, wants: &[Want]) -> Result<Known, SyncError> {
+        self.syncing(remote).run(wants).await
+    }
+
+    fn syncing<'a>(&'a self, remote: &'a Remote) -> Sync<'a> {
+        let (state, settings) = (&*self.client.parts.state, &*self.client.settings);
+        Sync { remote, state, settings }
+    }
+
+    fn direct(&self) -> Self {
+        Self { through: None, ..self.clone() }
+    }
+
+    /// The API, found now if it was not found before.
+    pub(crate) async fn remote(&self) -> Result<Remote, Error> {
+        if let Some(remote) = self.found()? {
+            return Ok(remote);
+        }
+        let guessed = Remote::new(self.client.exchange(), self.named.clone(), self.named.clone());
+        let remote = match self.discover(&guessed).await? {
+            Some(base) => Remote::new(self.client.exchange(), self.named.clone(), base),
+            None => guessed,
+        };
+        self.client.note_remote(&remote);
+        Ok(remote)
+    }
+
+    /// The API, if it was found before, or is another registry's.
+    fn found(&self) -> Result<Option<Remote>, Error> {
+        if let Some(through) = &self.through {
+            let remote = Remote::new(self.client.exchange(), through.clone(), through.clone());
+            return Ok(Some(remote.on_behalf_of(self.named.clone(), self.domain.clone())));
+        }
+        if let Some(remote) = self.client.remote(&self.domain) {
+            return Ok(Some(remote));
+        }
+        let Some(bytes) = self.client.parts.state.read(&self.discovery_key()?)? else {
+            return Ok(None);
+        };
+        let Ok(found) = serde_json::from_slice::<Discovered>(&bytes) else { return Ok(None) };
+        let age = self.client.parts.clock.now().seconds().saturating_sub(found.seconds);
+        if !(0..DISCOVERY_SECONDS).contains(&age) {
+            return Ok(None);
+        }
+        let Ok(base) = found.base.parse() else { return Ok(None) };
+        let remote = Remote::new(self.client.exchange(), self.named.clone(), base);
+        self.client.note_remote(&remote);
+        Ok(Some(remote))
+    }
+
+    /// Where the API is; `None` if it is where the registry is.
+    async fn discover(&self, at: &Remote) -> Result<Option<RegistryUrl>, Error> {
+        let found = match at.well_known().await {
+            Ok(document) => document,
+            // A page in its place, say: it is not worth giving up for.
+            Err(Error::BadAnswer { reason, .. }) => {
+                let message = format!("{}: its discovery document is none: {reason}", self.domain);
+                self.client.parts.observer.event(Event::Warning { message: &message });
+                None
+            }
+            Err(error) => return Err(error),
+        };
+        let base = match found.as_ref().and_then(|document| document.warg_base_url()) {
+            Some(text) => Some(self.leads_to(text)?),
+            None => None,
+        };
+        let now = self.client.parts.clock.now().seconds();
+        let text = base.as_ref().unwrap_or(&self.named).as_url().to_string();
+        let discovered = Discovered { base: text, seconds: now };
+        if let Ok(bytes) = serde_json::to_vec(&discovered) {
+            self.client.parts.state.write(&self.discovery_key()?, &bytes)?;
+        }
+        Ok(base)
+    }
+
+    /// The URL that a discovery document names.
+    fn leads_to(&self, text: &str) -> Result<RegistryUrl, Error> {
+        let wrong = |reason: String| Error::BadAnswer {
+            registry: self.domain.clone(),
+            what: "the discovery document",
+            reason,
+        };
+        let url: RegistryUrl = text.parse().map_err(|error: crate::origin::RegistryUrlError| {
+            wrong(crate::text::tame(&error.to_string()))
+        })?;
+        if url.is_loopback() && !self.named.is_loopback() {
+            return Err(wrong("it leads to this machine".into()));
+        }
+        Ok(url)
+    }
+
+    fn discovery_key(&self) -> Result<Key, StateError> {
+        crate::client::key(&["registries", self.domain.as_str(), "discovery"])
+    }
+
+    pub(crate) fn trust(&self) -> Trust<'_> {
+        Trust::of(&*self.client.parts.state, &self.domain)
+    }
+
+    /// The registry that this one leads to by name.
+    pub(crate) fn federated(&self, domain: &Domain) -> Result<Self, Error> {
+        let url = domain.to_url()?;
+        if url.is_loopback() && !self.named.is_loopback() {
+            return Err(self.bad_answer("it leads to a registry on this machine"));
+        }
+        let through = Some(self.named.clone());
+        let mut registry = Self::new(self.client.clone(), url);
+        registry.domain = domain.clone();
+        Ok(Self { through, ..registry })
+    }
+
+    /// Where a namespace is imported from, as far as the operator log is known.
+    pub(crate) fn imported(&self, namespace: &Namespace) -> Result<Option<Domain>, Error> {
+        Ok(crate::client::imported(self.namespace(namespace)?.as_ref()))
+    }
+
+    /// What the operator log says about a namespace, as far as it is known.
+    pub(crate) fn namespace(&self, namespace: &Namespace) -> Result<Option<NamespaceState>, Error> {
+        let known = self.trust().load(&[])?;
+        let operator = known.verified.operator();
+        Ok(operator.and_then(|operator| operator.state().namespace(namespace).cloned()))
+    }
+
+    /// The packages in what is known.
+    pub(crate) fn packages_of(&self, known: &Known) -> Vec<Package> {
+        let (Some(checkpoint), Some(operator_key)) =
+            (known.verified.checkpoint(), known.verified.operator_key())
+        else {
+            return Vec::new();
+        };
+        let checkpoint = Arc::new(checkpoint.clone());
+        let logs = known.verified.packages().iter().chain(&known.rest);
+        let package = |(log, followed): (&LogId, &wargate_protocol::verify::Followed<_>)| {
+            Some(Package {
+                name: known.names.get(log)?.clone(),
+                registry: self.domain.clone(),
+                log: followed.clone(),
+                checkpoint: Arc::clone(&checkpoint),
+                operator_key: operator_key.clone(),
+            })
+        };
+        logs.filter_map(package).collect()
+    }
+
+    /// The error for a package that this registry does not have.
+    pub(crate) fn unknown_package(&self, package: &PackageName) -> Result<Error, Error> {
+        let registry = self.domain.clone();
+        let namespace = package.namespace();
+        if let Some(known) = self.trust().load(&[])?.verified.operator() {
+            match known.state().namespace(namespace) {
+                None => {
+                    return Ok(Error::UnknownNamespace { registry, namespace: namespace.clone() });
+                }
+                Some(NamespaceState::Imported { registry: owner }) => {
+                    let owner = crate::text::tame(owner);
+                    let namespace = namespace.clone();
+                    return Ok(Error::ImportedNamespace { registry, namespace, owner });
+                }
+                Some(NamespaceState::Defined) => {}
+            }
+        }
+        let names = self.trust().packages()?.into_iter().filter_map(|(_, name)| name);
+        let similar = similar::to(package, names, SIMILAR_MAX);
+        Ok(Error::UnknownPackage { registry, package: package.clone(), similar })
+    }
+
+    pub(crate) fn bad_answer(&self, reason: &str) -> Error {
+        let registry = self.domain.clone();
+        Error::BadAnswer { registry, what: "its answer", reason: reason.to_owned() }
+    }
+
+    pub(crate) fn refused<E: std::error::Error>(&self, error: CallError<E>) -> Error {
+        match error {
+            CallError::Failed(error) => *error,
+            CallError::Refused(refusal) => {
+                self.bad_answer(&crate::text::tame(&refusal.error.to_string()))
+            }
+        }
+    }
+}
