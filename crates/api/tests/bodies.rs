@@ -8,7 +8,7 @@ use serde_json::Value;
 use wargate_api::content::{ContentError, ContentSourcesResponse};
 use wargate_api::fetch::{
     FetchError, FetchLogsRequest, FetchLogsResponse, FetchNamesRequest, FetchNamesResponse,
-    SignedCheckpoint,
+    FetchTranscriptRequest, FetchTranscriptResponse, SignedCheckpoint,
 };
 use wargate_api::ledger::{LedgerError, LedgerSourcesResponse};
 use wargate_api::monitor::{MonitorError, VerifyCheckpointResponse};
@@ -18,6 +18,7 @@ use wargate_api::proof::{
 use wargate_api::publish::{PackageError, PackageRecord, PublishRecordRequest};
 use wargate_api::well_known::WellKnown;
 use wargate_api::{UnreadableError, headers, paths};
+use wargate_crypto::Digest;
 use wargate_testkit::vectors::{Walk, load};
 
 /// Reads a body as `T` and writes it again.
@@ -69,6 +70,43 @@ macro_rules! rewrite_error {
         let error = <$error>::from_json($text.as_bytes()).unwrap();
         (error.status(), serde_json::to_string(&error).unwrap())
     }};
+}
+
+/// The reference has no such request, so its form is fixed here.
+#[test]
+fn transcripts_are_read_and_written_byte_for_byte() {
+    let file = load("api-json");
+    let body = |kind: &str| {
+        let cases = file.list("bodies").iter();
+        let mut cases = cases.filter(|case| case.text("name").split(',').next() == Some(kind));
+        cases.next().unwrap().text("body_text").to_owned()
+    };
+    let checkpoint = file.list("bodies").iter().map(|case| (case.text("name"), case));
+    let mut checkpoint = checkpoint.filter(|(name, _)| name.starts_with("signed checkpoint"));
+    let checkpoint = checkpoint.next().unwrap().1.text("body_text").to_owned();
+    let (logs, inclusion) = (body("fetch logs response"), body("inclusion response"));
+    let proofs = inclusion.strip_suffix('}').unwrap();
+    let consistency = format!(r#"{{"from":3,{}"#, &body("consistency response")[1..]);
+    for text in [
+        format!(r#"{{"checkpoint":{checkpoint},"logs":{logs}}}"#),
+        format!(r#"{{"checkpoint":{checkpoint},"logs":{logs},"proofs":{inclusion}}}"#),
+        format!(
+            r#"{{"checkpoint":{checkpoint},"logs":{logs},"proofs":{proofs},"consistency":[{consistency}]}}}}"#
+        ),
+    ] {
+        assert_eq!(rewrite::<FetchTranscriptResponse>(&text), text);
+    }
+    let log = Digest::of(b"log").to_string();
+    for text in [
+        "{}".to_owned(),
+        format!(r#"{{"operator":"t","packages":{{"{log}":null}},"consistentFrom":[1,7]}}"#),
+    ] {
+        assert_eq!(rewrite::<FetchTranscriptRequest>(&text), text);
+    }
+    for text in [r#"{"logLength":1}"#, r#"{"limit":1}"#, r#"{"consistentFrom":["1"]}"#] {
+        serde_json::from_str::<FetchTranscriptRequest>(text).unwrap_err();
+    }
+    assert_eq!(paths::FETCH_TRANSCRIPT, "v1/fetch/transcript");
 }
 
 #[test]

@@ -6,6 +6,7 @@ use wargate_api::fetch::{
     FetchLogsRequest, FetchLogsResponse, FetchNamesRequest, FetchNamesResponse, FetchToken,
     LIMIT_DEFAULT, LIMIT_MAX, NAMES_MAX, PublishedRecord,
 };
+use wargate_protocol::LogId;
 use wargate_protocol::verify::PlacedEnvelope;
 use wargate_registry::ReadError;
 use wargate_registry::read::{LogsPage, LogsRequest};
@@ -13,6 +14,7 @@ use wargate_registry::store::LoggedRecord;
 
 use crate::answer::{self, Answer};
 use crate::call::Call;
+use crate::front::Front;
 use crate::hints;
 use crate::problem::Problem;
 
@@ -36,7 +38,7 @@ pub(crate) async fn logs(mut call: Call) -> Answer {
         length: request.log_length,
         limit: usize::from(limit),
         operator: request.operator.map(|token| token.0),
-        packages: request.packages.into_iter().map(|(log, it)| (log, it.map(|it| it.0))).collect(),
+        packages: tokens(request.packages),
     };
     // Writing the answer takes as long as reading what it is made of.
     let answered = call.front.ask(move |registry| {
@@ -45,20 +47,30 @@ pub(crate) async fn logs(mut call: Call) -> Answer {
     });
     match answered.await {
         Ok(response) => response,
-        Err(ReadError::LogNotFound(log)) => {
-            let problem = Problem::from(ReadError::LogNotFound(log));
-            let Some(namespace) = call.front.hints.namespace(&log) else { return Err(problem) };
-            let hint = call.front.ask(move |registry| hints::of_namespace(registry, &namespace));
-            Err(match hint.await {
-                Some(hint) => hints::add(problem, &hint),
-                None => problem,
-            })
-        }
-        Err(error) => Err(error.into()),
+        Err(error) => Err(hinted(&call.front, error).await),
     }
 }
 
-fn response(page: LogsPage) -> FetchLogsResponse {
+/// Logs with the tokens as the engine takes them.
+pub(crate) fn tokens(
+    packages: OrderedMap<LogId, Option<FetchToken>>,
+) -> Vec<(LogId, Option<String>)> {
+    packages.into_iter().map(|(log, token)| (log, token.map(|token| token.0))).collect()
+}
+
+/// The problem, with a hint if it is a log that may be in another registry.
+pub(crate) async fn hinted(front: &Front, error: ReadError) -> Problem {
+    let ReadError::LogNotFound(log) = error else { return error.into() };
+    let problem = Problem::from(ReadError::LogNotFound(log));
+    let Some(namespace) = front.hints.namespace(&log) else { return problem };
+    let hint = front.ask(move |registry| hints::of_namespace(registry, &namespace));
+    match hint.await {
+        Some(hint) => hints::add(problem, &hint),
+        None => problem,
+    }
+}
+
+pub(crate) fn response(page: LogsPage) -> FetchLogsResponse {
     let records = |records: Vec<LoggedRecord>| records.into_iter().map(published).collect();
     FetchLogsResponse {
         more: page.more,

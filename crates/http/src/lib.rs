@@ -30,6 +30,7 @@ mod publish;
 mod range;
 mod routes;
 mod tlog;
+mod transcript;
 mod upload;
 
 use std::sync::Arc;

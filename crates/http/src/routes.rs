@@ -6,7 +6,9 @@ use axum::http::Method;
 
 use crate::answer::Answer;
 use crate::call::Call;
-use crate::{content, discovery, download, fetch, ledger, proof, publish, tlog, upload};
+use crate::{
+    content, discovery, download, fetch, ledger, proof, publish, tlog, transcript, upload,
+};
 
 /// The OpenAPI document, which has every route of [`listed_routes`] and no other.
 pub const OPENAPI: &str = include_str!("openapi.json");
@@ -54,6 +56,7 @@ macro_rules! route {
 pub(crate) const ROUTES: &[Route] = &[
     route!(Get Read "/v1/fetch/checkpoint" fetch::checkpoint),
     route!(Post Read "/v1/fetch/logs" fetch::logs),
+    route!(Post Read "/v1/fetch/transcript" transcript::transcript),
     route!(Post Read "/v1/fetch/names" fetch::names),
     route!(Post Write "/v1/package/{logId}/record" publish::publish),
     route!(Get Read "/v1/package/{logId}/record/{recordId}" publish::state),

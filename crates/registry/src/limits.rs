@@ -17,6 +17,9 @@ pub const LOGS_PER_REQUEST_MAX: usize = 1000;
 /// Most leaves in one request for inclusion proofs. More would make a bundle that readers refuse.
 pub const LEAVES_PER_REQUEST_MAX: usize = 1000;
 
+/// Most lengths from which one request has consistency proven.
+pub const CONSISTENCIES_PER_REQUEST_MAX: usize = 4;
+
 /// Largest record that a registry takes, in bytes of its protobuf form: room for
 /// [`RECORD_ENTRIES_MAX`] entries.
 pub const RECORD_BYTES_MAX: usize = 256 << 10;

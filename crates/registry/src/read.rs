@@ -1,6 +1,7 @@
 //! What anybody may ask a registry. Everything here blocks, and reads what was committed.
 
 mod proofs;
+mod transcript;
 mod trees;
 
 use wargate_crypto::{AnyDigest, Digest, KeyId};
@@ -19,6 +20,7 @@ use crate::store::{
 use crate::view;
 
 pub use self::proofs::InclusionProofs;
+pub use self::transcript::{TranscriptPage, TranscriptRequest};
 
 /// A request for records of logs (specification 12.3).
 #[derive(Clone, Debug, PartialEq, Eq)]

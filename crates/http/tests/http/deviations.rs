@@ -37,6 +37,7 @@ fn every_difference_has_a_row_and_every_row_a_test() {
         include_str!("quirks.rs"),
         include_str!("reading.rs"),
         include_str!("session.rs"),
+        include_str!("transcript.rs"),
     ];
     for (row, test) in &page {
         let replayed = test.starts_with("the_recorded_");

@@ -15,4 +15,5 @@ mod publishing;
 mod quirks;
 mod reading;
 mod session;
+mod transcript;
 mod world;

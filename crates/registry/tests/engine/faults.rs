@@ -6,10 +6,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use wargate_crypto::{Digest, PublicKey};
 use wargate_protocol::{
-    LogId, PackageEnvelope, SignedCheckpoint, SignedEnvelope, TimestampedCheckpoint,
+    Entry, LogId, PackageEnvelope, PackagePermission, RegistryIndex, SignedCheckpoint,
+    SignedEnvelope, TimestampedCheckpoint,
 };
+use wargate_registry::read::TranscriptRequest;
 use wargate_registry::seams::{LocalSigner, Signer, SignerError};
-use wargate_registry::{RecordStatus, Registry, WriteError};
+use wargate_registry::{ReadError, RecordStatus, Registry, WriteError};
 use wargate_testkit::faults::{FaultyBlobs, FaultyStore, MemoryBlobs, Method, Moment, Plan};
 use wargate_testkit::memory_store::MemoryStore;
 
@@ -228,6 +230,34 @@ impl Signer for AwaySigner {
     }
 }
 
+/// The newest record that is shown is proven to who knows a newer one.
+#[tokio::test]
+async fn a_record_without_a_signed_checkpoint_is_proven_to_nobody() {
+    let mut world = World::new();
+    let inner = LocalSigner::new(key(1));
+    world.signer = Arc::new(AwaySigner { inner, calls: AtomicUsize::new(0), away: 2..3 });
+    let registry = world.open();
+    let author = key(2);
+    let first = record(&author, None, [init(&author)]);
+    submit(&registry, "test:a", &first).await.unwrap();
+    let grant = Entry::grant(key(3).public_key(), [PackagePermission::Release]);
+    let second = record(&author, Some(first.record_id()), [grant]);
+    let unsigned = submit(&registry, "test:a", &second).await;
+    assert!(matches!(unsigned, Err(WriteError::Unavailable(_))), "{unsigned:?}");
+    let log = LogId::package(&name("test:a"));
+    let page = registry.fetch_transcript(&TranscriptRequest {
+        limit: 100,
+        packages: vec![(log, Some(second.record_id().to_string()))],
+        ..TranscriptRequest::default()
+    });
+    let page = page.unwrap();
+    let length = page.checkpoint.contents.checkpoint.log_length;
+    assert_eq!((length.get(), &page.logs.packages), (2, &vec![(log, Vec::new())]));
+    let heads = [0, 1].map(RegistryIndex::new);
+    let (proofs, expected) = (page.proofs.unwrap(), registry.prove_inclusion(length, &heads));
+    assert_eq!(proofs.map, expected.unwrap().map);
+}
+
 /// What is committed and not signed is not shown, and is once the signer is back.
 #[tokio::test]
 async fn nothing_is_shown_without_a_signed_checkpoint() {
@@ -243,8 +273,17 @@ async fn nothing_is_shown_without_a_signed_checkpoint() {
     let log = LogId::package(&name("test:a"));
     let status = registry.status(&log, &first.record_id()).await.unwrap();
     assert_eq!(status, Some(RecordStatus::Processing));
+    // Not even to who knows its name, as its publisher does.
+    let known = TranscriptRequest {
+        limit: 100,
+        packages: vec![(log, Some(first.record_id().to_string()))],
+        ..TranscriptRequest::default()
+    };
+    let hidden = registry.fetch_transcript(&known);
+    assert!(matches!(hidden, Err(ReadError::LogNotFound(hidden)) if hidden == log));
     registry.tend().await.unwrap_err();
     registry.tend().await.unwrap();
+    assert!(registry.fetch_transcript(&known).unwrap().proofs.is_some());
     assert_eq!(registry.newest().committed.length().get(), 2);
     published(&registry.status(&log, &first.record_id()).await.unwrap().unwrap());
     world.check();

@@ -2,7 +2,7 @@
 
 use wargate_protocol::{LogId, LogLength, RegistryIndex};
 use wargate_registry::limits::Limits;
-use wargate_registry::read::LogsRequest;
+use wargate_registry::read::{LogsRequest, TranscriptRequest};
 use wargate_registry::{ReadError, Registry};
 use wargate_transparency::log::{Edge, LogProofBundle};
 
@@ -108,6 +108,66 @@ async fn every_newest_record_can_be_proven_at_every_length() {
         let proof = registry.prove_consistency(LogLength::new(from), LogLength::new(newest));
         LogProofBundle::decode(&proof.unwrap()).unwrap();
     }
+}
+
+/// A transcript is what the three questions answer at the checkpoint's length, whatever is known.
+#[tokio::test]
+async fn a_transcript_answers_three_questions_at_once() {
+    let world = World::new();
+    let registry = grown(&world, 3).await;
+    let length = registry.newest().committed.length();
+    let tokens: Vec<_> = {
+        let all = registry.fetch_logs(&logs(length.get(), 100, vec![(log("test:p1"), None)]));
+        let records = all.unwrap().packages.remove(0).1;
+        records.iter().map(|record| Some(record.leaf.record_id.to_string())).collect()
+    };
+    for token in [None].into_iter().chain(tokens) {
+        let packages = vec![(log("test:p2"), None), (log("test:p1"), token)];
+        let consistent_from = [0, 1, 4, 9, 10, 11].map(LogLength::new);
+        let request = TranscriptRequest {
+            limit: 100,
+            packages: packages.clone(),
+            consistent_from: consistent_from[2..].to_vec(),
+            ..TranscriptRequest::default()
+        };
+        let page = registry.fetch_transcript(&request).unwrap();
+        assert_eq!(page.checkpoint, registry.newest().checkpoint);
+        assert_eq!(page.logs, registry.fetch_logs(&logs(length.get(), 100, packages)).unwrap());
+        let proofs = page.proofs.unwrap();
+        let heads = [0, 9, 6].map(RegistryIndex::new);
+        let inclusion = registry.prove_inclusion(length, &heads).unwrap();
+        assert_eq!((proofs.log, proofs.map), (inclusion.log, inclusion.map));
+        let from: Vec<_> = proofs.consistency.iter().map(|proof| proof.from.get()).collect();
+        assert_eq!(from, [4, 9]);
+        for proof in proofs.consistency {
+            assert_eq!(proof.proof, registry.prove_consistency(proof.from, length).unwrap());
+        }
+        let first = TranscriptRequest { consistent_from: consistent_from[..2].to_vec(), ..request };
+        assert_eq!(registry.fetch_transcript(&first).unwrap().proofs.unwrap().consistency.len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_transcript_has_no_proofs_while_there_are_more_records() {
+    let world = World::new();
+    let registry = grown(&world, 2).await;
+    let fetch = |limit, packages: Vec<_>, consistent_from| {
+        let operator = None;
+        registry.fetch_transcript(&TranscriptRequest { limit, operator, packages, consistent_from })
+    };
+    let page = fetch(3, vec![(log("test:p0"), None)], Vec::new()).unwrap();
+    assert_eq!((page.logs.more, page.proofs), (true, None));
+    let page = fetch(4, vec![(log("test:p0"), None)], Vec::new()).unwrap();
+    assert_eq!((page.logs.more, page.proofs.is_some()), (false, true));
+    let missing = fetch(4, vec![(log("test:none"), None)], Vec::new());
+    assert!(matches!(missing, Err(ReadError::LogNotFound(_))));
+    let unknown = fetch(4, vec![(log("test:p0"), Some("x".into()))], Vec::new());
+    assert!(matches!(unknown, Err(ReadError::FetchTokenNotFound(_))));
+    let many = fetch(4, vec![(log("test:p0"), None); 1000], Vec::new());
+    assert!(matches!(many, Err(ReadError::BadRequest(_))));
+    let many = fetch(4, Vec::new(), vec![LogLength::new(1); 5]);
+    assert!(matches!(many, Err(ReadError::BadRequest(_))));
+    fetch(4, vec![(log("test:p0"), None); 999], vec![LogLength::new(1); 4]).unwrap();
 }
 
 #[tokio::test]
