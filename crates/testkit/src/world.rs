@@ -100,6 +100,10 @@ impl World {
 
     /// Opens the registry; its namespace is `test`.
     pub fn try_open(&self) -> Result<Arc<Registry>, OpenError> {
+        self.try_open_with(&[Entry::define_namespace("test")])
+    }
+
+    fn try_open_with(&self, entries: &[OperatorEntry]) -> Result<Arc<Registry>, OpenError> {
         let tools = Tools {
             store: Arc::clone(&self.store),
             clock: Arc::<TestClock>::clone(&self.clock),
@@ -116,8 +120,14 @@ impl World {
             readers: Arc::clone(&self.store),
             driver: self.driver,
         };
-        let entries: [OperatorEntry; 1] = [Entry::define_namespace("test")];
-        Registry::open(parts, &entries)
+        Registry::open(parts, entries)
+    }
+
+    /// Opens the registry with more entries in its first record, if that has yet to be written.
+    pub fn open_with(&self, entries: &[OperatorEntry]) -> Arc<Registry> {
+        let mut all = vec![Entry::define_namespace("test")];
+        all.extend_from_slice(entries);
+        self.try_open_with(&all).unwrap()
     }
 
     /// Opens the registry.

@@ -6,7 +6,7 @@ use wargate_crypto::{AnyDigest, Digest};
 use wargate_protocol::{PackageAction, PackageEntry, PackageName, Release, Version, VersionReq};
 
 use super::Client;
-use crate::content::{self, Download};
+use crate::content;
 use crate::error::Error;
 use crate::package::Package;
 use crate::registry::Registry;
@@ -70,6 +70,20 @@ impl Client {
             chosen.push((package.clone(), release, digest));
         }
         self.download(chosen).await
+    }
+
+    /// Copies content out of the cache, piece by piece, and hashes it on the way. `false`: it has
+    /// rotten, what was copied is worth nothing, and [`Self::get`] will download it again.
+    ///
+    /// # Errors
+    /// [`Error::Cache`], and those of `into`.
+    pub fn copy(
+        &self,
+        fetched: &mut Fetched,
+        into: &mut dyn FnMut(&[u8]) -> Result<(), Error>,
+    ) -> Result<bool, Error> {
+        let (registry, digest) = (fetched.package.registry(), &fetched.digest);
+        content::verified_copy(&*self.parts.cache, registry, digest, &mut *fetched.content, into)
     }
 
     /// A package of which all is known that is needed: the exact version that is wanted, with its
@@ -138,16 +152,16 @@ impl Client {
         &self,
         chosen: Vec<(Package, Release, Digest)>,
     ) -> Result<Vec<Fetched>, Error> {
-        let mut groups: BTreeMap<_, Vec<Download>> = BTreeMap::new();
+        let mut groups: BTreeMap<_, Vec<Digest>> = BTreeMap::new();
         for (package, _, digest) in &chosen {
             let group = groups.entry(package.registry().clone()).or_default();
             if self.parts.cache.open(package.registry(), digest)?.is_none() {
-                group.push(Download { digest: *digest, size: None });
+                group.push(*digest);
             }
         }
         for (domain, downloads) in groups.into_iter().filter(|(_, group)| !group.is_empty()) {
             if self.settings.offline {
-                let digest = downloads.first().map(|it| it.digest.to_string());
+                let digest = downloads.first().map(ToString::to_string);
                 return Err(Error::Offline(format!("the content {}", digest.unwrap_or_default())));
             }
             let of = |(package, ..): &&(Package, Release, Digest)| *package.registry() == domain;
@@ -168,7 +182,7 @@ impl Client {
     async fn download_from(
         &self,
         registry: &Registry,
-        downloads: Vec<Download>,
+        downloads: Vec<Digest>,
     ) -> Result<(), Error> {
         let remote = registry.remote().await?;
         let (cache, at_once) = (&*self.parts.cache, self.settings.downloads_at_once);

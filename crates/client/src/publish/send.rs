@@ -1,0 +1,463 @@
+//! Signing a record, sending it, and seeing it into the log.
+
+use std::time::Duration;
+
+use wargate_api::OrderedMap;
+use wargate_api::publish::{
+    MissingContent, PackageError, PackageRecordState, PublishRecordRequest,
+};
+use wargate_crypto::{AnyDigest, Digest, PrivateKey};
+use wargate_protocol::{
+    LogId, PackageEnvelope, PackageName, RecordId, RegistryIndex, SignedEnvelope,
+};
+
+use super::journal::Entry;
+use super::{Change, Contents, Publication, Published};
+use crate::content::{self, UploadOutcome};
+use crate::error::Error;
+use crate::package::Package;
+use crate::registry::Registry;
+use crate::remote::{CallError, Remote};
+use crate::seams::Event;
+use crate::sync::{SyncError, Want};
+use crate::text::tame;
+
+/// How often to sign anew because somebody else's record came first.
+const OVERTAKEN_MAX: u32 = 5;
+
+/// How often to send a record of which nobody knows whether it arrived.
+const SENDS_MAX: u32 = 4;
+
+/// The first pause between two questions after a record, and the longest.
+const POLL: Duration = Duration::from_millis(100);
+const POLL_MAX: Duration = Duration::from_secs(2);
+
+/// What became of a record.
+enum Fate {
+    InLog(RegistryIndex),
+    /// Submitted, and not waited for.
+    Submitted,
+    /// Refused for good; for people.
+    Rejected(String),
+    /// Another record of the log comes first.
+    Behind(RecordId),
+}
+
+impl Registry {
+    /// Publishes one record: signs it, sends it, uploads what the registry lacks, and waits until the
+    /// record is in the log and was verified to be.
+    ///
+    /// It can be called again after any failure, and publishes once.
+    ///
+    /// # Errors
+    /// [`Error`]
+    pub async fn publish(
+        &self,
+        publication: &Publication,
+        key: &PrivateKey,
+        contents: &dyn Contents,
+        wait: bool,
+    ) -> Result<Published, Error> {
+        if self.client().settings().offline {
+            return Err(Error::Offline(format!("{}", self.domain())));
+        }
+        let remote = self.remote().await?;
+        let log = LogId::package(&publication.name);
+        let sending = Sending {
+            registry: self,
+            remote: &remote,
+            name: &publication.name,
+            log,
+            contents,
+            wait,
+        };
+        let public = key.public_key();
+        let asked = &publication.entries;
+        let mut behind = None;
+        for _ in 0..OVERTAKEN_MAX {
+            let (entry, fresh) = match self.journalled(&log, asked, &public.id())? {
+                Some(entry) if behind.is_none() => (entry, false),
+                _ => {
+                    let plan = self.plan(publication, &public).await?;
+                    let now = self.client().parts.clock.now();
+                    let Some(record) = plan.record(&public, now) else {
+                        return already(self, plan.package, publication);
+                    };
+                    let signed = PackageEnvelope::sign(&record, key);
+                    let record = signed.map_err(|error| Error::Usage(error.to_string()))?;
+                    let (changes, prev) = (plan.changes, plan.prev);
+                    let record = record.into_signed();
+                    let entry = Entry { asked: asked.clone(), changes, prev, record };
+                    self.note_in_journal(&log, &entry)?;
+                    (entry, true)
+                }
+            };
+            let record = entry.record.record_id::<wargate_protocol::Package>();
+            match sending.see_through(&entry, record, fresh).await? {
+                Fate::InLog(index) => {
+                    let published =
+                        self.confirm_published(&entry, record, index, publication).await?;
+                    self.strike(&log, asked)?;
+                    return Ok(published);
+                }
+                Fate::Submitted => return Ok(Published::Submitted { record }),
+                Fate::Behind(other) => {
+                    sending.wait_for_other(other).await?;
+                    behind = Some(other);
+                }
+                Fate::Rejected(reason) => {
+                    self.strike(&log, asked)?;
+                    let moved = self.has_moved(&entry, &publication.name).await?;
+                    if publication.head.is_some() || !moved {
+                        let registry = self.domain().clone();
+                        return Err(Error::Rejected { registry, record, reason });
+                    }
+                    behind = Some(record);
+                }
+            }
+        }
+        let reason = "others publish to the package all the time".to_owned();
+        Err(match behind {
+            Some(record) => Error::Rejected { registry: self.domain().clone(), record, reason },
+            None => Error::Usage(reason),
+        })
+    }
+
+    /// Waits until a record that was submitted is in the log, and verifies that it is.
+    ///
+    /// # Errors
+    /// [`Error`]
+    pub async fn wait(&self, name: &PackageName, record: RecordId) -> Result<Published, Error> {
+        let remote = self.remote().await?;
+        let log = LogId::package(name);
+        let sending =
+            Sending { registry: self, remote: &remote, name, log, contents: &Nothing, wait: true };
+        match sending.poll(record, None).await? {
+            Fate::InLog(index) => {
+                let publication =
+                    Publication { name: name.clone(), head: None, entries: Vec::new() };
+                self.confirm_in_history(record, index, &publication).await
+            }
+            Fate::Rejected(reason) => {
+                Err(Error::Rejected { registry: self.domain().clone(), record, reason })
+            }
+            Fate::Submitted | Fate::Behind(_) => Err(Error::StillWaiting {
+                registry: self.domain().clone(),
+                package: name.clone(),
+                record,
+            }),
+        }
+    }
+
+    /// Whether the log has gone on from where a record was to be added.
+    async fn has_moved(&self, entry: &Entry, name: &PackageName) -> Result<bool, Error> {
+        match self.sync(&[Want::package(name)]).await {
+            Ok(known) => {
+                let package = self.packages_of(&known).pop();
+                let head = package.and_then(|package| package.state().head());
+                Ok(head.map(|head| head.record_id) != entry.prev)
+            }
+            Err(SyncError::NotFound { .. }) => Ok(entry.prev.is_some()),
+            Err(SyncError::Failed(error)) => Err(error),
+        }
+    }
+
+    /// Verifies that a record is in the log, as the registry says.
+    async fn confirm_published(
+        &self,
+        entry: &Entry,
+        record: RecordId,
+        index: RegistryIndex,
+        publication: &Publication,
+    ) -> Result<Published, Error> {
+        let package = self.updated(&publication.name).await?;
+        let state = package.state();
+        let is_head = state.head().is_some_and(|head| head.record_id == record);
+        let releases = entry.changes.iter().any(|change| match change {
+            Change::Release { version, .. } => {
+                state.release(version).is_some_and(|release| release.record_id == record)
+            }
+            _ => false,
+        });
+        if is_head && package.index() != index {
+            return Err(
+                self.bad_answer("it says that the record is at another position than it is")
+            );
+        }
+        if !is_head && !releases {
+            return self.confirm_in_history(record, index, publication).await;
+        }
+        Ok(Published::InLog {
+            record,
+            registry_index: index,
+            checkpoint: Box::new(package.checkpoint().clone()),
+            created: entry.prev.is_none(),
+            package: Box::new(package),
+        })
+    }
+
+    async fn confirm_in_history(
+        &self,
+        record: RecordId,
+        index: RegistryIndex,
+        publication: &Publication,
+    ) -> Result<Published, Error> {
+        let package = self.updated(&publication.name).await?;
+        let history = self.history(&package).await?;
+        let found = history.iter().find(|found| found.id == record);
+        if found.is_none_or(|found| found.registry_index != index) {
+            return Err(
+                self.bad_answer("it says that a record is published which is not in its log")
+            );
+        }
+        Ok(Published::InLog {
+            record,
+            registry_index: index,
+            checkpoint: Box::new(package.checkpoint().clone()),
+            created: history.first().is_some_and(|first| first.id == record),
+            package: Box::new(package),
+        })
+    }
+
+    async fn updated(&self, name: &PackageName) -> Result<Package, Error> {
+        let lie = || self.bad_answer("it says that a record is published which is not in its log");
+        match self.sync(&[Want::package(name)]).await {
+            Ok(known) => self.packages_of(&known).pop().ok_or_else(lie),
+            Err(SyncError::NotFound { .. }) => Err(lie()),
+            Err(SyncError::Failed(error)) => Err(error),
+        }
+    }
+}
+
+fn already(
+    registry: &Registry,
+    package: Option<Package>,
+    publication: &Publication,
+) -> Result<Published, Error> {
+    match package {
+        Some(package) => {
+            registry.strike(&LogId::package(&publication.name), &publication.entries)?;
+            Ok(Published::Already { package: Box::new(package) })
+        }
+        None => Err(Error::Usage("there is nothing to publish".into())),
+    }
+}
+
+/// One record on its way.
+struct Sending<'a> {
+    registry: &'a Registry,
+    remote: &'a Remote,
+    name: &'a PackageName,
+    log: LogId,
+    contents: &'a dyn Contents,
+    wait: bool,
+}
+
+impl Sending<'_> {
+    /// Sends a record, if the registry does not have it, and sees it through.
+    /// A fresh one cannot be there yet.
+    async fn see_through(
+        &self,
+        entry: &Entry,
+        record: RecordId,
+        fresh: bool,
+    ) -> Result<Fate, Error> {
+        let observer = &self.remote.exchange().observer;
+        observer.event(Event::Submitting { package: self.name, record: &record });
+        let mut last = None;
+        for attempt in 0..SENDS_MAX {
+            // Sending what is there twice harms at the reference (specification 12.4).
+            let there = if fresh && attempt == 0 { None } else { self.state(record).await? };
+            let state = match there {
+                Some(state) => state,
+                None => match self.send(&entry.record, record).await {
+                    Ok(Ok(state)) => state,
+                    Ok(Err(fate)) => return Ok(fate),
+                    Err(error) if may_have_arrived(&error) => {
+                        observer.event(Event::Retrying { reason: &error.to_string(), after: POLL });
+                        self.remote.exchange().clock.wait(POLL).await;
+                        last = Some(error);
+                        continue;
+                    }
+                    Err(error) => return Err(error),
+                },
+            };
+            return self.follow(entry, record, state).await;
+        }
+        Err(last.unwrap_or_else(|| self.still_waiting(record)))
+    }
+
+    /// Sends the record. A refusal that is a fate is one.
+    async fn send(
+        &self,
+        signed: &SignedEnvelope,
+        record: RecordId,
+    ) -> Result<Result<PackageRecordState, Fate>, Error> {
+        let request = PublishRecordRequest {
+            package_name: self.name.clone(),
+            record: signed.clone(),
+            content_sources: OrderedMap::new(),
+        };
+        let refusal = match self.remote.publish(&self.log, &request).await {
+            Ok(answer) if answer.record_id == record => return Ok(Ok(answer.state)),
+            Ok(_) => return Err(self.registry.bad_answer("it answers about another record")),
+            Err(CallError::Failed(error)) => return Err(*error),
+            Err(CallError::Refused(refusal)) => refusal.error,
+        };
+        let registry = self.registry.domain().clone();
+        let namespace = self.name.namespace().clone();
+        Err(match refusal {
+            PackageError::Rejection(reason) => return Ok(Err(Fate::Rejected(tame(&reason)))),
+            PackageError::ConflictPendingPublish(other) => return Ok(Err(Fate::Behind(other))),
+            PackageError::Unauthorized(message) => {
+                Error::Unauthorized { registry, message: tame(&message) }
+            }
+            PackageError::NamespaceNotDefined(_) => Error::UnknownNamespace { registry, namespace },
+            PackageError::NamespaceImported(_) => {
+                let owner = "another registry".to_owned();
+                Error::ImportedNamespace { registry, namespace, owner }
+            }
+            source => Error::Publish { registry, source },
+        })
+    }
+
+    /// The state of a record; `None` if the registry does not have it.
+    async fn state(&self, record: RecordId) -> Result<Option<PackageRecordState>, Error> {
+        match self.remote.record(&self.log, &record).await {
+            Ok(answer) if answer.record_id == record => Ok(Some(answer.state)),
+            Ok(_) => Err(self.registry.bad_answer("it answers about another record")),
+            Err(CallError::Refused(refusal)) => match refusal.error {
+                PackageError::LogNotFound(_) | PackageError::RecordNotFound(_) => Ok(None),
+                other => Err(Error::BadAnswer {
+                    registry: self.registry.domain().clone(),
+                    what: "the record's state",
+                    reason: tame(&other.to_string()),
+                }),
+            },
+            Err(CallError::Failed(error)) => Err(*error),
+        }
+    }
+
+    /// Uploads what is missing, and waits for the end.
+    async fn follow(
+        &self,
+        entry: &Entry,
+        record: RecordId,
+        state: PackageRecordState,
+    ) -> Result<Fate, Error> {
+        match state {
+            PackageRecordState::Published { registry_index } => Ok(Fate::InLog(registry_index)),
+            PackageRecordState::Rejected { reason } => Ok(Fate::Rejected(tame(&reason))),
+            PackageRecordState::Sourcing { missing_content } => {
+                if let Some(fate) = self.upload(entry, &missing_content).await? {
+                    return Ok(fate);
+                }
+                self.poll(record, Some(entry)).await
+            }
+            PackageRecordState::Processing => self.poll(record, Some(entry)).await,
+        }
+    }
+
+    /// Uploads what the registry lacks, if it is content of this record.
+    async fn upload(
+        &self,
+        entry: &Entry,
+        missing: &OrderedMap<AnyDigest, MissingContent>,
+    ) -> Result<Option<Fate>, Error> {
+        for (digest, places) in missing {
+            let ours = entry.changes.iter().any(
+                |change| matches!(change, Change::Release { content, .. } if content == digest),
+            );
+            let Some(sha256) = Digest::try_from(digest).ok().filter(|_| ours) else {
+                let reason = "it asks for content that is not part of the record";
+                return Err(self.registry.bad_answer(reason));
+            };
+            let open = || self.contents.open(&sha256);
+            match content::upload(self.remote, &places.upload, digest, &open).await? {
+                UploadOutcome::Done | UploadOutcome::NotWanted => {}
+                UploadOutcome::Rejected(reason) => return Ok(Some(Fate::Rejected(reason))),
+            }
+        }
+        Ok(None)
+    }
+
+    /// Asks until the record is final. With `entry`, what turns out to be missing is uploaded once more.
+    async fn poll(&self, record: RecordId, entry: Option<&Entry>) -> Result<Fate, Error> {
+        if !self.wait {
+            return Ok(Fate::Submitted);
+        }
+        let exchange = self.remote.exchange();
+        let patience = self.registry.client().settings().publish_wait_max;
+        let (mut waited, mut pause, mut again) = (Duration::ZERO, POLL, entry);
+        loop {
+            match self.state(record).await? {
+                Some(PackageRecordState::Published { registry_index }) => {
+                    return Ok(Fate::InLog(registry_index));
+                }
+                Some(PackageRecordState::Rejected { reason }) => {
+                    return Ok(Fate::Rejected(tame(&reason)));
+                }
+                Some(PackageRecordState::Sourcing { missing_content }) => {
+                    if let Some(entry) = again.take()
+                        && let Some(fate) = self.upload(entry, &missing_content).await?
+                    {
+                        return Ok(fate);
+                    }
+                }
+                Some(PackageRecordState::Processing) => {}
+                None => return Err(self.registry.bad_answer("it has forgotten the record")),
+            }
+            if waited >= patience {
+                return Err(self.still_waiting(record));
+            }
+            exchange.observer.event(Event::Waiting { package: self.name, record: &record });
+            exchange.clock.wait(pause).await;
+            waited += pause;
+            pause = (pause * 2).min(POLL_MAX);
+        }
+    }
+
+    /// Waits until another record of the log is final.
+    async fn wait_for_other(&self, other: RecordId) -> Result<(), Error> {
+        let exchange = self.remote.exchange();
+        let patience = self.registry.client().settings().publish_wait_max;
+        let (mut waited, mut pause) = (Duration::ZERO, POLL);
+        loop {
+            use PackageRecordState::{Processing, Published, Rejected, Sourcing};
+            match self.state(other).await? {
+                Some(Published { .. } | Rejected { .. }) | None => return Ok(()),
+                Some(Processing | Sourcing { .. }) if waited < patience => {}
+                Some(Processing | Sourcing { .. }) => return Err(self.still_waiting(other)),
+            }
+            exchange.clock.wait(pause).await;
+            waited += pause;
+            pause = (pause * 2).min(POLL_MAX);
+        }
+    }
+
+    fn still_waiting(&self, record: RecordId) -> Error {
+        let (registry, package) = (self.registry.domain().clone(), self.name.clone());
+        Error::StillWaiting { registry, package, record }
+    }
+}
+
+/// Whether a request may have had its effect although it failed.
+fn may_have_arrived(error: &Error) -> bool {
+    use crate::seams::TransportFault::{Body, Broken, Connect, Timeout};
+    match error {
+        Error::Unreachable { source, .. } => {
+            matches!(source.fault, Body | Broken | Connect | Timeout)
+        }
+        Error::Unavailable { status, .. } => matches!(status, 408 | 429 | 500 | 502..=504),
+        _ => false,
+    }
+}
+
+/// No content.
+struct Nothing;
+
+impl Contents for Nothing {
+    fn open(&self, _: &Digest) -> std::io::Result<(u64, Box<dyn crate::seams::ChunkSource>)> {
+        Err(std::io::ErrorKind::NotFound.into())
+    }
+}

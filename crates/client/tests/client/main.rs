@@ -1,0 +1,9 @@
+//! The client against real registries, in one process.
+
+#![expect(clippy::panic, clippy::unwrap_used, reason = "tests")]
+
+mod federation;
+mod getting;
+mod lab;
+mod publishing;
+mod updating;

@@ -1,0 +1,139 @@
+//! Bringing logs up to date.
+
+use wargate_client::Error;
+use wargate_protocol::{Entry, PackageEntry};
+use wargate_testkit::world::{BEGIN, World, init, key, name, publish, record, release};
+
+use crate::lab::{HOME, Lab, Meddling};
+
+const ONE: &[u8] = b"\0asm\x01\0\0\0";
+
+#[tokio::test]
+async fn a_package_comes_with_one_request_and_is_remembered() {
+    let lab = Lab::new();
+    let registry = lab.registry(HOME);
+    let first = record(&key(7), None, [init(&key(7)), release("1.0.0", ONE)]);
+    publish(&registry, "test:hello", &first, ONE).await;
+    let user = lab.user();
+    let package = user.client.update(&[name("test:hello")]).await.unwrap().remove(0);
+    assert_eq!(package.state().releases().count(), 1);
+    // Discovery goes beside it.
+    let asked = lab.net.drain();
+    assert_eq!(asked, ["GET /.well-known/wasm-pkg/registry.json", "POST /v1/fetch/transcript"]);
+    let told = user.notes.0.lock().unwrap().join("\n");
+    assert!(told.contains("FirstUse") && told.contains("Verified"), "{told}");
+    // The next process knows it without asking, and asks once to be sure.
+    let user = user.again(|_| ());
+    let known = user.client.known(&name("test:hello")).unwrap().unwrap();
+    assert_eq!(known.state(), package.state());
+    user.client.update(&[name("test:hello")]).await.unwrap();
+    assert_eq!(lab.net.drain(), ["POST /v1/fetch/transcript"]);
+    // Without the network the same is known.
+    let offline = user.again(|settings| settings.offline = true);
+    offline.client.update(&[name("test:hello")]).await.unwrap();
+    let error = offline.client.update(&[name("test:other")]).await.unwrap_err();
+    assert!(matches!(error, Error::Offline(_)), "{error}");
+    assert!(lab.net.drain().is_empty());
+}
+
+#[tokio::test]
+async fn a_registry_without_transcripts_is_asked_step_by_step() {
+    let lab = Lab::new();
+    let registry = lab.registry(HOME);
+    let first = record(&key(7), None, [init(&key(7)), release("1.0.0", ONE)]);
+    publish(&registry, "test:hello", &first, ONE).await;
+    lab.net.meddle(|request| {
+        if request.uri().path() == "/v1/fetch/transcript" {
+            let body = br#"{"status":404,"message":"not found"}"#.to_vec();
+            let answer = http::Response::builder().status(404);
+            let answer = answer.header("content-type", "application/json").body(body);
+            return Meddling::Answer(answer.unwrap());
+        }
+        Meddling::Pass
+    });
+    let user = lab.user();
+    user.client.update(&[name("test:hello")]).await.unwrap();
+    let asked = lab.net.drain();
+    assert_eq!(asked.iter().filter(|it| it.contains("fetch/logs")).count(), 1);
+    assert_eq!(asked.iter().filter(|it| it.contains("proof/inclusion")).count(), 1);
+    assert_eq!(asked.len(), 5, "{asked:?}");
+    // Later there is consistency to prove; which registry this is, is not asked again.
+    let second = record(&key(7), Some(first.record_id()), [release("1.1.0", ONE)]);
+    publish(&registry, "test:hello", &second, ONE).await;
+    let package = user.client.update(&[name("test:hello")]).await.unwrap().remove(0);
+    assert_eq!(package.state().releases().count(), 2);
+    let asked = lab.net.drain();
+    assert_eq!(asked.iter().filter(|it| it.contains("proof/")).count(), 2);
+    assert_eq!(asked.len(), 4, "{asked:?}");
+}
+
+#[tokio::test]
+async fn long_logs_come_in_pages() {
+    let lab = Lab::new();
+    let world = World::new();
+    let registry = lab.serve(HOME, &world, &[]);
+    let mut last = record(&key(7), None, [init(&key(7))]);
+    publish(&registry, "test:long", &last, ONE).await;
+    for number in 0..2_100 {
+        let entry: PackageEntry = release(&format!("0.0.{number}"), ONE);
+        last = record(&key(7), Some(last.record_id()), [entry]);
+        publish(&registry, "test:long", &last, ONE).await;
+    }
+    let user = lab.user();
+    let package = user.client.update(&[name("test:long")]).await.unwrap().remove(0);
+    assert_eq!(package.state().releases().count(), 2_100);
+    let asked = lab.net.drain();
+    assert_eq!(asked.iter().filter(|it| it.contains("fetch/logs")).count(), 2, "{asked:?}");
+    let history = user.client.home().unwrap().history(&package).await.unwrap();
+    assert_eq!(history.len(), 2_101);
+}
+
+#[tokio::test]
+async fn an_old_state_is_refused() {
+    let lab = Lab::new();
+    let registry = lab.registry(HOME);
+    let first = record(&key(7), None, [init(&key(7))]);
+    publish(&registry, "test:hello", &first, ONE).await;
+    lab.clock.set(BEGIN + 2 * 24 * 60 * 60);
+    let user = lab.user();
+    let error = user.client.update(&[name("test:hello")]).await.unwrap_err();
+    assert!(matches!(error, Error::Misbehaviour { evidence: Some(_), .. }), "{error}");
+    assert_eq!(user.client.known(&name("test:hello")).unwrap().map(|_| ()), None);
+    assert_eq!(user.client.evidence().unwrap().len(), 1);
+    // The same lie again is kept once.
+    user.client.update(&[name("test:hello")]).await.unwrap_err();
+    assert_eq!(user.client.evidence().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_registry_of_another_operator_is_not_the_one_that_is_known() {
+    let lab = Lab::new();
+    lab.registry(HOME);
+    let user = lab.user();
+    user.client.home().unwrap().refresh().await.unwrap();
+    let mut other = World::new();
+    other.signer = std::sync::Arc::new(wargate_registry::seams::LocalSigner::new(key(99)));
+    lab.serve(HOME, &other, &[Entry::define_namespace("other")]);
+    let error = user.client.home().unwrap().refresh().await.unwrap_err();
+    assert!(matches!(error, Error::Misbehaviour { .. } | Error::BadAnswer { .. }), "{error}");
+    // Only the user can say that this is right.
+    let home = user.client.home().unwrap();
+    home.confirm(key(99).public_key().id()).unwrap();
+    home.refresh().await.unwrap();
+    assert!(home.pin().unwrap().unwrap().confirmed);
+}
+
+#[tokio::test]
+async fn an_unknown_package_is_told_from_an_unknown_namespace() {
+    let lab = Lab::new();
+    let registry = lab.registry(HOME);
+    let first = record(&key(7), None, [init(&key(7))]);
+    publish(&registry, "test:hello", &first, ONE).await;
+    let user = lab.user();
+    user.client.update(&[name("test:hello")]).await.unwrap();
+    let error = user.client.update(&[name("test:helo")]).await.unwrap_err();
+    let Error::UnknownPackage { similar, .. } = &error else { panic!("{error}") };
+    assert_eq!(*similar, [name("test:hello")]);
+    let error = user.client.update(&[name("nowhere:hello")]).await.unwrap_err();
+    assert!(matches!(error, Error::UnknownNamespace { .. }), "{error}");
+}
