@@ -45,3 +45,15 @@ pub const EVIDENCE_BYTES_MAX: usize = 1 << 20;
 
 /// Most names that are proposed in place of one that is not known.
 pub const SIMILAR_MAX: usize = 3;
+
+/// Longest time that is waited in all before one thing is given up.
+pub const RETRY_TOTAL_MAX: Duration = Duration::from_secs(300);
+
+/// Most bytes of one content.
+pub const CONTENT_BYTES_MAX: u64 = 4 << 30;
+
+/// Most bytes of a URL that a registry names.
+pub const URL_BYTES_MAX: usize = 8 << 10;
+
+/// Longest time that is waited for another process that fetches the same content.
+pub const OTHER_PROCESS_WAIT_MAX: Duration = Duration::from_secs(60 * 60);

@@ -1,1 +1,19 @@
 //! The seams for this machine: HTTP, files, time, randomness.
+
+mod cache;
+mod clock;
+mod files;
+mod helper;
+mod http;
+mod keyring;
+mod state;
+
+pub use self::cache::FileCache;
+pub use self::clock::{SystemClock, SystemRandom};
+pub use self::helper::{HELPER_TIME_MAX, Helper};
+pub use self::http::{Http, HttpOptions};
+pub use self::keyring::{FlatFiles, KeyFile, read_secret};
+pub use self::state::FileState;
+
+#[cfg(all(test, unix))]
+mod secrets_tests;

@@ -118,7 +118,13 @@ impl FromStr for RegistryUrl {
             let path = format!("{}/", url.path());
             url.set_path(&path);
         }
-        Ok(Self(url))
+        let url = Self(url);
+        // Its host may have characters that no name has, or be nothing but dots.
+        if url.domain().as_str().parse::<Domain>().is_err() {
+            let reason = "its host cannot be that of a registry".into();
+            return Err(RegistryUrlError::Invalid { text: url.to_string(), reason });
+        }
+        Ok(url)
     }
 }
 
@@ -255,3 +261,6 @@ impl fmt::Debug for Domain {
         fmt::Debug::fmt(&self.0, f)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -45,23 +45,25 @@ pub(crate) trait ApiError: Sized {
 }
 
 macro_rules! api_error {
-    ($error:ty) => {
+    ($error:ty $(, $others:pat)?) => {
         impl ApiError for $error {
             fn read(body: &[u8]) -> Result<Self, UnreadableError> {
                 Self::from_json(body)
             }
 
-            #[expect(irrefutable_let_patterns, reason = "some have no other form")]
             fn into_message(self) -> Result<String, Self> {
-                if let Self::Message { message, .. } = self { Ok(message) } else { Err(self) }
+                match self {
+                    Self::Message { message, .. } => Ok(message),
+                    $(other @ $others => Err(other),)?
+                }
             }
         }
     };
 }
-api_error!(wargate_api::fetch::FetchError);
-api_error!(wargate_api::proof::ProofError);
-api_error!(wargate_api::content::ContentError);
-api_error!(wargate_api::publish::PackageError);
+api_error!(wargate_api::fetch::FetchError, _);
+api_error!(wargate_api::proof::ProofError, _);
+api_error!(wargate_api::content::ContentError, _);
+api_error!(wargate_api::publish::PackageError, _);
 api_error!(wargate_api::ledger::LedgerError);
 
 impl Remote {
@@ -117,7 +119,7 @@ impl Remote {
         let answer = self.exchange.send(request).await.map_err(fail)?;
         let (status, head) = (answer.status, answer.headers.clone());
         if !status.is_success() {
-            return Err(self.refusal(answer, what).await);
+            return Err(self.refusal(answer).await);
         }
         let body = answer.collect(bytes_max).await.map_err(fail)?;
         let bad = |reason: String| self.bad_answer(what, reason).into();
@@ -128,26 +130,16 @@ impl Remote {
     }
 
     /// What an answer with an error status means.
-    async fn refusal<E: ApiError>(&self, answer: Incoming, what: &'static str) -> CallError<E> {
+    async fn refusal<E: ApiError>(&self, answer: Incoming) -> CallError<E> {
         let (status, headers) = (answer.status, answer.headers.clone());
-        let body = match answer.collect(SMALL_ANSWER_BYTES_MAX).await {
-            Ok(body) => body,
-            Err(error) => return error.of(&self.domain, what).into(),
-        };
+        // The status tells enough if the body does not come, or is too large.
+        let body = answer.collect(SMALL_ANSWER_BYTES_MAX).await.unwrap_or_default();
         let message = match E::read(&body).map(E::into_message) {
             Ok(Err(error)) => return CallError::Refused(Refusal { error, headers }),
-            Ok(Ok(message)) => tame(&message),
-            Err(UnreadableError) => reason_of(status).to_owned(),
+            Ok(Ok(message)) => Some(tame(&message)),
+            Err(UnreadableError) => None,
         };
-        let registry = self.domain.clone();
-        let error = match status.as_u16() {
-            401 | 403 => Error::Unauthorized { registry, message },
-            status => {
-                let retry_after = retry::retry_after(&headers, &*self.exchange.clock);
-                Error::Unavailable { registry, status, message, retry_after }
-            }
-        };
-        error.into()
+        refusal_of(self, status, &headers, message).into()
     }
 
     pub(super) fn encode(&self, body: &impl Serialize, what: &'static str) -> Result<Bytes, Error> {
@@ -211,6 +203,24 @@ impl Remote {
         };
         let read = serde_json::from_slice(&body);
         read.map(Some).map_err(|error| self.bad_answer(what, tame(&error.to_string())))
+    }
+}
+
+/// An answer with an error status as an error; the message is tame, the status's name if there is none.
+pub(crate) fn refusal_of(
+    remote: &Remote,
+    status: StatusCode,
+    headers: &HeaderMap,
+    message: Option<String>,
+) -> Error {
+    let registry = remote.domain.clone();
+    let message = message.unwrap_or_else(|| reason_of(status).to_owned());
+    match status.as_u16() {
+        401 | 403 => Error::Unauthorized { registry, message },
+        status => {
+            let retry_after = retry::retry_after(headers, remote.exchange.clock.now());
+            Error::Unavailable { registry, status, message, retry_after }
+        }
     }
 }
 

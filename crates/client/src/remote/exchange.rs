@@ -7,7 +7,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use url::Url;
 
 use crate::error::Error;
-use crate::limits::REDIRECTS_MAX;
+use crate::limits::{REDIRECTS_MAX, URL_BYTES_MAX};
 use crate::origin::{Domain, is_loopback};
 use crate::seams::{
     Clock, Observer, Random, RequestBody, ResponseBody, Secrets, Transport, TransportError,
@@ -52,8 +52,8 @@ pub(crate) enum ExchangeError {
 impl Exchange {
     /// Sends a request once, and follows redirects.
     ///
-    /// Only a `GET` follows, to `https` or from this machine to this machine, and leaves what
-    /// identifies the user behind when it leaves the origin.
+    /// To `https`, or from this machine to this machine. What identifies the user is left behind when
+    /// the origin is left, which only a `GET` does; other requests follow within it.
     pub(crate) async fn send(&self, mut request: Outgoing) -> Result<Incoming, ExchangeError> {
         for _ in 0..=REDIRECTS_MAX {
             let answer = self.send_once(&request).await?;
@@ -114,20 +114,26 @@ const USER_AGENT: &str = concat!("wargate/", env!("CARGO_PKG_VERSION"));
 
 /// Where an answer leads, if it is a redirect.
 fn redirect(request: &Outgoing, answer: &Incoming) -> Result<Option<Url>, ExchangeError> {
-    if !answer.status.is_redirection() || answer.status == StatusCode::NOT_MODIFIED {
+    if !matches!(answer.status.as_u16(), 301 | 302 | 303 | 307 | 308) {
         return Ok(None);
     }
     let wrong = |reason: &str| ExchangeError::Answer(format!("it redirects {reason}"));
     let location = answer.headers.get(http::header::LOCATION);
     let location = location.and_then(|value| value.to_str().ok());
+    let location = location.filter(|text| text.len() <= URL_BYTES_MAX);
     let location = location.ok_or_else(|| wrong("to nowhere"))?;
-    let target = request.url.join(location).map_err(|_| wrong("to what is no URL"))?;
+    let mut target = request.url.join(location).map_err(|_| wrong("to what is no URL"))?;
+    if target.origin() != request.url.origin() {
+        // They would become credentials. Both fail only for URLs without a host.
+        let _ = target.set_username("");
+        let _ = target.set_password(None);
+    }
     // Only these two keep the method and the body of any request.
     let keeps = [StatusCode::TEMPORARY_REDIRECT, StatusCode::PERMANENT_REDIRECT];
     if request.method != http::Method::GET
         && !(keeps.contains(&answer.status) && target.origin() == request.url.origin())
     {
-        return Err(wrong("a request that carries something"));
+        return Err(wrong("a request that carries something elsewhere"));
     }
     let here = target.scheme() == "http" && is_loopback(&target) && is_loopback(&request.url);
     if target.scheme() != "https" && !here {
@@ -142,8 +148,8 @@ fn redirect(request: &Outgoing, answer: &Incoming) -> Result<Option<Url>, Exchan
 impl Incoming {
     fn new(answer: http::Response<Box<dyn ResponseBody>>) -> Result<Self, ExchangeError> {
         let (head, body) = answer.into_parts();
-        let coding = head.headers.get(http::header::CONTENT_ENCODING);
-        if coding.is_some_and(|coding| coding != "identity") {
+        let mut codings = head.headers.get_all(http::header::CONTENT_ENCODING).iter();
+        if codings.any(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity")) {
             return Err(ExchangeError::Answer("it is compressed, which was not asked for".into()));
         }
         Ok(Self { status: head.status, headers: head.headers, body })
@@ -156,16 +162,27 @@ impl Incoming {
 
     /// The whole body, if it is no larger.
     pub(crate) async fn collect(mut self, bytes_max: usize) -> Result<Bytes, ExchangeError> {
+        let too_large = || {
+            let reason = format!("it has more than {bytes_max} bytes");
+            ExchangeError::Answer(reason)
+        };
+        if content_length(&self.headers).is_some_and(|length| length > bytes_max as u64) {
+            return Err(too_large());
+        }
         let mut whole = BytesMut::new();
         while let Some(chunk) = self.chunk().await.map_err(ExchangeError::Transport)? {
             if whole.len().saturating_add(chunk.len()) > bytes_max {
-                let reason = format!("it has more than {bytes_max} bytes");
-                return Err(ExchangeError::Answer(reason));
+                return Err(too_large());
             }
             whole.extend_from_slice(&chunk);
         }
         Ok(whole.freeze())
     }
+}
+
+/// How long a body says that it is.
+pub(crate) fn content_length(headers: &HeaderMap) -> Option<u64> {
+    headers.get(http::header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
 impl ExchangeError {
