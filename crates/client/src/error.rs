@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use wargate_api::publish::PackageError;
 use wargate_crypto::{AnyDigest, Digest};
-use wargate_protocol::verify::Misbehaviour;
+use wargate_protocol::verify::{Culprit, Fault, Misbehaviour};
 use wargate_protocol::{Namespace, PackageName, RecordId, Version};
 
 use crate::client::Selector;
@@ -12,6 +12,7 @@ use crate::evidence::EvidenceId;
 use crate::origin::{Domain, DomainError, RegistryUrlError};
 use crate::question::Question;
 use crate::seams::{CacheError, SecretError, StateError, TransportError};
+use crate::verify::Finding;
 
 /// Why something was not done.
 #[derive(Debug, thiserror::Error)]
@@ -25,6 +26,19 @@ pub enum Error {
         registry: Domain,
         /// Who did what.
         source: Box<Misbehaviour>,
+        /// What was kept as evidence; `None` if it could not be kept.
+        evidence: Option<EvidenceId>,
+    },
+    /// What a registry shows of its whole log contradicts what it signed, or itself. State and cache are
+    /// what they were.
+    #[error("{registry}: {finding}")]
+    Finding {
+        /// The registry.
+        registry: Domain,
+        /// What is wrong.
+        finding: Box<Finding>,
+        /// The key with which the registry convicted itself.
+        convicted: Option<wargate_crypto::KeyId>,
         /// What was kept as evidence; `None` if it could not be kept.
         evidence: Option<EvidenceId>,
     },
@@ -47,6 +61,14 @@ pub enum Error {
         digest: AnyDigest,
         /// What came instead.
         reason: String,
+    },
+    /// The registry does not have the content of a digest, or does not say where it is.
+    #[error("{registry} does not have the content {digest}")]
+    NoContent {
+        /// The registry.
+        registry: Domain,
+        /// The digest.
+        digest: AnyDigest,
     },
     /// The registry cannot be reached.
     #[error("{registry} cannot be reached: {source}")]
@@ -257,9 +279,10 @@ impl Error {
     /// Whose fault it is.
     pub const fn kind(&self) -> Kind {
         match self {
-            Self::Misbehaviour { .. } | Self::BadAnswer { .. } | Self::WrongContent { .. } => {
-                Kind::Untrusted
-            }
+            Self::Misbehaviour { .. }
+            | Self::Finding { .. }
+            | Self::BadAnswer { .. }
+            | Self::WrongContent { .. } => Kind::Untrusted,
             Self::Unreachable { .. } | Self::Unavailable { .. } | Self::StillWaiting { .. } => {
                 Kind::Unavailable
             }
@@ -269,6 +292,7 @@ impl Error {
             Self::UnknownPackage { .. }
             | Self::NoSuchRelease { .. }
             | Self::Yanked { .. }
+            | Self::NoContent { .. }
             | Self::UnknownNamespace { .. }
             | Self::ImportedNamespace { .. }
             | Self::Offline(_) => Kind::NotFound,
@@ -285,5 +309,88 @@ impl Error {
             | Self::Url(_) => Kind::Usage,
             Self::State(_) | Self::Damaged { .. } | Self::Cache(_) | Self::Secret(_) => Kind::Local,
         }
+    }
+
+    /// A word for programs, which stays what it is. A misbehaviour's says which one.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Misbehaviour { source, .. } => fault_code(&source.fault),
+            Self::Finding { finding, .. } => finding.code(),
+            Self::BadAnswer { .. } => "bad-answer",
+            Self::WrongContent { .. } => "wrong-content",
+            Self::NoContent { .. } => "no-content",
+            Self::Unreachable { .. } => "unreachable",
+            Self::Unavailable { .. } => "unavailable",
+            Self::Unauthorized { .. } => "unauthorized",
+            Self::UnknownPackage { .. } => "unknown-package",
+            Self::NoSuchRelease { .. } => "no-such-release",
+            Self::Yanked { .. } => "yanked",
+            Self::AlreadyReleased { .. } => "already-released",
+            Self::AlreadyInitialised(_) => "already-initialised",
+            Self::UnknownNamespace { .. } => "unknown-namespace",
+            Self::ImportedNamespace { .. } => "imported-namespace",
+            Self::NotPermitted { .. } => "not-permitted",
+            Self::Rejected { .. } => "rejected",
+            Self::Publish { .. } => "publish-refused",
+            Self::StillWaiting { .. } => "still-waiting",
+            Self::Offline(_) => "offline",
+            Self::NoSigningKey(_) => "no-signing-key",
+            Self::NoRegistry => "no-registry",
+            Self::Undecided(_) => "undecided",
+            Self::Usage(_) => "usage",
+            Self::Content(_) => "content",
+            Self::Config(_) => "config",
+            Self::Domain(_) => "registry-name",
+            Self::Url(_) => "registry-url",
+            Self::State(_) => "state",
+            Self::Damaged { .. } => "damaged-state",
+            Self::Cache(_) => "cache",
+            Self::Secret(_) => "secret",
+        }
+    }
+
+    /// Who lied, if somebody did: `registry` if it convicted itself, else `server`.
+    pub const fn culprit(&self) -> Option<&'static str> {
+        match self {
+            Self::Misbehaviour { source, .. } => Some(match source.culprit {
+                Culprit::Registry { .. } => "registry",
+                Culprit::Server => "server",
+            }),
+            Self::Finding { convicted: Some(_), .. } => Some("registry"),
+            Self::Finding { .. } | Self::BadAnswer { .. } | Self::WrongContent { .. } => {
+                Some("server")
+            }
+            _ => None,
+        }
+    }
+
+    /// What was kept as evidence.
+    pub const fn evidence(&self) -> Option<&EvidenceId> {
+        match self {
+            Self::Misbehaviour { evidence, .. } | Self::Finding { evidence, .. } => {
+                evidence.as_ref()
+            }
+            _ => None,
+        }
+    }
+}
+
+const fn fault_code(fault: &Fault) -> &'static str {
+    match fault {
+        Fault::Rollback { .. } => "rollback",
+        Fault::Fork { .. } => "fork",
+        Fault::Inconsistent { .. } => "inconsistent",
+        Fault::Stale { .. } => "stale-checkpoint",
+        Fault::Early { .. } => "early-checkpoint",
+        Fault::EmptyLog => "empty-log",
+        Fault::UntrustedOperator { .. } => "untrusted-operator",
+        Fault::Checkpoint(_) => "bad-checkpoint",
+        Fault::Undecodable { .. } => "undecodable-record",
+        Fault::InvalidRecord { .. } => "invalid-record",
+        Fault::Misplaced { .. } => "misplaced-record",
+        Fault::Unrequested { .. } => "unrequested-log",
+        Fault::MissingLog { .. } => "missing-log",
+        Fault::NotInLog(_) => "not-in-log",
+        Fault::NotInMap(_) => "not-in-map",
     }
 }

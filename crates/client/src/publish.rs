@@ -5,26 +5,23 @@
 //! the registry has refused it or the log has gone on without it. What the log says already is not
 //! published again.
 
+mod contents;
 mod journal;
 mod pending;
 mod plan;
 mod send;
 
-use std::io::Read;
-
 use serde::{Deserialize, Serialize};
-use wargate_crypto::{AnyDigest, Digest, KeyId, PublicKey, Sha256};
+use wargate_crypto::{AnyDigest, Digest, KeyId, PublicKey};
 use wargate_protocol::{
     PackageEntry, PackageName, PackagePermission, RecordId, RegistryIndex, SignedCheckpoint,
     Version,
 };
 
+pub use self::contents::{Kept, MemoryContents};
 pub use self::plan::Plan;
-use crate::client::Client;
-use crate::error::Error;
-use crate::origin::Domain;
 use crate::package::Package;
-use crate::seams::{CacheError, ChunkSource, Content};
+use crate::seams::ChunkSource;
 
 /// What is to become one record of a package's log.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -126,82 +123,4 @@ impl Change {
             }
         }
     }
-}
-
-/// Content that was put into the cache with [`Client::keep`].
-pub struct Kept {
-    client: Client,
-    registry: Domain,
-}
-
-impl Client {
-    /// Puts content into the cache, to be published to a registry now or later.
-    ///
-    /// # Errors
-    /// [`Error::Content`] if what is read is not what the digest says; [`Error::Cache`]
-    pub fn keep(
-        &self,
-        registry: &Domain,
-        digest: &Digest,
-        content: &mut dyn Read,
-    ) -> Result<(), Error> {
-        let cache = &*self.parts.cache;
-        if cache.open(registry, digest)?.is_some() {
-            return Ok(());
-        }
-        // Somebody downloads it at this moment: it will be there.
-        let Some(mut partial) = cache.begin(registry, digest)? else { return Ok(()) };
-        partial.restart()?;
-        let (mut hasher, mut chunk) = (Sha256::new(), vec![0; CHUNK_BYTES]);
-        loop {
-            let read = content.read(&mut chunk);
-            let read = read.map_err(|error| Error::Content(error.to_string()))?;
-            let Some(piece) = chunk.get(..read).filter(|piece| !piece.is_empty()) else { break };
-            hasher.update(piece);
-            partial.append(piece)?;
-        }
-        if hasher.finish() != *digest {
-            partial.restart()?;
-            return Err(Error::Content("the file changed while it was read".into()));
-        }
-        partial.commit()?;
-        Ok(())
-    }
-
-    /// What was [kept](Self::keep) for a registry.
-    pub fn kept(&self, registry: &Domain) -> Kept {
-        Kept { client: self.clone(), registry: registry.clone() }
-    }
-}
-
-impl Contents for Kept {
-    fn open(&self, digest: &Digest) -> std::io::Result<(u64, Box<dyn ChunkSource>)> {
-        let content = self.client.parts.cache.open(&self.registry, digest).map_err(io_error)?;
-        let content = content.ok_or(std::io::ErrorKind::NotFound)?;
-        let length = content.length();
-        Ok((length, Box::new(CachedSource { content, offset: 0 })))
-    }
-}
-
-/// Content from the cache, as it is sent.
-struct CachedSource {
-    content: Box<dyn Content>,
-    offset: u64,
-}
-
-/// Most bytes that are read at a time.
-const CHUNK_BYTES: usize = 128 << 10;
-
-impl ChunkSource for CachedSource {
-    fn next(&mut self) -> std::io::Result<Option<bytes::Bytes>> {
-        let mut chunk = vec![0; CHUNK_BYTES];
-        let read = self.content.read_at(self.offset, &mut chunk).map_err(io_error)?;
-        chunk.truncate(read);
-        self.offset += u64::try_from(read).unwrap_or_default();
-        Ok((read > 0).then(|| chunk.into()))
-    }
-}
-
-fn io_error(error: CacheError) -> std::io::Error {
-    std::io::Error::other(error)
 }

@@ -374,7 +374,7 @@ impl Sending<'_> {
             };
             let open = || self.contents.open(&sha256);
             match content::upload(self.remote, &places.upload, digest, &open).await? {
-                UploadOutcome::Done | UploadOutcome::NotWanted => {}
+                UploadOutcome::Done | UploadOutcome::AlreadyThere => {}
                 UploadOutcome::Rejected(reason) => return Ok(Some(Fate::Rejected(reason))),
             }
         }
