@@ -59,13 +59,25 @@ pub(crate) fn keep(
     time: Timestamp,
     found: &Misbehaviour,
 ) -> Result<Option<EvidenceId>, Error> {
-    let registry = url.domain();
     let convicted = match &found.culprit {
         Culprit::Registry { key_id } => Some(key_id.clone()),
         Culprit::Server => None,
     };
+    keep_piece(state, url, operator_key, time, convicted, &found.evidence)
+}
+
+/// Keeps what shows something that is wrong, as [`keep`] does.
+pub(crate) fn keep_piece(
+    state: &dyn State,
+    url: &RegistryUrl,
+    operator_key: Option<KeyId>,
+    time: Timestamp,
+    convicted: Option<KeyId>,
+    evidence: &Evidence,
+) -> Result<Option<EvidenceId>, Error> {
+    let registry = url.domain();
     // Not of the time: the same lie has the same name whenever it is told.
-    let bare = serde_json::to_vec(&found.evidence)
+    let bare = serde_json::to_vec(evidence)
         .map_err(|error| Error::Damaged { key: "evidence".into(), reason: error.to_string() })?;
     let name = name_of(&bare);
     let key = key(&registry, &name)?;
@@ -84,7 +96,7 @@ pub(crate) fn keep(
         time,
         convicted,
         operator_key,
-        evidence: found.evidence.clone(),
+        evidence: evidence.clone(),
     };
     let bytes = serde_json::to_vec_pretty(&piece).map_err(|error| damaged(&key, &error))?;
     state.write(&key, &bytes)?;

@@ -12,7 +12,7 @@ use std::time::Duration;
 use futures_util::future;
 use wargate_api::fetch::{FetchError, FetchToken};
 use wargate_protocol::verify::{Fault, Misbehaviour, TrustAnchor};
-use wargate_protocol::{LogId, LogLength, PackageName};
+use wargate_protocol::{LogId, LogLength, PackageName, SignedCheckpoint};
 
 use crate::error::Error;
 use crate::evidence;
@@ -113,6 +113,30 @@ impl Sync<'_> {
         }
     }
 
+    /// Verifies the newest checkpoint, and these logs under it, against what is given. Nothing is saved,
+    /// and no evidence kept.
+    pub(crate) async fn check(&self, before: &Known, logs: &[LogId]) -> Result<Known, SyncError> {
+        let mut uncovered = 0;
+        loop {
+            match self.verify(before, logs).await {
+                Err(SyncError::Failed(error)) if uncovered < UNCOVERED_MAX && is_empty(&error) => {
+                    uncovered += 1;
+                    self.remote.exchange().clock.wait(UNCOVERED_PAUSE).await;
+                }
+                done => return done,
+            }
+        }
+    }
+
+    /// Verifies a checkpoint that came another way, as [`Self::check`] does the newest.
+    pub(crate) async fn check_offered(
+        &self,
+        before: &Known,
+        offered: SignedCheckpoint,
+    ) -> Result<Known, SyncError> {
+        self.verify_offered(before, offered).await
+    }
+
     fn trust(&self) -> Trust<'_> {
         Trust::of(self.state, self.remote.domain())
     }
@@ -161,7 +185,7 @@ impl Sync<'_> {
     }
 
     /// Turns a misbehaviour into evidence that stays.
-    fn keep_evidence(&self, before: &Known, error: SyncError) -> SyncError {
+    pub(crate) fn keep_evidence(&self, before: &Known, error: SyncError) -> SyncError {
         let SyncError::Failed(Error::Misbehaviour { registry, source, .. }) = error else {
             return error;
         };

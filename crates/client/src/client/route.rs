@@ -31,7 +31,7 @@ pub(super) fn followed_hints() -> Result<Key, StateError> {
 
 impl Client {
     /// The registry of a package, as far as that is known without asking.
-    pub(super) fn route(&self, package: &PackageName) -> Result<Registry, Error> {
+    pub(crate) fn route(&self, package: &PackageName) -> Result<Registry, Error> {
         let (settings, namespace) = (&self.settings, package.namespace());
         let mapped = settings.packages.get(package);
         if let Some(url) = mapped.or_else(|| settings.namespaces.get(namespace)) {

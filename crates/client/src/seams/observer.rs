@@ -39,6 +39,17 @@ pub enum Event<'a> {
         /// How many in all since [`Event::Updating`].
         records: u64,
     },
+    /// A whole registry is being verified.
+    Auditing {
+        /// The registry.
+        registry: &'a Domain,
+        /// What is at hand: `ledger`, `logs`, `names` or `contents`.
+        what: &'static str,
+        /// How many are done, and how many there are.
+        done: u64,
+        /// See `done`.
+        of: u64,
+    },
     /// Everything was proven.
     Verified {
         /// Of this registry.

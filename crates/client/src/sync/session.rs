@@ -40,6 +40,25 @@ impl Sync<'_> {
         let (registry, observer) = (self.remote.domain(), &self.remote.exchange().observer);
         observer.event(Event::Updating { registry, packages: logs.len() });
         let opening = self.open(before, logs).await?;
+        self.follow(before, logs, opening).await
+    }
+
+    /// Verifies a checkpoint that is not the registry's answer, with what the registry says at its length.
+    pub(super) async fn verify_offered(
+        &self,
+        before: &Known,
+        offered: SignedCheckpoint,
+    ) -> Result<Known, SyncError> {
+        let opening = self.open_with(before, &[], Ok(offered)).await?;
+        self.follow(before, &[], opening).await
+    }
+
+    async fn follow(
+        &self,
+        before: &Known,
+        logs: &[LogId],
+        opening: Opening,
+    ) -> Result<Known, SyncError> {
         let anchor = self.anchor(before)?;
         let known = before.verified.clone();
         let mut course = Course {
