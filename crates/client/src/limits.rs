@@ -35,7 +35,7 @@ pub const WARNING_CHARS_MAX: usize = 500;
 pub const MESSAGE_CHARS_MAX: usize = 1_000;
 
 /// Longest time that a registry may make the client wait before it tries again.
-pub const RETRY_AFTER_MAX: Duration = Duration::from_secs(120);
+pub const RETRY_AFTER_MAX: Duration = Duration::from_mins(2);
 
 /// Most pieces of evidence that are kept about a registry.
 pub const EVIDENCE_PIECES_MAX: usize = 64;
@@ -47,7 +47,7 @@ pub const EVIDENCE_BYTES_MAX: usize = 1 << 20;
 pub const SIMILAR_MAX: usize = 3;
 
 /// Longest time that is waited in all before one thing is given up.
-pub const RETRY_TOTAL_MAX: Duration = Duration::from_secs(300);
+pub const RETRY_TOTAL_MAX: Duration = Duration::from_mins(5);
 
 /// Most bytes of one content.
 pub const CONTENT_BYTES_MAX: u64 = 4 << 30;
@@ -56,4 +56,4 @@ pub const CONTENT_BYTES_MAX: u64 = 4 << 30;
 pub const URL_BYTES_MAX: usize = 8 << 10;
 
 /// Longest time that is waited for another process that fetches the same content.
-pub const OTHER_PROCESS_WAIT_MAX: Duration = Duration::from_secs(60 * 60);
+pub const OTHER_PROCESS_WAIT_MAX: Duration = Duration::from_hours(1);

@@ -42,7 +42,7 @@ impl RegistryUrl {
     /// # Errors
     /// [`RegistryUrlError::Invalid`] if there is no such URL.
     pub fn join(&self, path: &str) -> Result<Url, RegistryUrlError> {
-        self.0.join(path).map_err(|error| invalid(path, &error))
+        self.0.join(path).map_err(|error| invalid(path, error))
     }
 
     /// The name of the registry: of its files, its secrets, and in requests for its data.
@@ -65,7 +65,11 @@ impl RegistryUrl {
                     b'/' => label.push('_'),
                     b'%' => label.push('.'),
                     b'-' | b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' => label.push(byte.into()),
-                    other => label.push_str(&format!(".{other:02X}")),
+                    other => {
+                        const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
+                        let digit = |half: u8| char::from(DIGITS[usize::from(half)]);
+                        label.extend(['.', digit(other >> 4), digit(other & 15)]);
+                    }
                 }
             }
         }
@@ -105,7 +109,7 @@ impl FromStr for RegistryUrl {
 
     fn from_str(text: &str) -> Result<Self, RegistryUrlError> {
         let whole = if text.contains("://") { text.to_owned() } else { format!("https://{text}") };
-        let mut url = Url::parse(&whole).map_err(|error| invalid(text, &error))?;
+        let mut url = Url::parse(&whole).map_err(|error| invalid(text, error))?;
         match url.scheme() {
             "https" => {}
             "http" if is_loopback(&url) => {}
@@ -128,7 +132,7 @@ impl FromStr for RegistryUrl {
     }
 }
 
-fn invalid(text: &str, error: &url::ParseError) -> RegistryUrlError {
+fn invalid(text: &str, error: url::ParseError) -> RegistryUrlError {
     // What stands before an `@` may be a password.
     let text = text.rsplit('@').next().unwrap_or_default().to_owned();
     RegistryUrlError::Invalid { text, reason: error.to_string() }

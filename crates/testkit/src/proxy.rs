@@ -225,11 +225,11 @@ async fn serve(
         std::future::pending::<io::Result<()>>().await
     };
     let down = give(&mut from_server, &mut to_client, &fault);
-    let reset = tokio::select! {
+    let abrupt = tokio::select! {
         done = down => done?,
         failed = up => return failed,
     };
-    if reset { client.set_zero_linger() } else { client.shutdown().await }
+    if abrupt { client.set_zero_linger() } else { client.shutdown().await }
 }
 
 /// Reads what is left of a request, so that the client is not cut off, and answers.

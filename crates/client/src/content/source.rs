@@ -21,14 +21,14 @@ impl Source {
     /// A place that a registry names; otherwise what is wrong with it.
     pub(super) fn of(source: &ContentSource, registry: &RegistryUrl) -> Result<Self, String> {
         let ContentSource::HttpGet { url, accept_ranges, size } = source;
-        let parsed = sized(url)?.parse().map_err(|error| complaint(url, &error))?;
+        let parsed = sized(url)?.parse().map_err(|error| complaint(url, error))?;
         Ok(Self { url: permitted(parsed, registry)?, ranges: *accept_ranges, size: *size })
     }
 }
 
 /// A place that a registry names for an upload, which may be relative to its base.
 pub(crate) fn destination(url: &str, registry: &RegistryUrl) -> Result<Url, String> {
-    let parsed = registry.as_url().join(sized(url)?).map_err(|error| complaint(url, &error))?;
+    let parsed = registry.as_url().join(sized(url)?).map_err(|error| complaint(url, error))?;
     permitted(parsed, registry)
 }
 
@@ -39,7 +39,7 @@ fn sized(url: &str) -> Result<&str, String> {
     Ok(url)
 }
 
-fn complaint(url: &str, error: &url::ParseError) -> String {
+fn complaint(url: &str, error: url::ParseError) -> String {
     format!("it names `{}`, which is no URL: {error}", tame_to(url, SHOWN_CHARS))
 }
 
@@ -53,7 +53,7 @@ fn permitted(mut url: Url, registry: &RegistryUrl) -> Result<Url, String> {
     if here && url.scheme() == "http" && names_any_address(&url) {
         // The reference server says where it listens, not where it is (specification 20.2, S8).
         let host = registry.as_url().host_str();
-        url.set_host(host).map_err(|error| complaint(url.as_str(), &error))?;
+        url.set_host(host).map_err(|error| complaint(url.as_str(), error))?;
     }
     let shown = || tame_to(&format!("{}://{}", url.scheme(), url.authority()), SHOWN_CHARS);
     let secure = url.scheme() == "https" || (url.scheme() == "http" && here && is_loopback(&url));
@@ -84,8 +84,6 @@ fn names_any_address(url: &Url) -> bool {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests")]
-
     use super::*;
 
     fn at(registry: &str, url: &str) -> Result<String, String> {

@@ -1,7 +1,5 @@
 //! Content through a proxy that injects faults, from and to a real registry.
 
-#![expect(clippy::panic, clippy::unwrap_used, reason = "tests")]
-
 mod downloads;
 mod hostile;
 mod uploads;
@@ -105,15 +103,17 @@ fn remote(surroundings: &Surroundings, base: &str) -> Remote {
 
 /// Real HTTP that loses its patience soon.
 fn surroundings() -> Surroundings {
-    let mut options = HttpOptions::default();
-    options.answer_timeout = Duration::from_millis(500);
-    options.idle_timeout = Duration::from_millis(500);
+    let options = HttpOptions {
+        answer_timeout: Duration::from_millis(500),
+        idle_timeout: Duration::from_millis(500),
+        ..HttpOptions::default()
+    };
     Surroundings { transport: Arc::new(Http::new(options)), ..Surroundings::default() }
 }
 
 /// Bytes that differ everywhere.
 fn pattern(length: usize) -> Vec<u8> {
-    (0..length as u64 / 8 + 1).flat_map(u64::to_le_bytes).take(length).collect()
+    (0..=length as u64 / 8).flat_map(u64::to_le_bytes).take(length).collect()
 }
 
 /// A server that answers every connection with these bytes, again and again if `endless`.

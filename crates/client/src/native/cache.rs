@@ -270,8 +270,6 @@ fn read_at(file: &mut File, offset: u64, into: &mut [u8]) -> io::Result<usize> {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests")]
-
     use super::*;
 
     fn registry() -> Domain {

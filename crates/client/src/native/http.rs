@@ -39,7 +39,7 @@ impl Default for HttpOptions {
         Self {
             certificates: Vec::new(),
             connect_timeout: Duration::from_secs(10),
-            answer_timeout: Duration::from_secs(60),
+            answer_timeout: Duration::from_mins(1),
             idle_timeout: Duration::from_secs(30),
         }
     }
@@ -234,7 +234,7 @@ fn fault(error: reqwest::Error) -> TransportError {
     let error = error.without_url();
     let fault = if error.is_builder() {
         TransportFault::Unsendable
-    } else if causes(&error).any(|cause| cause.is::<UnreadableBody>()) {
+    } else if causes(&error).any(<dyn StdError>::is::<UnreadableBody>) {
         TransportFault::Body
     } else if error.is_connect() {
         if causes(&error).any(is_tls) { TransportFault::Tls } else { TransportFault::Connect }
@@ -246,10 +246,11 @@ fn fault(error: reqwest::Error) -> TransportError {
     TransportError { fault, message: chain(&error) }
 }
 
-/// TLS reports what it refuses as data that is invalid.
+/// TLS reports what it refuses as data that is invalid, in an error that others may have wrapped.
 fn is_tls(cause: &(dyn StdError + 'static)) -> bool {
-    let error = cause.downcast_ref::<io::Error>();
-    error.is_some_and(|error| error.kind() == io::ErrorKind::InvalidData)
+    let outer = cause.downcast_ref::<io::Error>();
+    let mut errors = std::iter::successors(outer, |error| error.get_ref()?.downcast_ref());
+    errors.any(|error| error.kind() == io::ErrorKind::InvalidData)
 }
 
 fn causes<'a>(

@@ -26,7 +26,7 @@ use crate::seams::{Guard, Key, State, StateError};
 const VALUE_BYTES_MAX: u64 = 64 << 20;
 
 /// What a killed writer left is removed when it is as old as this.
-const LEFT_BEHIND: Duration = Duration::from_secs(24 * 60 * 60);
+const LEFT_BEHIND: Duration = Duration::from_hours(24);
 
 /// Most segments of a key.
 const SEGMENTS_MAX: usize = 16;
@@ -211,8 +211,6 @@ fn failed(what: &str, path: &Path, error: &io::Error) -> StateError {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests")]
-
     use super::*;
 
     fn key(text: &str) -> Key {
@@ -260,7 +258,7 @@ mod tests {
         for name in [".tmp-old", ".tmp-new", "other"] {
             File::create(at(name)).unwrap();
         }
-        let old = SystemTime::now() - LEFT_BEHIND - Duration::from_secs(60);
+        let old = SystemTime::now() - LEFT_BEHIND - Duration::from_mins(1);
         for name in [".tmp-old", "other"] {
             File::options().write(true).open(at(name)).unwrap().set_modified(old).unwrap();
         }

@@ -1,7 +1,5 @@
 //! Registries' URLs and names, by the vectors and against hostile texts.
 
-#![expect(clippy::unwrap_used, reason = "tests")]
-
 use wargate_testkit::vectors::{Walk, load};
 
 use super::*;

@@ -45,7 +45,7 @@ pub(crate) trait ApiError: Sized {
 }
 
 macro_rules! api_error {
-    ($error:ty $(, $others:pat)?) => {
+    ($error:ty $(, $other:ident)?) => {
         impl ApiError for $error {
             fn read(body: &[u8]) -> Result<Self, UnreadableError> {
                 Self::from_json(body)
@@ -54,16 +54,16 @@ macro_rules! api_error {
             fn into_message(self) -> Result<String, Self> {
                 match self {
                     Self::Message { message, .. } => Ok(message),
-                    $(other @ $others => Err(other),)?
+                    $($other => Err($other),)?
                 }
             }
         }
     };
 }
-api_error!(wargate_api::fetch::FetchError, _);
-api_error!(wargate_api::proof::ProofError, _);
-api_error!(wargate_api::content::ContentError, _);
-api_error!(wargate_api::publish::PackageError, _);
+api_error!(wargate_api::fetch::FetchError, other);
+api_error!(wargate_api::proof::ProofError, other);
+api_error!(wargate_api::content::ContentError, other);
+api_error!(wargate_api::publish::PackageError, other);
 api_error!(wargate_api::ledger::LedgerError);
 
 impl Remote {

@@ -33,7 +33,7 @@ impl Retry {
     /// Whether to try again after this error. Waits before it says yes.
     pub(crate) async fn again(&mut self, exchange: &Exchange, error: &Error) -> bool {
         let Some(told) = may_pass(error) else { return false };
-        if self.done >= self.attempts || told.is_some_and(|told| told > RETRY_AFTER_MAX) {
+        if self.done >= self.attempts || told > RETRY_AFTER_MAX {
             return false;
         }
         let mut chance = [0; 4];
@@ -42,7 +42,7 @@ impl Retry {
         let share = f64::from(u32::from_le_bytes(chance)) / f64::from(u32::MAX);
         // What the registry says is the least; chance comes on top, so that clients do not come back
         // together.
-        let after = told.unwrap_or_default() + limit.mul_f64(share);
+        let after = told + limit.mul_f64(share);
         if self.waited.saturating_add(after) > RETRY_TOTAL_MAX {
             return false;
         }
@@ -54,19 +54,19 @@ impl Retry {
     }
 }
 
-/// Whether an error may pass: `Some`, with the pause that the registry demands.
-fn may_pass(error: &Error) -> Option<Option<Duration>> {
+/// The pause that the registry demands, which may be none, if an error may pass.
+fn may_pass(error: &Error) -> Option<Duration> {
     match error {
         Error::Unreachable { source, .. } => {
             use TransportFault::{Body, Broken, Connect, Timeout, Tls, Unsendable};
             match source.fault {
-                Connect | Timeout | Broken => Some(None),
+                Connect | Timeout | Broken => Some(Duration::ZERO),
                 Tls | Body | Unsendable => None,
             }
         }
         Error::Unavailable {
             status: 408 | 425 | 429 | 500 | 502 | 503 | 504, retry_after, ..
-        } => Some(*retry_after),
+        } => Some(retry_after.unwrap_or_default()),
         _ => None,
     }
 }

@@ -13,7 +13,7 @@ use wargate_testkit::proxy::{Fault, Proxy};
 
 const BODY: usize = 100_000;
 
-/// A server that answers each request of a connection with so many bytes.
+/// A server that answers each request of a connection with so many bytes, until it is told to close.
 async fn server() -> SocketAddr {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -21,10 +21,13 @@ async fn server() -> SocketAddr {
         while let Ok((mut stream, _)) = listener.accept().await {
             tokio::spawn(async move {
                 let mut request = vec![0; 16 << 10];
-                while stream.read(&mut request).await.is_ok_and(|read| read > 0) {
+                while let Ok(read @ 1..) = stream.read(&mut request).await {
                     let head = format!("HTTP/1.1 200 Yes\r\ncontent-length: {BODY}\r\n\r\n");
                     let _ = stream.write_all(head.as_bytes()).await;
-                    let _ = stream.write_all(&[b'x'; BODY]).await;
+                    let _ = stream.write_all(&vec![b'x'; BODY]).await;
+                    if String::from_utf8_lossy(&request[..read]).contains("connection: close") {
+                        break;
+                    }
                 }
             });
         }

@@ -158,7 +158,7 @@ fn wait_for(state: &FileState, count: u64, directory: &Path) -> u64 {
         if counted >= count {
             return counted;
         }
-        assert!(begun.elapsed() < Duration::from_secs(120), "{}", errors(directory));
+        assert!(begun.elapsed() < Duration::from_mins(2), "{}", errors(directory));
         // Whoever has the lock next has counted.
         drop(state.lock(&key("lock/counter")).unwrap());
         std::thread::yield_now();

@@ -126,7 +126,7 @@ async fn refusals_are_told_apart() {
 async fn the_next_place_is_tried_after_any_failure() {
     let scene = Scene::new(10, UPLOAD, &[]).await;
     let bad =
-        [endpoint("http://10.1.2.3/x"), endpoint("http://127.0.0.1:1/x"), endpoint("nothing")];
+        [endpoint("http://10.1.2.3/x"), endpoint("http://127.0.0.1:1/x"), endpoint("http://[")];
     assert_eq!(run(&scene, &bad).await.unwrap(), UploadOutcome::Done);
 
     let digest = Digest::of(b"x").into();
