@@ -1,0 +1,284 @@
+//! What a person types.
+
+mod publish;
+
+use std::path::PathBuf;
+
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+use wargate_client::config::BACKENDS;
+use wargate_protocol::{PackageName, Version};
+
+pub(crate) use self::publish::{Publish, PublishCommand, PublishFiles, Release};
+
+/// Publish and fetch WebAssembly components, and verify every answer of their registry.
+#[derive(Debug, Parser)]
+#[command(name = "warg", version, propagate_version = true, max_term_width = 100)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+    #[command(flatten)]
+    pub(crate) globals: Globals,
+}
+
+/// The command line, as clap knows it.
+pub(crate) fn command() -> clap::Command {
+    Arguments::command()
+}
+
+/// What every command takes.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Options of every command")]
+#[expect(clippy::struct_excessive_bools, reason = "flags")]
+pub(crate) struct Globals {
+    /// The home registry
+    #[arg(long, global = true, value_name = "URL")]
+    pub(crate) registry: Option<String>,
+    /// A configuration file instead of the usual ones, JSON or TOML [env: WARG_CONFIG]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Print one JSON document instead of text
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// Say nothing but results and errors
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub(crate) quiet: bool,
+    /// Say what happens on the way
+    #[arg(long, global = true)]
+    pub(crate) verbose: bool,
+    /// Do without the network
+    #[arg(long, global = true)]
+    pub(crate) offline: bool,
+    /// When to colour
+    #[arg(long, global = true, value_name = "WHEN", value_parser = ["auto", "always", "never"])]
+    pub(crate) color: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Get packages, as files
+    Get(Get),
+    /// Publish components, or change a package
+    Publish(Box<Publish>),
+    /// Show a package: its releases, who may change it, what covers it
+    Show(PackageAt),
+    /// List the versions of a package
+    Versions(PackageOnly),
+    /// Show the records of a package, newest first
+    Log(PackageOnly),
+    /// Bring what is known of packages up to date
+    Update(Update),
+    /// Download one package into the cache, or into a file
+    #[command(disable_version_flag = true)]
+    Download(Download),
+    /// Show which registries are believed, or believe one
+    Trust(Trust),
+    /// Show what is known without asking a registry
+    Info(Info),
+    /// Store a token, and make a key if there is none
+    Login(Login),
+    /// Remove the token
+    Logout(LogoutOf),
+    /// Show who you are to a registry: your key and your token
+    Whoami,
+    /// Make, show, set and delete keys that sign
+    #[command(subcommand)]
+    Key(KeyCommand),
+    /// Write a configuration, or show the one that counts
+    #[command(args_conflicts_with_subcommands = true)]
+    Config(Box<ConfigArguments>),
+    /// Delete downloaded content
+    Clear,
+    /// Forget all that is known of registries
+    Reset,
+    /// Print what completes commands in a shell
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+    /// Write manual pages
+    Man {
+        /// The directory for them; without it, the main page is printed
+        #[arg(long, value_name = "DIR")]
+        out: Option<PathBuf>,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Get {
+    /// Packages: NAMESPACE:NAME, with @VERSION or @REQUIREMENT behind it if not the newest is wanted
+    #[arg(required = true, value_name = "PACKAGE[@VERSION]")]
+    pub(crate) packages: Vec<String>,
+    /// The file to write, a directory, or - for standard output [default: NAME.wasm, here]
+    #[arg(short, long, value_name = "PATH")]
+    pub(crate) output: Option<PathBuf>,
+    /// Leave a file alone that is there
+    #[arg(long)]
+    pub(crate) no_clobber: bool,
+    /// Also get a version that was yanked, if it is named exactly
+    #[arg(long)]
+    pub(crate) yanked: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Download {
+    /// The package
+    pub(crate) package: PackageName,
+    /// The version, exactly [default: the newest]
+    #[arg(short, long, value_name = "VERSION")]
+    pub(crate) version: Option<Version>,
+    /// The file to write; `.wasm` is added unless it ends so
+    #[arg(short, long, value_name = "PATH")]
+    pub(crate) output: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PackageAt {
+    /// The package, with @VERSION behind it for one release
+    #[arg(value_name = "PACKAGE[@VERSION]")]
+    pub(crate) package: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PackageOnly {
+    /// The package
+    pub(crate) package: PackageName,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Update {
+    /// Packages [default: all of which something is known]
+    pub(crate) packages: Vec<PackageName>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Trust {
+    /// A registry to ask first [default: none; what is known is shown]
+    #[arg(value_name = "URL")]
+    pub(crate) url: Option<String>,
+    /// Believe that this operator key (fingerprint) is the registry's
+    #[arg(long, value_name = "KEY_ID", requires = "url")]
+    pub(crate) confirm: Option<String>,
+    /// Forget what is known of the registry
+    #[arg(long, requires = "url", conflicts_with = "confirm")]
+    pub(crate) forget: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Info {
+    /// Only this package
+    pub(crate) package: Option<PackageName>,
+    /// Only the registries of namespaces
+    #[arg(short, long)]
+    pub(crate) namespaces: bool,
+}
+
+#[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "flags")]
+pub(crate) struct Login {
+    /// The registry, as `--registry`
+    #[arg(hide = true)]
+    pub(crate) url: Option<String>,
+    /// Read the token from standard input
+    #[arg(long)]
+    pub(crate) token_stdin: bool,
+    /// Store no token, only see to it that there is a key
+    #[arg(long, conflicts_with = "token_stdin")]
+    pub(crate) no_token: bool,
+    /// Ignore hints at other registries from now on
+    #[arg(long)]
+    pub(crate) ignore_federation_hints: bool,
+    /// Ask before following hints at other registries from now on
+    #[arg(long)]
+    pub(crate) disable_auto_accept_federation_hints: bool,
+    /// Ask before creating packages from now on
+    #[arg(long)]
+    pub(crate) disable_auto_package_init: bool,
+    /// The keyring from now on
+    #[arg(long, value_name = "BACKEND", value_parser = BACKENDS.to_vec())]
+    pub(crate) keyring_backend: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct LogoutOf {
+    /// The registry, as `--registry`
+    #[arg(hide = true)]
+    pub(crate) url: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum KeyCommand {
+    /// Make a key and store it
+    New {
+        /// Replace the key that is there
+        #[arg(long)]
+        overwrite: bool,
+    },
+    /// Show the key's fingerprint and its public half
+    Info,
+    /// Store a key that you have: from standard input, or typed unseen
+    Set {
+        /// Replace the key that is there
+        #[arg(long)]
+        overwrite: bool,
+    },
+    /// Delete the key
+    Delete {
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ConfigArguments {
+    #[command(subcommand)]
+    pub(crate) command: Option<ConfigCommand>,
+    /// The file to write [default: yours]
+    pub(crate) path: Option<PathBuf>,
+    /// Where the reference client keeps logs; left alone by this one
+    #[arg(long, value_name = "DIR")]
+    pub(crate) registries_dir: Option<PathBuf>,
+    /// Where the reference client keeps content; left alone by this one
+    #[arg(long, value_name = "DIR")]
+    pub(crate) content_dir: Option<PathBuf>,
+    /// Where the reference client keeps its map of namespaces; left alone by this one
+    #[arg(long, value_name = "FILE")]
+    pub(crate) namespace_path: Option<PathBuf>,
+    /// Ignore hints at other registries
+    #[arg(long, value_name = "BOOL")]
+    pub(crate) ignore_federation_hints: Option<bool>,
+    /// Ask before following hints at other registries
+    #[arg(long, value_name = "BOOL")]
+    pub(crate) disable_auto_accept_federation_hints: Option<bool>,
+    /// Ask before creating packages
+    #[arg(long, value_name = "BOOL")]
+    pub(crate) disable_auto_package_init: Option<bool>,
+    /// The keyring
+    #[arg(long, value_name = "BACKEND", value_parser = BACKENDS.to_vec())]
+    pub(crate) keyring_backend: Option<String>,
+    /// Change a file that is there
+    #[arg(long)]
+    pub(crate) overwrite: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Show the settings that count
+    Show {
+        /// Also show where each comes from
+        #[arg(long)]
+        origin: bool,
+        /// Only this one
+        key: Option<String>,
+    },
+}
+
+/// A permission of a package's log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum PermissionName {
+    /// Release versions
+    Release,
+    /// Yank versions
+    Yank,
+}

@@ -1,0 +1,61 @@
+//! The commands, each in its module.
+
+mod config;
+mod get;
+mod info;
+mod key;
+mod login;
+mod manual;
+mod publish;
+mod publish_files;
+mod show;
+mod time;
+mod trust;
+
+use serde_json::json;
+
+use crate::args::Command;
+use crate::context::Context;
+use crate::failure::Failure;
+use crate::output::Report;
+
+/// Does what was asked.
+pub(crate) fn run(context: &Context, command: Command) -> Result<Report, Failure> {
+    match command {
+        Command::Get(options) => get::get(context, &options),
+        Command::Download(options) => get::download(context, &options),
+        Command::Publish(options) => publish::run(context, *options),
+        Command::Show(options) => show::show(context, &options.package),
+        Command::Versions(options) => show::versions(context, &options.package),
+        Command::Log(options) => show::log(context, &options.package),
+        Command::Update(options) => info::update(context, &options.packages),
+        Command::Trust(options) => trust::run(context, &options),
+        Command::Info(options) => info::info(context, &options),
+        Command::Login(options) => login::login(context, &options),
+        Command::Logout(options) => login::logout(context, options.url.as_deref()),
+        Command::Whoami => login::whoami(context),
+        Command::Key(command) => key::run(context, &command),
+        Command::Config(options) => config::run(context, &options),
+        Command::Clear => {
+            let bytes = context.client()?.clear()?;
+            Ok(Report::new(
+                format!("Deleted {bytes} bytes of content.\n"),
+                json!({ "bytes": bytes }),
+            ))
+        }
+        Command::Reset => {
+            let client = context.client()?;
+            let registries = client.registries()?;
+            let names: Vec<_> =
+                registries.iter().map(|registry| registry.domain().to_string()).collect();
+            client.reset()?;
+            let text = match names.len() {
+                0 => "Nothing was known of any registry.\n".to_owned(),
+                _ => format!("Forgot what was known of {}.\n", names.join(", ")),
+            };
+            Ok(Report::new(text, json!({ "registries": names })))
+        }
+        Command::Completions { shell } => Ok(manual::completions(shell)),
+        Command::Man { out } => manual::pages(out.as_deref()),
+    }
+}

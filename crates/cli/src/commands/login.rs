@@ -1,0 +1,139 @@
+//! `warg login`, `warg logout` and `warg whoami`.
+
+use serde_json::json;
+use wargate_client::credentials::{Keyring, KeyringEntry, read_token};
+use wargate_client::origin::RegistryUrl;
+
+use super::{config, key};
+use crate::args::Login;
+use crate::config_file::{Change, ConfigFile};
+use crate::context::Context;
+use crate::failure::Failure;
+use crate::output::Report;
+use crate::prompt;
+
+fn target(context: &Context, url: Option<&str>) -> Result<RegistryUrl, Failure> {
+    url.map_or_else(|| context.home().cloned(), |url| Ok(url.parse()?))
+}
+
+/// Stores a token, and sees to it that there is a key.
+pub(crate) fn login(context: &Context, options: &Login) -> Result<Report, Failure> {
+    let registry = target(context, options.url.as_deref())?;
+    let domain = registry.domain();
+    let keyring = context.keyring()?;
+    let entry = KeyringEntry::token(&domain);
+    let mut text = String::new();
+    if !options.no_token {
+        if !options.token_stdin && !context.may_ask() {
+            return Err(Failure::usage("nobody can be asked for a token here")
+                .hint("`--token-stdin` reads it from standard input; `--no-token` does without"));
+        }
+        let question = format!("Token for {registry} (not shown): ");
+        let given = prompt::secret(&question, !options.token_stdin)?;
+        let token =
+            read_token(&given, "what was given").map_err(|error| Failure::usage(error.message))?;
+        keyring.keyring().write(&entry, token.expose())?;
+        text = format!("Stored a token for {domain} in {}.\n", keyring.keyring().place(&entry));
+        if let Some(other) = context.credentials()?.locate_token(&registry)?
+            && other.place != keyring.keyring().place(&entry)
+        {
+            text.push_str(&format!("But {} has one too, and counts before it.\n", other.place));
+        }
+    }
+    write_config(context, options, &registry)?;
+    let made = key::make_if_missing(context)?;
+    let key = context.credentials()?.locate_signing_key(Some(&registry))?;
+    let public = key.map(|located| located.secret.public_key());
+    if let Some(public) = &public {
+        text.push_str(&format!("Key ID: {}\nPublic Key: {public}\n", public.id()));
+        if made.is_some() {
+            text.push_str(
+                "The key is new. Whoever may publish has to grant it what it shall do.\n",
+            );
+        }
+    }
+    let json = json!({
+        "registry": registry.to_string(),
+        "token": !options.no_token,
+        "keyId": public.as_ref().map(|key| key.id().to_string()),
+        "publicKey": public.as_ref().map(ToString::to_string),
+        "newKey": made.is_some(),
+    });
+    Ok(Report::new(text, json))
+}
+
+/// Changes what was given and nothing else (specification 20.3, N14).
+fn write_config(context: &Context, options: &Login, registry: &RegistryUrl) -> Result<(), Failure> {
+    let file = ConfigFile::of(context)?;
+    let set = |flag: bool| flag.then_some(true);
+    let mut changes = config::hints(
+        set(options.ignore_federation_hints),
+        set(options.disable_auto_accept_federation_hints),
+    );
+    changes.extend(config::creation(set(options.disable_auto_package_init)));
+    changes.extend(config::backend(options.keyring_backend.as_deref()));
+    if context.config.settings.home.is_none() {
+        changes.push(config::home(registry));
+    }
+    if !file.is_toml() && !options.no_token && (file.exists() || !changes.is_empty()) {
+        changes.push(Change { member: "keyringAuth", value: true.into(), own: None });
+    }
+    if changes.is_empty() { Ok(()) } else { file.change(&changes) }
+}
+
+/// Removes the token.
+pub(crate) fn logout(context: &Context, url: Option<&str>) -> Result<Report, Failure> {
+    let registry = target(context, url)?;
+    let keyring = context.keyring()?;
+    let removed = keyring.keyring().remove(&KeyringEntry::token(&registry.domain()))?;
+    let mut text = if removed {
+        format!("Removed the token for {}.\n", registry.domain())
+    } else {
+        format!("There was no token for {} in the keyring.\n", registry.domain())
+    };
+    if let Some(other) = context.credentials()?.locate_token(&registry)? {
+        text.push_str(&format!("But {} has one.\n", other.place));
+    }
+    let json = json!({ "registry": registry.to_string(), "removed": removed });
+    Ok(Report::new(text, json))
+}
+
+/// Shows who the user is to a registry.
+pub(crate) fn whoami(context: &Context) -> Result<Report, Failure> {
+    let credentials = context.credentials()?;
+    let registry = context.config.settings.home.as_ref();
+    let key = credentials.locate_signing_key(registry)?;
+    let token = registry.map(|registry| credentials.locate_token(registry)).transpose()?.flatten();
+    let mut text = registry.map_or_else(
+        || "Registry: none\n".to_owned(),
+        |registry| format!("Registry: {registry}\n"),
+    );
+    match &key {
+        Some(key) => {
+            let public = key.secret.public_key();
+            text.push_str(&format!(
+                "Key ID: {}\nPublic Key: {public}\nKey from: {}\n",
+                public.id(),
+                key.place
+            ));
+        }
+        None => text.push_str("Key: none (`warg key new` makes one)\n"),
+    }
+    match &token {
+        Some(token) => text.push_str(&format!("Token from: {}\n", token.place)),
+        None if context.token_is_held_back() => text.push_str(
+            "Token: WARG_TOKEN is not sent to a registry that only a project's file names; name it \
+             yourself, in WARG_REGISTRY for example\n",
+        ),
+        None => text.push_str("Token: none\n"),
+    }
+    let public = key.as_ref().map(|key| key.secret.public_key());
+    let json = json!({
+        "registry": registry.map(ToString::to_string),
+        "keyId": public.as_ref().map(|key| key.id().to_string()),
+        "publicKey": public.as_ref().map(ToString::to_string),
+        "keyFrom": key.as_ref().map(|key| key.place.as_str()),
+        "tokenFrom": token.as_ref().map(|token| token.place.as_str()),
+    });
+    Ok(Report::new(text, json))
+}

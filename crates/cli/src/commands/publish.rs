@@ -1,0 +1,227 @@
+//! `warg publish` with a verb: the reference client's forms.
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+use wargate_client::{Change, Client, Error, Publication, Published, Registry};
+use wargate_crypto::{AnyDigest, Digest, KeyId, PrivateKey, PublicKey};
+use wargate_protocol::{PackageName, PackagePermission, RecordId};
+
+use super::{publish_files, time};
+use crate::args::{PermissionName, Publish, PublishCommand, Release};
+use crate::context::{Context, Failed};
+use crate::failure::Failure;
+use crate::output::Report;
+
+/// The command.
+pub(crate) fn run(context: &Context, options: Publish) -> Result<Report, Failure> {
+    let Some(command) = options.command else {
+        return publish_files::run(context, &options.files);
+    };
+    match command {
+        PublishCommand::Init { package, options } => {
+            change(context, &package, Change::Init, !options.no_wait)
+        }
+        PublishCommand::Release(options) => release(context, &options),
+        PublishCommand::Yank(options) => {
+            if !options.yes {
+                let (name, version) = (&options.name, &options.version);
+                context.confirm(&format!("Yank {name}@{version}, for good?"), "--yes")?;
+            }
+            let yank = Change::Yank { version: options.version };
+            change(context, &options.name, yank, !options.options.no_wait)
+        }
+        PublishCommand::Grant(options) => {
+            let key: PublicKey = options.public_key.parse().map_err(|error| {
+                Failure::usage(format!("this is not a public key: {error}"))
+                    .hint("its owner sees it with `warg key info`")
+            })?;
+            let permissions = permissions(&options.permission);
+            let grant = Change::Grant { key, permissions };
+            change(context, &options.name, grant, !options.options.no_wait)
+        }
+        PublishCommand::Revoke(options) => {
+            let digest: Digest = options.key_id.parse().map_err(|_| {
+                Failure::usage("this is not the fingerprint of a key")
+                    .hint("`warg show PACKAGE` lists the keys; they begin with `sha256:`")
+            })?;
+            let permissions = permissions(&options.permission);
+            let revoke = Change::Revoke { key_id: KeyId::from(digest), permissions };
+            change(context, &options.name, revoke, !options.options.no_wait)
+        }
+        PublishCommand::Start { package } => {
+            registry_of(&context.client()?, &package)?.begin_pending(package.clone())?;
+            let text = format!("A publish of {package} is pending now.\n");
+            Ok(Report::new(text, json!({ "pending": package.as_str() })))
+        }
+        PublishCommand::List => list(context),
+        PublishCommand::Abort => abort(context),
+        PublishCommand::Submit(options) => submit(context, !options.no_wait),
+        PublishCommand::Wait { package, record_id } => wait(context, &package, record_id),
+    }
+}
+
+fn permissions(names: &[PermissionName]) -> Vec<PackagePermission> {
+    let one = |name: &PermissionName| match name {
+        PermissionName::Release => PackagePermission::Release,
+        PermissionName::Yank => PackagePermission::Yank,
+    };
+    names.iter().map(one).collect()
+}
+
+/// The registry that a package is published to.
+pub(crate) fn registry_of(client: &Client, package: &PackageName) -> Result<Registry, Error> {
+    let settings = client.settings();
+    let mapped = settings.packages.get(package);
+    match mapped.or_else(|| settings.namespaces.get(package.namespace())) {
+        Some(url) => Ok(client.registry(url.clone())),
+        None => client.home(),
+    }
+}
+
+/// The key to sign with.
+pub(crate) fn signing_key(context: &Context, registry: &Registry) -> Result<PrivateKey, Failed> {
+    let credentials = context.credentials()?;
+    let located = credentials.locate_signing_key(Some(registry.url())).map_err(Error::from)?;
+    let key = located.ok_or_else(|| Error::NoSigningKey(registry.domain().clone()))?;
+    Ok(key.secret)
+}
+
+/// Publishes one change, or adds it to the publish that is pending.
+fn change(
+    context: &Context,
+    name: &PackageName,
+    change: Change,
+    wait: bool,
+) -> Result<Report, Failure> {
+    let client = context.client()?;
+    let registry = registry_of(&client, name)?;
+    if registry.pending()?.is_some() {
+        let pending = registry.add_pending(name, change)?;
+        let count = pending.entries.len();
+        let text = format!("Added to the publish of {name} that is pending ({count} changes).\n");
+        return Ok(Report::new(text, json!({ "pending": pending })));
+    }
+    let publication = Publication { name: name.clone(), head: None, entries: vec![change] };
+    publish(context, &publication, wait)
+}
+
+/// Publishes, from content that is in the cache.
+fn publish(context: &Context, publication: &Publication, wait: bool) -> Result<Report, Failure> {
+    context.run(|client| async move {
+        let registry = registry_of(&client, &publication.name)?;
+        let key = signing_key(context, &registry)?;
+        let contents = client.kept(registry.domain());
+        let published = registry.publish(publication, &key, &contents, wait).await?;
+        Ok(report(&publication.name, &registry, &published))
+    })
+}
+
+fn release(context: &Context, options: &Release) -> Result<Report, Failure> {
+    let client = context.client()?;
+    let registry = registry_of(&client, &options.name)?;
+    let digest = keep(&client, &registry, &options.path)?;
+    let release =
+        Change::Release { version: options.version.clone(), content: AnyDigest::from(digest) };
+    change(context, &options.name, release, !options.options.no_wait)
+}
+
+/// Copies a file into the cache, from where it is sent, and hashes it.
+pub(crate) fn keep(client: &Client, registry: &Registry, path: &Path) -> Result<Digest, Failure> {
+    let failed =
+        |error: std::io::Error| Failure::usage(format!("cannot read {}: {error}", path.display()));
+    let bytes = std::fs::read(path).map_err(failed)?;
+    let digest = Digest::of(&bytes);
+    client.keep(registry.domain(), &digest, &mut bytes.as_slice())?;
+    Ok(digest)
+}
+
+/// The registry with the publish that is pending: home, or one that a mapping names.
+fn pending(client: &Client) -> Result<Option<(Registry, Publication)>, Failure> {
+    let settings = client.settings();
+    let mapped = settings.packages.values().chain(settings.namespaces.values());
+    for url in settings.home.iter().chain(mapped) {
+        let registry = client.registry(url.clone());
+        if let Some(publication) = registry.pending()? {
+            return Ok(Some((registry, publication)));
+        }
+    }
+    if settings.home.is_none() {
+        return Err(Error::NoRegistry.into());
+    }
+    Ok(None)
+}
+
+fn none_pending() -> Failure {
+    Failure::usage("no publish is pending").hint("`warg publish start PACKAGE` begins one")
+}
+
+fn list(context: &Context) -> Result<Report, Failure> {
+    let (registry, publication) = pending(&context.client()?)?.ok_or_else(none_pending)?;
+    let mut text = format!("Pending at {}: {}\n", registry.domain(), publication.name);
+    for change in &publication.entries {
+        text.push_str(&format!("  {}\n", publish_files::sentence(change)));
+    }
+    Ok(Report::new(text, json!({ "registry": registry.domain().as_str(), "pending": publication })))
+}
+
+fn abort(context: &Context) -> Result<Report, Failure> {
+    let (registry, publication) = pending(&context.client()?)?.ok_or_else(none_pending)?;
+    registry.abort_pending()?;
+    let text = format!("Dropped the publish of {} that was pending.\n", publication.name);
+    Ok(Report::new(text, json!({ "dropped": publication })))
+}
+
+fn submit(context: &Context, wait: bool) -> Result<Report, Failure> {
+    let (registry, publication) = pending(&context.client()?)?.ok_or_else(none_pending)?;
+    if publication.entries.is_empty() {
+        return Err(Failure::usage("nothing was collected for the publish that is pending")
+            .hint("`warg publish release`, `yank`, `grant` and `revoke` collect changes now"));
+    }
+    let report = publish(context, &publication, wait)?;
+    registry.abort_pending()?;
+    Ok(report)
+}
+
+fn wait(context: &Context, name: &PackageName, record: RecordId) -> Result<Report, Failure> {
+    context.run(|client| async move {
+        let registry = registry_of(&client, name)?;
+        let published = registry.wait(name, record).await?;
+        Ok(report(name, &registry, &published))
+    })
+}
+
+/// What came of a publication.
+pub(crate) fn report(name: &PackageName, registry: &Registry, published: &Published) -> Report {
+    let mut json = json!({ "package": name.as_str(), "registry": registry.domain().as_str() });
+    let mut set = |key: &str, value: Value| json[key] = value;
+    let text = match published {
+        Published::InLog { record, registry_index, checkpoint, created, .. } => {
+            set("state", "published".into());
+            set("record", record.to_string().into());
+            set("registryIndex", json!(registry_index));
+            set("created", (*created).into());
+            set("checkpoint", json!(checkpoint));
+            let contents = &checkpoint.contents;
+            let signed = i64::try_from(contents.timestamp_seconds).unwrap_or(i64::MAX);
+            let verb = if *created { "Created and published" } else { "Published" };
+            format!(
+                "{verb} {name} at {}\nRecord: {record}\nIndex: {registry_index}\n\
+                 Checkpoint: length {}, signed {}\n",
+                registry.url(),
+                contents.checkpoint.log_length,
+                time::absolute(signed)
+            )
+        }
+        Published::Already { .. } => {
+            set("state", "already".into());
+            format!("{name} at {} says all of it already; nothing was signed.\n", registry.url())
+        }
+        Published::Submitted { record } => {
+            set("state", "submitted".into());
+            set("record", record.to_string().into());
+            format!("Submitted {name} to {}\nRecord: {record}\n", registry.url())
+        }
+    };
+    Report::new(text, json)
+}

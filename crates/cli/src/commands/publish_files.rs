@@ -1,0 +1,216 @@
+//! `warg publish FILE…`: release files, with what they say about themselves.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::json;
+use wargate_client::{Change, Client, Plan, Publication, Registry};
+use wargate_component::inspect::{Limits, inspect};
+use wargate_crypto::{AnyDigest, Digest};
+use wargate_protocol::{PackageName, Version};
+
+use super::publish::{keep, registry_of, report, signing_key};
+use crate::args::PublishFiles;
+use crate::context::Context;
+use crate::failure::Failure;
+use crate::output::{Report, note};
+use crate::prompt;
+use crate::table::harmless;
+
+/// A file to release.
+struct File {
+    path: PathBuf,
+    name: PackageName,
+    version: Version,
+    digest: Digest,
+    size: usize,
+}
+
+/// The command.
+pub(crate) fn run(context: &Context, options: &PublishFiles) -> Result<Report, Failure> {
+    let paths =
+        if options.files.is_empty() { &context.config.project.files } else { &options.files };
+    if paths.is_empty() {
+        return Err(Failure::usage("no file to publish is given")
+            .hint("name one, or list them as `files` in `[package]` of warg.toml"));
+    }
+    if paths.len() > 1 && (options.name.is_some() || options.release.is_some()) {
+        return Err(Failure::usage("`--name` and `--release` are for one file")
+            .hint("publish the files one by one"));
+    }
+    let files: Vec<File> =
+        paths.iter().map(|path| describe(context, options, path)).collect::<Result<_, _>>()?;
+    for (at, file) in files.iter().enumerate() {
+        if files[..at].iter().any(|other| other.name == file.name && other.version == file.version)
+        {
+            let message = format!("two files would become {}@{}", file.name, file.version);
+            return Err(Failure::usage(message).hint("publish them one by one, with `--name`"));
+        }
+    }
+    // All of one package becomes one record.
+    let mut text = String::new();
+    let mut list = Vec::new();
+    let mut done: Vec<&PackageName> = Vec::new();
+    for file in &files {
+        if done.contains(&&file.name) {
+            continue;
+        }
+        done.push(&file.name);
+        let group: Vec<&File> = files.iter().filter(|other| other.name == file.name).collect();
+        let report = release(context, options, &group)?;
+        text.push_str(&report.text);
+        list.push(report.json);
+    }
+    Ok(Report::new(text, json!({ "published": list })))
+}
+
+/// Name and version: from flags, the project, the file, or the user.
+fn describe(context: &Context, options: &PublishFiles, path: &Path) -> Result<File, Failure> {
+    let bytes = std::fs::read(path)
+        .map_err(|error| Failure::usage(format!("cannot read {}: {error}", path.display())))?;
+    let facts = inspect(&bytes, &Limits::default()).map_err(|error| {
+        let message = format!("{} cannot be published: {error}", path.display());
+        Failure::usage(message).hint("`warg publish release` sends any file as it is")
+    })?;
+    let project = &context.config.project;
+    let embedded = facts.package.as_ref();
+    let name = options
+        .name
+        .clone()
+        .or_else(|| project.name.clone())
+        .or_else(|| embedded.and_then(|package| package.name.parse().ok()));
+    let version = options
+        .release
+        .clone()
+        .or_else(|| project.version.clone())
+        .or_else(|| embedded.and_then(|package| package.version.clone()))
+        .or_else(|| facts.metadata.version.as_ref().and_then(|text| text.parse().ok()));
+    let file = path.display();
+    let name = match name {
+        Some(name) => name,
+        None => ask(
+            context,
+            &format!("Package of {file}: "),
+            "--name",
+            &format!(
+                "{file} does not \
+                    say which package it is"
+            ),
+        )?,
+    };
+    let version = match version {
+        Some(version) => version,
+        None => ask(
+            context,
+            &format!("Version of {name}: "),
+            "--release",
+            &format!(
+                "{file} does \
+                    not say which version it is"
+            ),
+        )?,
+    };
+    let (path, digest, size) = (path.to_owned(), Digest::of(&bytes), bytes.len());
+    Ok(File { path, name, version, digest, size })
+}
+
+fn ask<T: std::str::FromStr>(
+    context: &Context,
+    question: &str,
+    flag: &str,
+    complaint: &str,
+) -> Result<T, Failure> {
+    if !context.may_ask() {
+        return Err(Failure::usage(complaint)
+            .hint(format!("name it with `{flag}`, or in `[package]` of warg.toml")));
+    }
+    let answer = prompt::line(question)?;
+    answer.parse().map_err(|_| Failure::usage(format!("`{}` cannot be used", harmless(&answer))))
+}
+
+/// Publishes the files of one package as one record.
+fn release(context: &Context, options: &PublishFiles, files: &[&File]) -> Result<Report, Failure> {
+    let Some(name) = files.first().map(|file| &file.name) else {
+        return Err(Failure::usage("no file to publish is given"));
+    };
+    let change = |file: &&File| Change::Release {
+        version: file.version.clone(),
+        content: AnyDigest::from(file.digest),
+    };
+    let entries = files.iter().map(change).collect();
+    let publication = Publication { name: name.clone(), head: None, entries };
+    let publication = &publication;
+    context.run(|client| async move {
+        let registry = registry_of(&client, name)?;
+        let key = signing_key(context, &registry)?;
+        let plan = registry.plan(publication, &key.public_key()).await?;
+        let shown = show(&plan, files, &registry, key.public_key().id().as_str());
+        if options.dry_run {
+            let json = json!({
+                "package": name.as_str(),
+                "registry": registry.domain().as_str(),
+                "state": "planned",
+                "creates": plan.creates,
+                "changes": plan.changes,
+            });
+            return Ok(Report::new(format!("{shown}Nothing was signed.\n"), json));
+        }
+        if !context.globals.quiet && !context.globals.json {
+            note(shown.trim_end());
+        }
+        keep_all(&client, &registry, files)?;
+        let contents = client.kept(registry.domain());
+        let wait = !options.options.no_wait;
+        let published = registry.publish(publication, &key, &contents, wait).await?;
+        let mut report = report(name, &registry, &published);
+        let mut releases = Vec::new();
+        for file in files {
+            let (version, digest) = (&file.version, file.digest);
+            report.text.push_str(&format!("{name}@{version}: {digest}\n"));
+            releases.push(json!({
+                "version": version.to_string(), "digest": digest.to_string(), "size": file.size }));
+        }
+        report.json["releases"] = releases.into();
+        Ok(report)
+    })
+}
+
+fn keep_all(client: &Client, registry: &Registry, files: &[&File]) -> Result<(), Failure> {
+    for file in files {
+        if keep(client, registry, &file.path)? != file.digest {
+            let message = format!("{} changed while it was read", file.path.display());
+            return Err(Failure::usage(message).hint("wait until it is written, and try again"));
+        }
+    }
+    Ok(())
+}
+
+/// What will be signed.
+fn show(plan: &Plan, files: &[&File], registry: &Registry, key: &str) -> String {
+    let mut text = format!("To sign with {key} for {}:\n", registry.url());
+    for change in &plan.changes {
+        text.push_str(&format!("  {}\n", sentence(change)));
+    }
+    for file in files {
+        text.push_str(&format!("  from {}, {} bytes\n", file.path.display(), file.size));
+    }
+    text
+}
+
+/// What a change does.
+pub(crate) fn sentence(change: &Change) -> String {
+    match change {
+        Change::Init => "create the package".to_owned(),
+        Change::Release { version, content } => format!("release {version} ({content})"),
+        Change::Yank { version } => format!("yank {version}"),
+        Change::Grant { key, permissions } => {
+            format!("let {} {}", key.id(), words(permissions))
+        }
+        Change::Revoke { key_id, permissions } => {
+            format!("no longer let {key_id} {}", words(permissions))
+        }
+    }
+}
+
+fn words(permissions: &[wargate_protocol::PackagePermission]) -> String {
+    permissions.iter().map(|one| super::show::permission(*one)).collect::<Vec<_>>().join(", ")
+}

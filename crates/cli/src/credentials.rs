@@ -1,0 +1,51 @@
+//! The user's secrets, in the places that the configuration names.
+
+use getrandom::SysRng;
+use rand_core::UnwrapErr;
+use wargate_client::config::Config;
+use wargate_client::credentials::{Credentials, Environment, InKeyring, Keyring, NoKeyring};
+use wargate_client::native::{FlatFiles, HELPER_TIME_MAX, Helper, KeyFile};
+use wargate_crypto::PrivateKey;
+
+use crate::dirs::Dirs;
+use crate::failure::Failure;
+
+/// The keyring that is written to.
+pub(crate) fn keyring(
+    config: &Config,
+    dirs: &Dirs,
+) -> Result<InKeyring<Box<dyn Keyring>>, Failure> {
+    let backend = config.machine.keyring_backend.unwrap_or("flat-file");
+    let keyring: Box<dyn Keyring> = if backend == "flat-file" {
+        Box::new(FlatFiles::new(dirs.config()?.join("keyring")))
+    } else {
+        Box::new(NoKeyring::new(backend))
+    };
+    Ok(InKeyring::new(keyring, config.reference.keys.clone()))
+}
+
+/// All places, in the order that `wargate_client::credentials` documents.
+pub(crate) fn all(
+    config: &Config,
+    dirs: &Dirs,
+    variables: Vec<(String, String)>,
+) -> Result<Credentials, Failure> {
+    let mut credentials = Credentials::default();
+    credentials.push(Environment::new(variables, config.trusted_home()));
+    if let Some(path) = &config.machine.key_file {
+        credentials.push(KeyFile::new(path.clone()));
+    }
+    if let Some(command) = &config.machine.credential_helper {
+        credentials.push(Helper::new(command.clone(), HELPER_TIME_MAX));
+    }
+    // Without a home directory there is no keyring, and variables are enough.
+    if dirs.config.is_some() {
+        credentials.push(keyring(config, dirs)?);
+    }
+    Ok(credentials)
+}
+
+/// Makes a new key.
+pub(crate) fn generate() -> PrivateKey {
+    PrivateKey::generate(&mut UnwrapErr(SysRng))
+}

@@ -1,0 +1,324 @@
+//! What went wrong, whose fault it is, and what helps.
+
+use serde_json::{Value, json};
+use wargate_client::{Error, Kind};
+
+use crate::table::harmless;
+
+/// The command line cannot be understood.
+pub(crate) const EXIT_USAGE: u8 = 2;
+
+/// Exit codes: the number, the word in JSON, and what it means.
+pub(crate) const EXITS: &[(u8, &str, &str)] = &[
+    (0, "", "it was done"),
+    (1, "other", "something else went wrong"),
+    (
+        EXIT_USAGE,
+        "usage",
+        "the command, the configuration or a file of yours is wrong, or a question was \
+                   not answered",
+    ),
+    (3, "not-found", "there is no such package, release or registry, or it is not at hand offline"),
+    (4, "denied", "a permission, a key or a token is missing"),
+    (5, "unavailable", "the network or the registry fails; later may help"),
+    (6, "untrusted", "the registry, or somebody between, says what cannot be true"),
+    (7, "rejected", "the registry refuses what was to be published"),
+    (8, "local", "this machine fails: disk, files, permissions"),
+    (130, "interrupted", "you stopped it"),
+];
+
+/// What helps, by the code of the client's error.
+#[derive(Clone, Copy, Debug)]
+enum Help {
+    Hint(&'static str),
+    /// Nothing, for this reason.
+    Nothing(&'static str),
+}
+
+const EVIDENCE: Help = Help::Hint(
+    "nothing of it was believed. Try another network; if it stays so, tell the registry's operator",
+);
+
+/// Every code of the client, with what helps; a test compares the list with the client's source.
+const HELP: &[(&str, Help)] = &[
+    ("no-content", Help::Hint("the registry's operator has to look for it")),
+    (
+        "unreachable",
+        Help::Hint("check the network and the registry's URL (`warg config show registry`)"),
+    ),
+    ("unavailable", Help::Hint("try again later")),
+    ("unauthorized", Help::Hint("store a token with `warg login`, or set WARG_TOKEN")),
+    ("unknown-package", Help::Hint("check the name; `warg publish` creates packages")),
+    ("no-such-release", Help::Hint("`warg versions PACKAGE` lists what there is")),
+    (
+        "yanked",
+        Help::Hint("`warg versions PACKAGE` lists the others; `warg get --yanked` gets this one"),
+    ),
+    ("already-released", Help::Hint("a version is released once: choose a new one")),
+    ("already-initialised", Help::Hint("release a version with `warg publish FILE`")),
+    ("unknown-namespace", Help::Hint("the registry's operator defines namespaces: ask for yours")),
+    (
+        "imported-namespace",
+        Help::Hint("name the other registry with `--registry`, or in `[namespaces]`"),
+    ),
+    (
+        "not-permitted",
+        Help::Hint(
+            "one of those who may can let you: `warg publish grant PUBLIC_KEY`, with \
+                                  the key that `warg key info` shows",
+        ),
+    ),
+    ("rejected", Help::Nothing("the registry's reason is in the message, and only it knows more")),
+    (
+        "publish-refused",
+        Help::Nothing("the registry's reason is in the message, and only it knows more"),
+    ),
+    ("still-waiting", Help::Hint("`warg publish wait PACKAGE RECORD` goes on waiting")),
+    ("offline", Help::Hint("leave out `--offline`, or unset WARG_OFFLINE")),
+    ("no-signing-key", Help::Hint("make a key with `warg key new`, or set WARG_SIGNING_KEY")),
+    (
+        "no-registry",
+        Help::Hint(
+            "name one with `--registry URL`, WARG_REGISTRY, or `warg config --registry URL`",
+        ),
+    ),
+    (
+        "undecided",
+        Help::Hint(
+            "nobody can be asked here: set `hints` or `create-packages`, or their \
+                              variables WARG_HINTS and WARG_CREATE_PACKAGES",
+        ),
+    ),
+    ("usage", Help::Nothing("the message says what is wrong with the command")),
+    ("content", Help::Nothing("the message says what is wrong with the file")),
+    (
+        "config",
+        Help::Hint(
+            "docs/configuration.md describes every setting; `warg config show --origin` shows \
+                           which count",
+        ),
+    ),
+    ("registry-name", Help::Nothing("the message says what a name looks like")),
+    ("registry-url", Help::Nothing("the message says what a URL of a registry looks like")),
+    (
+        "state",
+        Help::Hint(
+            "the directory is `state-dir`; `warg config show state-dir --origin` says where \
+                          that comes from",
+        ),
+    ),
+    (
+        "damaged-state",
+        Help::Hint("`warg reset` forgets all that is known; it is fetched and verified anew"),
+    ),
+    ("cache", Help::Hint("the directory is `cache-dir`; `warg clear` empties it")),
+    ("secret", Help::Hint("`warg whoami` shows where keys and tokens come from")),
+];
+
+/// What went wrong.
+#[derive(Clone, Debug)]
+pub(crate) struct Failure {
+    exit: u8,
+    code: &'static str,
+    message: String,
+    hints: Vec<String>,
+    culprit: Option<&'static str>,
+    evidence: Option<String>,
+}
+
+impl Failure {
+    fn new(exit: u8, code: &'static str, message: impl Into<String>) -> Self {
+        let message = message.into();
+        Self { exit, code, message, hints: Vec::new(), culprit: None, evidence: None }
+    }
+
+    /// The user's fault.
+    pub(crate) fn usage(message: impl Into<String>) -> Self {
+        Self::new(EXIT_USAGE, "usage", message)
+    }
+
+    /// This machine's.
+    pub(crate) fn local(message: impl Into<String>) -> Self {
+        Self::new(8, "local", message)
+    }
+
+    /// A key or token is missing.
+    pub(crate) fn denied(message: impl Into<String>) -> Self {
+        Self::new(4, "denied", message)
+    }
+
+    /// The user stopped it.
+    pub(crate) fn interrupted() -> Self {
+        Self::new(130, "interrupted", "stopped; what was not finished was not done")
+    }
+
+    /// What helps.
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hints.push(hint.into());
+        self
+    }
+
+    pub(crate) const fn exit(&self) -> u8 {
+        self.exit
+    }
+
+    pub(crate) fn message(&self) -> &str {
+        &self.message
+    }
+
+    pub(crate) fn hints(&self) -> &[String] {
+        &self.hints
+    }
+
+    /// As programs read it.
+    pub(crate) fn to_json(&self) -> Value {
+        let kind = EXITS.iter().find(|(exit, ..)| *exit == self.exit).map_or("other", |row| row.1);
+        let mut json = json!({ "kind": kind, "code": self.code, "message": self.message });
+        if !self.hints.is_empty() {
+            json["hint"] = self.hints.join("\n").into();
+        }
+        if let Some(culprit) = self.culprit {
+            json["culprit"] = culprit.into();
+        }
+        if let Some(evidence) = &self.evidence {
+            json["evidence"] = evidence.as_str().into();
+        }
+        json
+    }
+}
+
+const fn exit_of(kind: Kind) -> u8 {
+    match kind {
+        Kind::Usage => EXIT_USAGE,
+        Kind::NotFound => 3,
+        Kind::Denied => 4,
+        Kind::Unavailable => 5,
+        Kind::Untrusted => 6,
+        Kind::Rejected => 7,
+        Kind::Local => 8,
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        let mut failure = Self::new(exit_of(error.kind()), error.code(), chain(&error));
+        failure.culprit = error.culprit();
+        failure.evidence = error.evidence().map(ToString::to_string);
+        if let Error::UnknownPackage { similar, .. } = &error
+            && let Some(first) = similar.first()
+        {
+            return failure.hint(format!("did you mean `{first}`?"));
+        }
+        if let Error::NoSuchRelease { available, .. } = &error
+            && !available.is_empty()
+        {
+            let shown: Vec<_> = available.iter().take(5).map(ToString::to_string).collect();
+            return failure.hint(format!("there is {}", shown.join(", ")));
+        }
+        match help(error.code(), error.kind()) {
+            Help::Hint(hint) => failure.hint(hint),
+            Help::Nothing(_) => failure,
+        }
+    }
+}
+
+fn help(code: &str, kind: Kind) -> Help {
+    let row = HELP.iter().find(|(known, _)| *known == code);
+    match row {
+        Some((_, help)) => *help,
+        None if kind == Kind::Untrusted => EVIDENCE,
+        None => Help::Nothing("nobody has thought of it yet"),
+    }
+}
+
+/// The message, with causes that it does not name itself.
+fn chain(error: &Error) -> String {
+    let mut message = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        let text = error.to_string();
+        if !message.contains(&text) {
+            message = format!("{message}: {text}");
+        }
+        cause = error.source();
+    }
+    message.lines().map(harmless).collect::<Vec<_>>().join("\n")
+}
+
+impl From<wargate_client::config::ConfigError> for Failure {
+    fn from(error: wargate_client::config::ConfigError) -> Self {
+        Error::from(error).into()
+    }
+}
+
+impl From<wargate_client::seams::SecretError> for Failure {
+    fn from(error: wargate_client::seams::SecretError) -> Self {
+        Error::from(error).into()
+    }
+}
+
+impl From<wargate_client::origin::RegistryUrlError> for Failure {
+    fn from(error: wargate_client::origin::RegistryUrlError) -> Self {
+        Error::from(error).into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The codes of the client's errors that are nobody's lie, read from its source, so that a new one
+    /// cannot be forgotten here.
+    fn codes() -> Vec<&'static str> {
+        let source = include_str!("../../client/src/error.rs");
+        let start = source.find("pub const fn code").unwrap();
+        let body = &source[start..start + source[start..].find("\n    }\n").unwrap()];
+        body.lines().filter_map(|line| line.split("=> \"").nth(1)?.split('"').next()).collect()
+    }
+
+    #[test]
+    fn every_error_has_a_hint_or_a_reason_for_none() {
+        let lies = ["bad-answer", "wrong-content"];
+        let codes = codes();
+        assert!(codes.len() > 20, "{codes:?}");
+        for code in codes.into_iter().filter(|code| !lies.contains(code)) {
+            assert!(HELP.iter().any(|(known, _)| *known == code), "`{code}` has no help");
+        }
+        for (code, help) in HELP {
+            let (Help::Hint(text) | Help::Nothing(text)) = help;
+            assert!(!text.ends_with('.') && text.len() > 10, "{code}");
+        }
+        assert!(matches!(help("fork", Kind::Untrusted), Help::Hint(_)));
+    }
+
+    #[test]
+    fn exit_codes_differ_by_kind() {
+        let kinds = [
+            Kind::Usage,
+            Kind::NotFound,
+            Kind::Denied,
+            Kind::Unavailable,
+            Kind::Untrusted,
+            Kind::Rejected,
+            Kind::Local,
+        ];
+        for (at, kind) in kinds.iter().enumerate() {
+            assert!(EXITS.iter().any(|row| row.0 == exit_of(*kind)));
+            assert!(kinds[..at].iter().all(|other| exit_of(*other) != exit_of(*kind)));
+        }
+    }
+
+    #[test]
+    fn a_failure_says_it_to_people_and_programs() {
+        let failure = Failure::from(Error::NoRegistry);
+        assert_eq!((failure.exit(), failure.code), (2, "no-registry"));
+        assert!(failure.hints()[0].contains("--registry"));
+        let json = failure.to_json();
+        assert_eq!(
+            (json["kind"].as_str(), json["code"].as_str()),
+            (Some("usage"), Some("no-registry"))
+        );
+        let bad = Error::Usage("a\x1b[31mb".into());
+        assert_eq!(Failure::from(bad).message(), "a\u{fffd}[31mb");
+    }
+}

@@ -1,0 +1,93 @@
+//! What goes to standard output and standard error.
+
+use std::io::{self, IsTerminal, Write};
+use std::process::ExitCode;
+
+use serde_json::{Value, json};
+
+use crate::failure::Failure;
+
+/// What a command has to say: the same for people and for programs.
+#[derive(Clone, Debug)]
+pub(crate) struct Report {
+    pub(crate) text: String,
+    pub(crate) json: Value,
+}
+
+impl Report {
+    /// For people, and for programs.
+    pub(crate) fn new(text: impl Into<String>, json: Value) -> Self {
+        Self { text: text.into(), json }
+    }
+}
+
+/// How to say it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Output {
+    json: bool,
+    color: bool,
+}
+
+impl Output {
+    /// As JSON, or as text.
+    pub(crate) fn new(json: bool) -> Self {
+        let mut output = Self { json, color: false };
+        output.set_color("auto");
+        output
+    }
+
+    /// `auto`, `always` or `never`.
+    pub(crate) fn set_color(&mut self, when: &str) {
+        let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+        self.color = match when {
+            "always" => true,
+            "never" => false,
+            _ if set("NO_COLOR") => false,
+            _ if set("CLICOLOR_FORCE") => true,
+            _ => {
+                let dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb");
+                io::stderr().is_terminal() && !dumb
+            }
+        };
+    }
+
+    /// Prints what came out.
+    pub(crate) fn report(self, report: &Report) -> Result<(), Failure> {
+        let text = if self.json { format!("{:#}\n", report.json) } else { report.text.clone() };
+        if text.is_empty() { Ok(()) } else { print(text.as_bytes()) }
+    }
+
+    /// Prints what went wrong; the exit code.
+    pub(crate) fn failure(self, failure: &Failure) -> ExitCode {
+        if self.json {
+            let document = json!({ "error": failure.to_json() });
+            // A reader who has gone does not learn it; the exit code says it too.
+            let _ = print(format!("{document:#}\n").as_bytes());
+        } else {
+            let (red, cyan, plain) =
+                if self.color { ("\x1b[1;31m", "\x1b[1;36m", "\x1b[0m") } else { ("", "", "") };
+            let mut text = format!("{red}error:{plain} {}\n", failure.message());
+            for hint in failure.hints() {
+                text.push_str(&format!("{cyan}hint:{plain} {hint}\n"));
+            }
+            let _ = io::stderr().write_all(text.as_bytes());
+        }
+        ExitCode::from(failure.exit())
+    }
+}
+
+/// Writes to standard output. A reader who has gone wants no more, which is not a failure.
+pub(crate) fn print(bytes: &[u8]) -> Result<(), Failure> {
+    let mut out = io::stdout().lock();
+    match out.write_all(bytes).and_then(|()| out.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        Err(error) => Err(Failure::local(format!("cannot write to standard output: {error}"))),
+        Ok(()) => Ok(()),
+    }
+}
+
+/// A remark on standard error.
+pub(crate) fn note(text: &str) {
+    // Who closed it does not want to know.
+    let _ = writeln!(io::stderr(), "{text}");
+}

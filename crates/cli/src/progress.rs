@@ -1,0 +1,104 @@
+//! What happens on the way, on standard error.
+
+use std::collections::HashMap;
+use std::io::IsTerminal;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use wargate_client::seams::{Direction, Event, Observer};
+
+use crate::output::note;
+use crate::table::harmless;
+
+/// Shows bars on a terminal, and only warnings elsewhere.
+pub(crate) struct Progress {
+    verbose: bool,
+    bars: MultiProgress,
+    transfers: Mutex<HashMap<String, ProgressBar>>,
+}
+
+impl Progress {
+    /// Says more if `verbose`.
+    pub(crate) fn new(verbose: bool) -> Self {
+        Self { verbose, bars: MultiProgress::new(), transfers: Mutex::default() }
+    }
+
+    fn say(&self, text: &str) {
+        if std::io::stderr().is_terminal() {
+            // A terminal that cannot be written to shows nothing else either.
+            let _ = self.bars.println(harmless(text));
+        } else {
+            note(&harmless(text));
+        }
+    }
+
+    fn transfer(&self, digest: &str, way: &str, done: u64, length: Option<u64>) {
+        let mut transfers = self.transfers.lock().unwrap_or_else(PoisonError::into_inner);
+        let bar = transfers.entry(digest.to_owned()).or_insert_with(|| {
+            let bar = self.bars.add(ProgressBar::new(length.unwrap_or(0)));
+            let short: String = digest.chars().take(19).collect();
+            bar.set_style(
+                ProgressStyle::with_template(
+                    "{prefix} [{bar:24}] {bytes}/{total_bytes} {bytes_per_sec}",
+                )
+                .unwrap_or_else(|_| ProgressStyle::default_bar()),
+            );
+            bar.set_prefix(format!("{way} {short}"));
+            bar
+        });
+        if let Some(length) = length {
+            bar.set_length(length);
+        }
+        bar.set_position(done);
+    }
+
+    fn finish(&self, digest: &str) {
+        let mut transfers = self.transfers.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(bar) = transfers.remove(digest) {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+impl Observer for Progress {
+    fn event(&self, event: Event<'_>) {
+        match event {
+            Event::Transfer { digest, direction, done, length, complete } => {
+                let digest = digest.to_string();
+                if complete {
+                    self.finish(&digest);
+                } else {
+                    let way = match direction {
+                        Direction::Download => "get",
+                        Direction::Upload => "put",
+                    };
+                    self.transfer(&digest, way, done, length);
+                }
+            }
+            Event::Warning { message } => self.say(&format!("warning: {message}")),
+            Event::FirstUse { registry, operator_key } => {
+                self.say(&format!("{registry} is new here; its operator key is {operator_key}"));
+            }
+            Event::Retrying { reason, after } => {
+                let after = humantime::format_duration(Duration::from_millis(
+                    u64::try_from(after.as_millis()).unwrap_or(u64::MAX),
+                ));
+                self.say(&format!("trying again in {after}: {reason}"));
+            }
+            Event::Waiting { package, record } if self.verbose => {
+                self.say(&format!("waiting until {record} of {package} is in the log"));
+            }
+            Event::Submitting { package, record } if self.verbose => {
+                self.say(&format!("sending {record} of {package}"));
+            }
+            Event::Verified { registry, length } if self.verbose => {
+                self.say(&format!("{registry}: verified up to length {length}"));
+            }
+            Event::Redirected { package, registry } if self.verbose => {
+                self.say(&format!("{package} is at {registry}"));
+            }
+            _ => {}
+        }
+    }
+}
