@@ -12,13 +12,19 @@
 mod client;
 pub mod config;
 mod content;
+pub mod credentials;
 pub mod error;
 pub mod evidence;
+#[cfg(test)]
+mod fixture;
 pub mod limits;
+pub mod memory;
+pub mod monitor;
 #[cfg(feature = "native")]
 pub mod native;
 pub mod origin;
 mod package;
+mod publish;
 pub mod question;
 mod registry;
 mod remote;
@@ -28,10 +34,12 @@ mod similar;
 mod sync;
 mod text;
 mod trust;
+pub mod verify;
 
 pub use self::client::{Client, Fetched, Parts, Selector, Wanted};
 pub use self::error::{Error, Kind};
 pub use self::package::{HistoryRecord, Package};
+pub use self::publish::{Change, Contents, Kept, MemoryContents, Plan, Publication, Published};
 pub use self::registry::Registry;
 pub use self::settings::{Choice, Settings};
 pub use self::trust::Pin;

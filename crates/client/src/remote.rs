@@ -7,7 +7,8 @@ mod retry;
 
 use std::sync::{Arc, OnceLock};
 
-use http::Method;
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Method, header};
 use wargate_api::content::{ContentError, ContentSource, ContentSourcesResponse};
 use wargate_api::fetch::{
     FetchError, FetchLogsRequest, FetchLogsResponse, FetchNamesRequest, FetchNamesResponse,
@@ -23,8 +24,9 @@ use wargate_api::{headers, paths};
 use wargate_crypto::AnyDigest;
 use wargate_protocol::{LogId, RecordId, SignedCheckpoint};
 
-pub(crate) use self::call::{CallError, Refusal};
-pub(crate) use self::exchange::Exchange;
+pub(crate) use self::call::{CallError, refusal_of};
+pub(crate) use self::exchange::{Exchange, Incoming, Outgoing, content_length};
+pub(crate) use self::retry::Retry;
 use crate::error::Error;
 use crate::limits::{LARGE_ANSWER_BYTES_MAX, SMALL_ANSWER_BYTES_MAX};
 use crate::origin::{Domain, RegistryUrl};
@@ -158,6 +160,35 @@ impl Remote {
     /// Where the ledger is.
     pub(crate) async fn ledger(&self) -> Result<LedgerSourcesResponse, CallError<LedgerError>> {
         self.get(paths::LEDGER, "the ledger's sources", LARGE_ANSWER_BYTES_MAX).await
+    }
+
+    /// A part of the ledger, from a place that the registry named. A place elsewhere is not told who asks.
+    pub(crate) async fn ledger_part(&self, url: &str, bytes_max: usize) -> Result<Bytes, Error> {
+        let what = "a part of the ledger";
+        let url = crate::content::destination(url, &self.base)
+            .map_err(|reason| self.bad_answer(what, reason))?;
+        let mut request = if url.origin() == self.base.as_url().origin() {
+            self.request(Method::GET, url.as_str(), None)?
+        } else {
+            Outgoing { method: Method::GET, url, headers: HeaderMap::new(), body: None }
+        };
+        request.headers.insert(header::ACCEPT, HeaderValue::from_static(headers::PACKED_LEDGER));
+        let mut retry = Retry::new(self.exchange.attempts);
+        loop {
+            let error = match self.exchange.send(request.clone()).await {
+                Ok(answer) if answer.status.is_success() => {
+                    match answer.collect(bytes_max).await {
+                        Ok(body) => return Ok(body),
+                        Err(error) => error.of(&self.domain, what),
+                    }
+                }
+                Ok(answer) => refusal_of(self, answer.status, &answer.headers, None),
+                Err(error) => error.of(&self.domain, what),
+            };
+            if !retry.again(&self.exchange, &error).await {
+                return Err(error);
+            }
+        }
     }
 
     /// Sends a record. Not tried again: whether it arrived is asked with [`Self::record`].
