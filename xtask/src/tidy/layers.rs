@@ -47,7 +47,10 @@ const LAYERS: &[Layer] = &[
         ],
     ),
     layer("cli", &["crypto", "protocol", "api", "component", "client"]),
-    layer("testkit", &["crypto", "transparency", "protocol", "api", "component", "registry"]),
+    layer(
+        "testkit",
+        &["crypto", "transparency", "protocol", "api", "component", "registry", "http"],
+    ),
     layer("interop", EVERYTHING),
     layer("bench", EVERYTHING),
 ];
