@@ -1,6 +1,7 @@
 //! What a person types.
 
 mod publish;
+mod verify;
 
 use std::path::PathBuf;
 
@@ -281,4 +282,26 @@ pub(crate) enum PermissionName {
     Release,
     /// Yank versions
     Yank,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(command: &clap::Command, path: &str) {
+        let path = format!("{path} {}", command.get_name());
+        assert!(command.get_about().is_some(), "`{path}` says nothing");
+        for argument in command.get_arguments() {
+            assert!(argument.get_help().is_some(), "`{path}` does not explain {argument}");
+        }
+        for below in command.get_subcommands() {
+            check(below, &path);
+        }
+    }
+
+    #[test]
+    fn every_flag_is_explained() {
+        command().debug_assert();
+        check(&command(), "");
+    }
 }

@@ -32,7 +32,13 @@ pub(crate) const EXITS: &[(u8, &str, &str)] = &[
 enum Help {
     Hint(&'static str),
     /// Nothing, for this reason.
-    Nothing(&'static str),
+    Nothing(
+        #[cfg_attr(
+            not(test),
+            expect(dead_code, reason = "for whoever reads the table, and a test")
+        )]
+        &'static str,
+    ),
 }
 
 const EVIDENCE: Help = Help::Hint(

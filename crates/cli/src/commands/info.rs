@@ -95,7 +95,8 @@ pub(crate) fn update(context: &Context, names: &[PackageName]) -> Result<Report,
             }
             list.push(json!({ "package": package.name().as_str(), "changed": changed }));
         }
-        text.push_str(&format!("{} packages are up to date.\n", packages.len()));
+        let plural = if packages.len() == 1 { " is" } else { "s are" };
+        text.push_str(&format!("{} package{plural} up to date.\n", packages.len()));
         Ok(Report::new(text, json!({ "packages": list })))
     })
 }

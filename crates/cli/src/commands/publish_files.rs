@@ -154,7 +154,7 @@ fn release(context: &Context, options: &PublishFiles, files: &[&File]) -> Result
             });
             return Ok(Report::new(format!("{shown}Nothing was signed.\n"), json));
         }
-        if !context.globals.quiet && !context.globals.json {
+        if !plan.changes.is_empty() && !context.globals.quiet && !context.globals.json {
             note(shown.trim_end());
         }
         keep_all(&client, &registry, files)?;

@@ -1,0 +1,10 @@
+//! The program as a person meets it.
+
+#![expect(clippy::panic, clippy::unwrap_used, reason = "tests")]
+
+mod alone;
+mod documentation;
+mod help;
+mod program;
+mod secrets;
+mod with_registry;

@@ -1,0 +1,126 @@
+//! Keys and tokens: where they go, who can read them, and that nobody is told.
+
+use std::os::unix::fs::PermissionsExt;
+
+use crate::program::User;
+
+const URL: &str = "http://127.0.0.1:8090";
+const KEY: &str = "ecdsa-p256:I+UlDo0HxyBBFeelhPPWmD+LnklOpqZDkrFP5VduASk=";
+const TOKEN: &str = "the-hidden-token";
+const KEYRING: &str = ".config/warg/keyring";
+
+#[test]
+fn a_key_is_made_shown_replaced_and_deleted() {
+    let user = User::new();
+    assert_eq!(user.run(&["key", "info"]).code, Some(4));
+    let made = user.run(&["key", "new"]);
+    assert!(
+        made.out.starts_with("Key ID: sha256:") && made.out.contains("\nPublic Key: ecdsa-p256:")
+    );
+    assert_eq!(user.run(&["key", "info"]).out, made.out);
+    let file = user.home().join(KEYRING).join("service=warg-signing-key&user=default");
+    let mode = |path: &std::path::Path| path.metadata().unwrap().permissions().mode() & 0o777;
+    assert_eq!((mode(&file), mode(file.parent().unwrap())), (0o600, 0o700));
+    let refused = user.tell(KEY, &["key", "set"]);
+    assert!(refused.code == Some(2) && refused.err.contains("hint: `--overwrite`"), "{refused}");
+    // A line end behind it does not count (specification 20.3, N14).
+    let set = user.tell(&format!("{KEY}\n"), &["key", "set", "--overwrite"]);
+    assert_eq!((set.code, std::fs::read_to_string(&file).unwrap().as_str()), (Some(0), KEY));
+    assert_ne!(set.out, made.out);
+    let refused = user.run(&["key", "delete"]);
+    assert!(refused.code == Some(2) && refused.err.contains("--yes"), "{refused}");
+    assert_eq!(user.run(&["key", "delete", "--yes"]).code, Some(0));
+    assert!(!file.exists());
+    let wrong = user.tell("ecdsa-p256:nonsense", &["key", "set"]);
+    assert!(wrong.code == Some(2) && !wrong.err.contains("nonsense"), "{wrong}");
+}
+
+#[test]
+fn a_key_for_a_registry_is_found_under_one_name_and_by_the_reference_client() {
+    let user = User::new();
+    user.write(".config/warg/config.json", "{\"homeUrl\": \"http://127.0.0.1:8090\"}");
+    let general = user.run(&["key", "new"]).out;
+    let own = user.run(&["key", "new", "--registry", URL]).out;
+    assert_ne!(general, own);
+    // The one of the registry counts, with and without naming it.
+    assert_eq!(user.run(&["key", "info"]).out, own);
+    assert_eq!(user.run(&["key", "info", "--registry", URL]).out, own);
+    assert_eq!(user.run(&["key", "info", "--registry", "r.example"]).out, general);
+    let names = user.read(".config/warg/config.json");
+    assert!(
+        names.contains("\"default\"") && names.contains("\"http://127.0.0.1:8090/\""),
+        "{names}"
+    );
+    assert!(
+        user.home().join(KEYRING).join("service=warg-signing-key&user=127.0.0.1-8090").exists()
+    );
+    // A new one without a name replaces the one that counts, and not another one.
+    let newer = user.run(&["key", "new", "--overwrite"]).out;
+    assert_eq!(user.run(&["key", "info"]).out, newer);
+}
+
+#[test]
+fn logging_in_changes_what_was_said_and_nothing_else() {
+    let user = User::new();
+    user.write(
+        ".config/warg/config.json",
+        "{\"homeUrl\": \"http://127.0.0.1:8090\", \"ignoreFederationHints\": true}",
+    );
+    let output = user.tell(&format!("{TOKEN}\n"), &["login", "--token-stdin"]);
+    assert!(output.code == Some(0) && output.out.contains("Key ID: sha256:"), "{output}");
+    assert!(!output.to_string().contains(TOKEN));
+    let config = user.read(".config/warg/config.json");
+    assert!(config.contains("\"ignoreFederationHints\": true"), "{config}");
+    assert!(config.contains("\"keyringAuth\": true") && !config.contains(TOKEN), "{config}");
+    let file = "service=warg-auth-token%3A127.0.0.1-8090&user=127.0.0.1-8090";
+    assert_eq!(user.read(&format!("{KEYRING}/{file}")), TOKEN);
+    let who = user.run(&["whoami"]);
+    assert!(who.out.contains("Token from: the file") && !who.out.contains(TOKEN), "{who}");
+    assert!(user.run(&["logout"]).out.contains("Removed the token"));
+    assert!(user.run(&["whoami"]).out.contains("Token: none"));
+    // There is no terminal to ask at, and no flag that would show a token to everybody.
+    let refused = user.run(&["login"]);
+    assert!(refused.code == Some(2) && refused.err.contains("--token-stdin"), "{refused}");
+    assert_eq!(user.run(&["login", "--token", TOKEN]).code, Some(2));
+}
+
+#[test]
+fn variables_are_enough_without_a_home_directory() {
+    let user = User::new();
+    let run = |variables: &[(&str, &str)]| {
+        let mut command = user.command(&["whoami"]);
+        command.env_remove("HOME").envs(variables.iter().copied());
+        String::from_utf8(command.output().unwrap().stdout).unwrap()
+    };
+    let out = run(&[("WARG_SIGNING_KEY", KEY), ("WARG_REGISTRY", URL), ("WARG_TOKEN", TOKEN)]);
+    assert!(out.contains("Key from: the variable WARG_SIGNING_KEY"), "{out}");
+    assert!(out.contains("Token from: the variable WARG_TOKEN"), "{out}");
+    assert!(!out.contains(KEY) && !out.contains(TOKEN));
+    // A project's file cannot have the token sent to where it likes.
+    user.write("work/warg.toml", "registry = \"https://evil.example\"\n");
+    let out = run(&[("WARG_TOKEN", TOKEN)]);
+    assert!(out.contains("WARG_TOKEN is not sent"), "{out}");
+    let out = run(&[("WARG_TOKEN", TOKEN), ("WARG_REGISTRY", URL)]);
+    assert!(out.contains("Token from: the variable WARG_TOKEN"), "{out}");
+    // Files that others can read are refused.
+    user.write("key", KEY);
+    let path = user.home().join("key");
+    std::fs::set_permissions(&path, PermissionsExt::from_mode(0o644)).unwrap();
+    let output = user.run_with(&[("WARG_SIGNING_KEY_FILE", path.to_str().unwrap())], &["whoami"]);
+    assert_eq!(output.code, Some(8), "{output}");
+    assert!(output.err.contains("chmod 600") && !output.err.contains(KEY), "{output}");
+    std::fs::set_permissions(&path, PermissionsExt::from_mode(0o600)).unwrap();
+    let output = user.run_with(&[("WARG_SIGNING_KEY_FILE", path.to_str().unwrap())], &["whoami"]);
+    assert!(output.out.contains("Key from: the file"), "{output}");
+}
+
+#[test]
+fn a_keyring_that_is_not_here_says_so() {
+    let user = User::new();
+    user.write(".config/warg/config.json", "{\"keyringBackend\": \"secret-service\"}");
+    let output = user.run(&["key", "info"]);
+    assert!(output.code == Some(8) && output.err.contains("it has `flat-file`"), "{output}");
+    // Variables count before it.
+    let output = user.run_with(&[("WARG_SIGNING_KEY", KEY)], &["key", "info"]);
+    assert_eq!(output.code, Some(0), "{output}");
+}

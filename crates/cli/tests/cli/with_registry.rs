@@ -1,0 +1,238 @@
+//! Commands against a running registry.
+
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use crate::program::{Output, User};
+
+const COMPONENT: &str =
+    concat!(env!("CARGO_MANIFEST_DIR"), "/../../testdata/components/greeter-rust.wasm");
+const OTHER: &str =
+    concat!(env!("CARGO_MANIFEST_DIR"), "/../../testdata/components/tower-rust.wasm");
+
+/// A registry in a directory of its own; it ends with its value.
+struct Registry {
+    child: Child,
+    url: String,
+    _data: tempfile::TempDir,
+}
+
+impl Registry {
+    fn start() -> Self {
+        let data = tempfile::tempdir().unwrap();
+        let mut child = Command::new(server())
+            .args(["serve", "--listen", "127.0.0.1:0", "--data-dir"])
+            .arg(data.path().join("data"))
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let mut url = String::new();
+        // The greeting ends with how to stop it.
+        for line in lines.by_ref() {
+            let line = line.unwrap();
+            if let Some(found) = line.trim().strip_prefix("registry") {
+                found.trim().clone_into(&mut url);
+            }
+            if line.contains("Ctrl-C stops") {
+                break;
+            }
+        }
+        assert!(!url.is_empty(), "the server did not start");
+        Self { child, url, _data: data }
+    }
+}
+
+impl Drop for Registry {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The server's program, beside ours. It is built if it is not there.
+fn server() -> PathBuf {
+    let path = Path::new(env!("CARGO_BIN_EXE_warg")).with_file_name("wargate");
+    if !path.exists() {
+        let status = Command::new(env!("CARGO"))
+            .args(["build", "--quiet", "--package", "wargate-server", "--bin", "wargate"])
+            .status()
+            .unwrap();
+        assert!(status.success(), "the server cannot be built");
+    }
+    path
+}
+
+/// Someone who uses this registry.
+struct Session<'a> {
+    user: User,
+    registry: &'a Registry,
+}
+
+impl<'a> Session<'a> {
+    fn new(registry: &'a Registry) -> Self {
+        Self { user: User::new(), registry }
+    }
+
+    fn run(&self, arguments: &[&str]) -> Output {
+        self.user.run_with(&[("WARG_REGISTRY", &self.registry.url)], arguments)
+    }
+
+    fn fine(&self, arguments: &[&str]) -> String {
+        let output = self.run(arguments);
+        assert_eq!(output.code, Some(0), "{arguments:?}: {output}");
+        output.out
+    }
+
+    /// What a command says, without what differs from run to run.
+    fn shown(&self, arguments: &[&str]) -> String {
+        let output = self.run(arguments);
+        let address = self.registry.url.trim_start_matches("http://").trim_end_matches('/');
+        let text = self.user.tame(&output).replace(address, "HOST");
+        let text = text.replace(&address.replace(':', "-"), "HOST").replace(COMPONENT, "COMPONENT");
+        masked(&text)
+    }
+}
+
+/// Hashes, keys and times give way to a word.
+fn masked(text: &str) -> String {
+    let is_word = |letter: char| letter.is_ascii_alphanumeric() || "+/=:-…".contains(letter);
+    let mut masked = String::new();
+    let mut word = String::new();
+    for letter in text.chars().chain(['\0']) {
+        if is_word(letter) {
+            word.push(letter);
+            continue;
+        }
+        let date = word.len() == 20 && word.ends_with('Z') && word.starts_with("20");
+        masked.push_str(match word.split_once(':') {
+            _ if date => "TIME",
+            Some(("sha256", hash)) if hash.ends_with('…') => "SHORT",
+            Some(("sha256", hash)) if hash.len() > 20 => "HASH",
+            Some(("ecdsa-p256", _)) => "KEY",
+            _ => &word,
+        });
+        word.clear();
+        if letter != '\0' {
+            masked.push(letter);
+        }
+    }
+    masked
+}
+
+#[test]
+fn a_package_is_published_shown_and_fetched() {
+    let registry = Registry::start();
+    let session = Session::new(&registry);
+    let mut all = String::new();
+    for line in [
+        "login --no-token",
+        "publish COMPONENT",
+        "publish COMPONENT --name demo:greet --release 1.0.0 --dry-run",
+        "publish COMPONENT --name demo:greet --release 1.0.0",
+        "publish COMPONENT --name demo:greet --release 1.0.0",
+        "publish init demo:greet",
+        "versions demo:greet",
+        "show demo:greet",
+        "show demo:greet@1.0.0",
+        "show demo:greet@3.0.0",
+        "log demo:greet",
+        "get demo:greet",
+        "get demo:greet@^2",
+        "get demo:gret",
+        "download demo:greet -o out",
+        "info",
+        "trust",
+        "update",
+        "publish yank -n demo:greet -v 1.0.0",
+        "publish yank -n demo:greet -v 1.0.0 --yes",
+        "get demo:greet@1.0.0",
+        "get demo:greet",
+        "clear",
+        "reset",
+    ] {
+        let words: Vec<&str> = line
+            .split_whitespace()
+            .map(|word| if word == "COMPONENT" { COMPONENT } else { word })
+            .collect();
+        all.push_str(&format!("$ warg {line}\n{}\n", session.shown(&words)));
+    }
+    insta::assert_snapshot!(all);
+    let component = std::fs::read(COMPONENT).unwrap();
+    for name in ["greet.wasm", "out.wasm"] {
+        assert!(std::fs::read(session.user.home().join("work").join(name)).unwrap() == component);
+    }
+    // Nothing unfinished lies about.
+    assert_eq!(std::fs::read_dir(session.user.home().join("work")).unwrap().count(), 2);
+}
+
+#[test]
+fn several_files_become_one_record_and_come_back_offline() {
+    let registry = Registry::start();
+    let session = Session::new(&registry);
+    session.fine(&["key", "new"]);
+    session.user.write(
+        "work/warg.toml",
+        &format!("[package]\nname = \"demo:tools\"\nversion = \"0.1.0\"\nfiles = [{OTHER:?}]\n"),
+    );
+    let out = session.fine(&["publish", "--json"]);
+    let json: serde_json::Value = serde_json::from_str(&out).unwrap();
+    let published = &json["published"][0];
+    assert_eq!(published["state"], "published");
+    assert_eq!(published["releases"][0]["version"], "0.1.0");
+    assert_eq!(published["checkpoint"]["contents"]["logLength"], 3);
+    session.fine(&["get", "demo:tools", "-o", "a.wasm"]);
+    let refused = session.run(&["get", "demo:tools", "-o", "a.wasm", "--no-clobber"]);
+    assert!(refused.code == Some(2) && refused.err.contains("hint: "), "{refused}");
+    session.fine(&["get", "demo:tools@0.1.0", "-o", "b.wasm", "--offline"]);
+    let other = std::fs::read(OTHER).unwrap();
+    assert!(std::fs::read(session.user.home().join("work/b.wasm")).unwrap() == other);
+    let printed = session
+        .user
+        .command(&["get", "demo:tools", "-o", "-", "--offline"])
+        .env("WARG_REGISTRY", &registry.url)
+        .output()
+        .unwrap();
+    assert!(printed.stdout == other);
+}
+
+#[test]
+fn changes_are_collected_and_a_second_key_is_let_in() {
+    let registry = Registry::start();
+    let (owner, friend) = (Session::new(&registry), Session::new(&registry));
+    owner.fine(&["key", "new"]);
+    let key = friend.fine(&["key", "new"]);
+    let public = key.lines().find_map(|line| line.strip_prefix("Public Key: ")).unwrap();
+    let id = key.lines().find_map(|line| line.strip_prefix("Key ID: ")).unwrap();
+    let release = |version| ["publish", "release", "-n", "demo:pair", "-v", version, COMPONENT];
+    owner.fine(&["publish", "start", "demo:pair"]);
+    owner.fine(&["publish", "init", "demo:pair"]);
+    assert!(owner.fine(&release("1.0.0")).contains("pending"));
+    assert_eq!(owner.run(&["publish", "init", "demo:other"]).code, Some(2));
+    assert!(owner.fine(&["publish", "list"]).contains("release 1.0.0"));
+    assert!(owner.fine(&["publish", "submit"]).contains("Created and published"));
+    assert_eq!(owner.run(&["publish", "submit"]).code, Some(2));
+    let refused = friend.run(&release("1.1.0"));
+    assert!(refused.code == Some(4) && refused.err.contains("warg publish grant"), "{refused}");
+    owner.fine(&["publish", "grant", "-n", "demo:pair", "--permission", "release", public]);
+    friend.fine(&release("1.1.0"));
+    owner.fine(&["publish", "revoke", "-n", "demo:pair", "--permission", "release", id]);
+    assert_eq!(friend.run(&release("1.2.0")).code, Some(4));
+    let taken = owner.run(&["publish", "release", "-n", "demo:pair", "-v", "1.1.0", OTHER]);
+    assert!(taken.code == Some(7) && taken.err.contains("choose a new one"), "{taken}");
+    let submitted =
+        owner.fine(&["publish", "release", "-n", "demo:pair", "-v", "2.0.0", OTHER, "--no-wait"]);
+    let record = submitted.lines().find_map(|line| line.strip_prefix("Record: ")).unwrap();
+    assert!(owner.fine(&["publish", "wait", "demo:pair", record]).contains("Published"));
+}
+
+#[test]
+fn a_registry_that_is_not_there_is_one_that_may_come_back() {
+    let user = User::new();
+    let variables = [("WARG_REGISTRY", "http://127.0.0.1:1"), ("WARG_ATTEMPTS", "1")];
+    let output = user.run_with(&variables, &["get", "a:b"]);
+    assert!(output.code == Some(5) && output.err.contains("hint: "), "{output}");
+}
