@@ -112,7 +112,7 @@ fn publish(context: &Context, publication: &Publication, wait: bool) -> Result<R
         let registry = registry_of(&client, &publication.name)?;
         let key = signing_key(context, &registry)?;
         let contents = client.kept(registry.domain());
-        let published = registry.publish(publication, &key, &contents, wait).await?;
+        let published = Box::pin(registry.publish(publication, &key, &contents, wait)).await?;
         Ok(report(&publication.name, &registry, &published))
     })
 }
@@ -186,7 +186,7 @@ fn submit(context: &Context, wait: bool) -> Result<Report, Failure> {
 fn wait(context: &Context, name: &PackageName, record: RecordId) -> Result<Report, Failure> {
     context.run(|client| async move {
         let registry = registry_of(&client, name)?;
-        let published = registry.wait(name, record).await?;
+        let published = Box::pin(registry.wait(name, record)).await?;
         Ok(report(name, &registry, &published))
     })
 }

@@ -142,7 +142,7 @@ fn release(context: &Context, options: &PublishFiles, files: &[&File]) -> Result
     context.run(|client| async move {
         let registry = registry_of(&client, name)?;
         let key = signing_key(context, &registry)?;
-        let plan = registry.plan(publication, &key.public_key()).await?;
+        let plan = Box::pin(registry.plan(publication, &key.public_key())).await?;
         let shown = show(&plan, files, &registry, key.public_key().id().as_str());
         if options.dry_run {
             let json = json!({
@@ -160,7 +160,7 @@ fn release(context: &Context, options: &PublishFiles, files: &[&File]) -> Result
         keep_all(&client, &registry, files)?;
         let contents = client.kept(registry.domain());
         let wait = !options.options.no_wait;
-        let published = registry.publish(publication, &key, &contents, wait).await?;
+        let published = Box::pin(registry.publish(publication, &key, &contents, wait)).await?;
         let mut report = report(name, &registry, &published);
         let mut releases = Vec::new();
         for file in files {

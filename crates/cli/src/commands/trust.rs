@@ -46,7 +46,7 @@ pub(crate) fn run(context: &Context, options: &Trust) -> Result<Report, Failure>
     let url = &url;
     context.run(|client| async move {
         let registry = client.registry(url.clone());
-        registry.refresh().await?;
+        Box::pin(registry.refresh()).await?;
         let (text, json) = describe(context, &registry).map_err(Failed::Other)?;
         Ok(Report::new(text, json))
     })

@@ -1,6 +1,6 @@
 //! The program as a person meets it.
 
-#![expect(clippy::panic, clippy::unwrap_used, reason = "tests")]
+#![expect(clippy::unwrap_used, reason = "tests")]
 
 mod alone;
 mod documentation;

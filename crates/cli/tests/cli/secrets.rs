@@ -19,14 +19,14 @@ fn a_key_is_made_shown_replaced_and_deleted() {
     );
     assert_eq!(user.run(&["key", "info"]).out, made.out);
     let file = user.home().join(KEYRING).join("service=warg-signing-key&user=default");
-    let mode = |path: &std::path::Path| path.metadata().unwrap().permissions().mode() & 0o777;
-    assert_eq!((mode(&file), mode(file.parent().unwrap())), (0o600, 0o700));
+    let bits = |path: &std::path::Path| path.metadata().unwrap().permissions().mode() & 0o777;
+    assert_eq!((bits(&file), bits(file.parent().unwrap())), (0o600, 0o700));
     let refused = user.tell(KEY, &["key", "set"]);
     assert!(refused.code == Some(2) && refused.err.contains("hint: `--overwrite`"), "{refused}");
     // A line end behind it does not count (specification 20.3, N14).
-    let set = user.tell(&format!("{KEY}\n"), &["key", "set", "--overwrite"]);
-    assert_eq!((set.code, std::fs::read_to_string(&file).unwrap().as_str()), (Some(0), KEY));
-    assert_ne!(set.out, made.out);
+    let given = user.tell(&format!("{KEY}\n"), &["key", "set", "--overwrite"]);
+    assert_eq!((given.code, std::fs::read_to_string(&file).unwrap().as_str()), (Some(0), KEY));
+    assert_ne!(given.out, made.out);
     let refused = user.run(&["key", "delete"]);
     assert!(refused.code == Some(2) && refused.err.contains("--yes"), "{refused}");
     assert_eq!(user.run(&["key", "delete", "--yes"]).code, Some(0));

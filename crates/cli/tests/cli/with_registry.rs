@@ -158,7 +158,7 @@ fn a_package_is_published_shown_and_fetched() {
             .split_whitespace()
             .map(|word| if word == "COMPONENT" { COMPONENT } else { word })
             .collect();
-        all.push_str(&format!("$ warg {line}\n{}\n", session.shown(&words)));
+        all.push_str(&["$ warg ", line, "\n", &session.shown(&words), "\n"].concat());
     }
     insta::assert_snapshot!(all);
     let component = std::fs::read(COMPONENT).unwrap();

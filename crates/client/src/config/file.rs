@@ -165,8 +165,7 @@ fn article(value: &DeValue<'_>) -> &'static str {
 }
 
 fn line_of(text: &str, offset: usize) -> usize {
-    let before = text.as_bytes().get(..offset).unwrap_or(text.as_bytes());
-    before.iter().filter(|byte| **byte == b'\n').count() + 1
+    text.get(..offset).unwrap_or(text).matches('\n').count() + 1
 }
 
 /// Reads the reference client's form (specification 15.3). Members that it does not know are ignored,

@@ -11,7 +11,7 @@ use super::similar::did_you_mean;
 use crate::origin::RegistryUrl;
 
 /// Longest time that may be configured.
-const TIME_MAX: Duration = Duration::from_secs(100 * 366 * 24 * 60 * 60);
+const TIME_MAX: Duration = Duration::from_hours(100 * 366 * 24);
 
 /// What the values of a setting look like.
 #[derive(Clone, Copy, Debug)]

@@ -148,15 +148,14 @@ impl Layers {
                 vec![row.key.to_owned()]
             };
             for key in here {
-                let entry = match entries.remove(&key) {
-                    Some((row, value, origin)) => Entry { key, row, value: Some(value), origin },
-                    None => {
-                        let given = Given::Text(row.default.to_owned());
-                        let value = Some(row.default)
-                            .filter(|default| !default.is_empty())
-                            .and_then(|_| row.form.read(&given, None).ok());
-                        Entry { key, row, value, origin: Origin::Default }
-                    }
+                let entry = if let Some((row, value, origin)) = entries.remove(&key) {
+                    Entry { key, row, value: Some(value), origin }
+                } else {
+                    let given = Given::Text(row.default.to_owned());
+                    let value = Some(row.default)
+                        .filter(|default| !default.is_empty())
+                        .and_then(|_| row.form.read(&given, None).ok());
+                    Entry { key, row, value, origin: Origin::Default }
                 };
                 config.entries.push(entry);
             }
