@@ -32,10 +32,10 @@ fn a_configuration_is_written_in_the_form_of_both_clients() {
     assert_eq!((&json["later"][0], &json["homeUrl"]), (&1.into(), &"r.example".into()));
     assert_eq!(json["ignoreFederationHints"], true);
     // A file that is named is changed only if that is said.
-    user.write("work/other.json", "{}");
+    user.write("here/other.json", "{}");
     let again = ["config", "other.json", "--registry", URL];
     assert!(user.run(&again).err.contains("hint: `--overwrite` changes it"));
-    assert_eq!(user.read("work/other.json"), "{}");
+    assert_eq!(user.read("here/other.json"), "{}");
     let output = user.run(&["config", "other.json", "--registry", URL, "--overwrite"]);
     assert_eq!(output.code, Some(0), "{output}");
     assert_eq!(user.run(&["config"]).code, Some(2));
@@ -59,7 +59,7 @@ fn every_value_says_where_it_comes_from() {
     let user = User::new();
     user.write(".config/warg/config.json", "{\n  \"homeUrl\": \"https://a.example\"\n}");
     user.write(".config/warg/config.toml", "attempts = 2\ncache-dir = \"c\"\n");
-    user.write("work/warg.toml", "[package]\nname = \"a:b\"\n");
+    user.write("here/warg.toml", "[package]\nname = \"a:b\"\n");
     let variables = [("WARG_HINTS", "ask"), ("WARG_REGISTY", "x")];
     let output = user.run_with(&variables, &["config", "show", "--origin", "--offline"]);
     // How wide a column is depends on where the home directory is.
@@ -79,12 +79,12 @@ fn every_value_says_where_it_comes_from() {
 #[test]
 fn a_projects_file_cannot_name_files_of_the_machine() {
     let user = User::new();
-    user.write("work/warg.toml", "key-file = \"/etc/passwd\"\n");
+    user.write("here/warg.toml", "key-file = \"/etc/passwd\"\n");
     let output = user.run(&["whoami"]);
     insta::assert_snapshot!(user.tame(&output), @r"
     exit: 2
     --- stderr
-    error: ~/work/warg.toml:1: a project may not set `key-file`: it is about your machine, and this file came with the project; put it into your own configuration
+    error: ~/here/warg.toml:1: a project may not set `key-file`: it is about your machine, and this file came with the project; put it into your own configuration
     hint: docs/configuration.md describes every setting; `warg config show --origin` shows which count
     ");
 }
@@ -141,5 +141,5 @@ fn completions_and_manual_pages_are_made() {
     }
     assert!(user.run(&["man"]).out.contains(".TH warg"));
     assert_eq!(user.run(&["man", "--out", "pages"]).code, Some(0));
-    assert!(user.read("work/pages/warg-publish-release.1").contains(".TH"));
+    assert!(user.read("here/pages/warg-publish-release.1").contains(".TH"));
 }

@@ -47,7 +47,8 @@ fn the_help_of_every_command_is_as_it_was() {
         words.push("--help");
         let output = user.run(&words);
         assert_eq!(output.code, Some(0), "{command}: {output}");
-        insta::assert_snapshot!(format!("help {command}").trim(), output.out);
+        let lines: Vec<&str> = output.out.lines().map(str::trim_end).collect();
+        insta::assert_snapshot!(format!("help {command}").trim(), lines.join("\n"));
     }
 }
 

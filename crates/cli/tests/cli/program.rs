@@ -22,7 +22,7 @@ pub(crate) struct Output {
 impl User {
     pub(crate) fn new() -> Self {
         let home = tempfile::tempdir().unwrap();
-        std::fs::create_dir(home.path().join("work")).unwrap();
+        std::fs::create_dir(home.path().join("here")).unwrap();
         Self { home }
     }
 
@@ -48,7 +48,7 @@ impl User {
             .args(arguments)
             .env_clear()
             .env("HOME", self.home())
-            .current_dir(self.home().join("work"))
+            .current_dir(self.home().join("here"))
             .stdin(Stdio::null());
         command
     }

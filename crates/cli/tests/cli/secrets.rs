@@ -97,7 +97,7 @@ fn variables_are_enough_without_a_home_directory() {
     assert!(out.contains("Token from: the variable WARG_TOKEN"), "{out}");
     assert!(!out.contains(KEY) && !out.contains(TOKEN));
     // A project's file cannot have the token sent to where it likes.
-    user.write("work/warg.toml", "registry = \"https://evil.example\"\n");
+    user.write("here/warg.toml", "registry = \"https://evil.example\"\n");
     let out = run(&[("WARG_TOKEN", TOKEN)]);
     assert!(out.contains("WARG_TOKEN is not sent"), "{out}");
     let out = run(&[("WARG_TOKEN", TOKEN), ("WARG_REGISTRY", URL)]);

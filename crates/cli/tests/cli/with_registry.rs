@@ -163,10 +163,10 @@ fn a_package_is_published_shown_and_fetched() {
     insta::assert_snapshot!(all);
     let component = std::fs::read(COMPONENT).unwrap();
     for name in ["greet.wasm", "out.wasm"] {
-        assert!(std::fs::read(session.user.home().join("work").join(name)).unwrap() == component);
+        assert!(std::fs::read(session.user.home().join("here").join(name)).unwrap() == component);
     }
     // Nothing unfinished lies about.
-    assert_eq!(std::fs::read_dir(session.user.home().join("work")).unwrap().count(), 2);
+    assert_eq!(std::fs::read_dir(session.user.home().join("here")).unwrap().count(), 2);
 }
 
 #[test]
@@ -175,7 +175,7 @@ fn several_files_become_one_record_and_come_back_offline() {
     let session = Session::new(&registry);
     session.fine(&["key", "new"]);
     session.user.write(
-        "work/warg.toml",
+        "here/warg.toml",
         &format!("[package]\nname = \"demo:tools\"\nversion = \"0.1.0\"\nfiles = [{OTHER:?}]\n"),
     );
     let out = session.fine(&["publish", "--json"]);
@@ -189,7 +189,7 @@ fn several_files_become_one_record_and_come_back_offline() {
     assert!(refused.code == Some(2) && refused.err.contains("hint: "), "{refused}");
     session.fine(&["get", "demo:tools@0.1.0", "-o", "b.wasm", "--offline"]);
     let other = std::fs::read(OTHER).unwrap();
-    assert!(std::fs::read(session.user.home().join("work/b.wasm")).unwrap() == other);
+    assert!(std::fs::read(session.user.home().join("here/b.wasm")).unwrap() == other);
     let printed = session
         .user
         .command(&["get", "demo:tools", "-o", "-", "--offline"])
