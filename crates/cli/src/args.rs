@@ -11,6 +11,7 @@ use wargate_client::config::BACKENDS;
 use wargate_protocol::{PackageName, Version};
 
 pub(crate) use self::publish::{Publish, PublishCommand, PublishFiles, Release};
+pub(crate) use self::verify::{Monitor, Verify};
 
 /// Publish and fetch WebAssembly components, and verify every answer of their registry.
 #[derive(Debug, Parser)]
@@ -72,6 +73,10 @@ pub(crate) enum Command {
     /// Download one package into the cache, or into a file
     #[command(disable_version_flag = true)]
     Download(Download),
+    /// Verify a file, a package or a whole registry from its first record on, and say what was proven
+    Verify(Verify),
+    /// Follow a registry for ever: recompute what it signs, check every signature, tell what is wrong
+    Monitor(Monitor),
     /// Show which registries are believed, or believe one
     Trust(Trust),
     /// Show what is known without asking a registry

@@ -6,11 +6,13 @@ mod info;
 mod key;
 mod login;
 mod manual;
+mod monitor;
 mod publish;
 mod publish_files;
 mod show;
 mod time;
 mod trust;
+mod verify;
 
 use serde_json::json;
 
@@ -29,6 +31,8 @@ pub(crate) fn run(context: &Context, command: Command) -> Result<Report, Failure
         Command::Versions(options) => show::versions(context, &options.package),
         Command::Log(options) => show::log(context, &options.package),
         Command::Update(options) => info::update(context, &options.packages),
+        Command::Verify(options) => verify::run(context, &options),
+        Command::Monitor(options) => monitor::run(context, &options),
         Command::Trust(options) => trust::run(context, &options),
         Command::Info(options) => info::info(context, &options),
         Command::Login(options) => login::login(context, &options),

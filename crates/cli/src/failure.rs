@@ -8,6 +8,12 @@ use crate::table::harmless;
 /// The command line cannot be understood.
 pub(crate) const EXIT_USAGE: u8 = 2;
 
+/// The network or the registry fails.
+pub(crate) const EXIT_UNAVAILABLE: u8 = 5;
+
+/// What the registry says cannot be true.
+pub(crate) const EXIT_UNTRUSTED: u8 = 6;
+
 /// Exit codes: the number, the word in JSON, and what it means.
 pub(crate) const EXITS: &[(u8, &str, &str)] = &[
     (0, "", "it was done"),
@@ -20,8 +26,8 @@ pub(crate) const EXITS: &[(u8, &str, &str)] = &[
     ),
     (3, "not-found", "there is no such package, release or registry, or it is not at hand offline"),
     (4, "denied", "a permission, a key or a token is missing"),
-    (5, "unavailable", "the network or the registry fails; later may help"),
-    (6, "untrusted", "the registry, or somebody between, says what cannot be true"),
+    (EXIT_UNAVAILABLE, "unavailable", "the network or the registry fails; later may help"),
+    (EXIT_UNTRUSTED, "untrusted", "the registry, or somebody between, says what cannot be true"),
     (7, "rejected", "the registry refuses what was to be published"),
     (8, "local", "this machine fails: disk, files, permissions"),
     (130, "interrupted", "you stopped it"),
@@ -143,6 +149,11 @@ impl Failure {
         Self::new(EXIT_USAGE, "usage", message)
     }
 
+    /// There is no such thing.
+    pub(crate) fn not_found(message: impl Into<String>) -> Self {
+        Self::new(3, "not-found", message)
+    }
+
     /// This machine's.
     pub(crate) fn local(message: impl Into<String>) -> Self {
         Self::new(8, "local", message)
@@ -198,8 +209,8 @@ const fn exit_of(kind: Kind) -> u8 {
         Kind::Usage => EXIT_USAGE,
         Kind::NotFound => 3,
         Kind::Denied => 4,
-        Kind::Unavailable => 5,
-        Kind::Untrusted => 6,
+        Kind::Unavailable => EXIT_UNAVAILABLE,
+        Kind::Untrusted => EXIT_UNTRUSTED,
         Kind::Rejected => 7,
         Kind::Local => 8,
     }

@@ -1,5 +1,7 @@
 //! The program `warg`: what a person types, and what they read. Everything else is `wargate-client`'s.
 
+#![expect(clippy::format_push_string, reason = "texts for people, a few a command")]
+
 mod args;
 mod commands;
 mod config_file;
@@ -37,8 +39,8 @@ fn main() -> ExitCode {
         context.warn();
         commands::run(&context, arguments.command)
     });
-    match done.and_then(|report| output.report(&report)) {
-        Ok(()) => ExitCode::SUCCESS,
+    match done.and_then(|report| output.report(&report).map(|()| report.exit)) {
+        Ok(exit) => ExitCode::from(exit),
         Err(failure) => output.failure(&failure),
     }
 }

@@ -12,12 +12,14 @@ use crate::failure::Failure;
 pub(crate) struct Report {
     pub(crate) text: String,
     pub(crate) json: Value,
+    /// How the process ends; not 0 if what was found is not what should be.
+    pub(crate) exit: u8,
 }
 
 impl Report {
     /// For people, and for programs.
     pub(crate) fn new(text: impl Into<String>, json: Value) -> Self {
-        Self { text: text.into(), json }
+        Self { text: text.into(), json, exit: 0 }
     }
 }
 
@@ -53,7 +55,12 @@ impl Output {
 
     /// Prints what came out.
     pub(crate) fn report(self, report: &Report) -> Result<(), Failure> {
-        let text = if self.json { format!("{:#}\n", report.json) } else { report.text.clone() };
+        let text = match &report.json {
+            // All was said on the way.
+            Value::Null if self.json => String::new(),
+            json if self.json => format!("{json:#}\n"),
+            _ => report.text.clone(),
+        };
         if text.is_empty() { Ok(()) } else { print(text.as_bytes()) }
     }
 

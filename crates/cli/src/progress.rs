@@ -53,6 +53,23 @@ impl Progress {
         bar.set_position(done);
     }
 
+    /// How far a whole registry is.
+    fn audit(&self, what: &'static str, done: u64, of: u64) {
+        if done >= of {
+            return self.finish(what);
+        }
+        let mut transfers = self.transfers.lock().unwrap_or_else(PoisonError::into_inner);
+        let bar = transfers.entry(what.to_owned()).or_insert_with(|| {
+            let bar = self.bars.add(ProgressBar::new(of));
+            let style = ProgressStyle::with_template("{prefix} [{bar:24}] {pos}/{len}");
+            bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+            bar.set_prefix(what);
+            bar
+        });
+        bar.set_length(of);
+        bar.set_position(done);
+    }
+
     fn finish(&self, digest: &str) {
         let mut transfers = self.transfers.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(bar) = transfers.remove(digest) {
@@ -76,6 +93,7 @@ impl Observer for Progress {
                     self.transfer(&digest, way, done, length);
                 }
             }
+            Event::Auditing { what, done, of, .. } => self.audit(what, done, of),
             Event::Warning { message } => self.say(&format!("warning: {message}")),
             Event::FirstUse { registry, operator_key } => {
                 self.say(&format!("{registry} is new here; its operator key is {operator_key}"));
