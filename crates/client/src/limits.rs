@@ -26,6 +26,9 @@ pub const FETCH_TOKEN_BYTES_MAX: usize = 4 << 10;
 /// Most package logs that one request asks for.
 pub const LOGS_PER_REQUEST_MAX: usize = 500;
 
+/// Most records of a registry whose whole log is verified, at about 70 bytes of memory each.
+pub const AUDIT_RECORDS_MAX: u64 = 1 << 25;
+
 /// Most warnings of one answer that are passed on, and most characters of each.
 pub const WARNINGS_MAX: usize = 5;
 /// See [`WARNINGS_MAX`].

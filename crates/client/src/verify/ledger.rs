@@ -7,7 +7,8 @@ use wargate_protocol::ledger::{LEDGER_RECORD_BYTES, unpack};
 use wargate_protocol::{LogLeaf, LogLength};
 
 use super::finding::{Finding, Flaw};
-use crate::limits::LARGE_ANSWER_BYTES_MAX;
+use crate::error::Error;
+use crate::limits::{AUDIT_RECORDS_MAX, LARGE_ANSWER_BYTES_MAX};
 use crate::remote::{CallError, Remote};
 
 /// Parts that are fetched at a time.
@@ -35,6 +36,11 @@ pub(crate) async fn fetch<'a>(
 
 /// The places that have what is wanted. They follow one another without a gap.
 async fn parts(remote: &Remote, wanted: &Range<u64>) -> Result<Vec<Part>, Flaw> {
+    if wanted.end > AUDIT_RECORDS_MAX {
+        let (registry, what) = (remote.domain().clone(), "the checkpoint");
+        let reason = format!("more than {AUDIT_RECORDS_MAX} records are not verified here");
+        return Err(Error::BadAnswer { registry, what, reason }.into());
+    }
     let answer = match remote.ledger().await {
         Ok(answer) => answer,
         Err(CallError::Failed(error)) => return Err(Flaw::Failed(error)),
