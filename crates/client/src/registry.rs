@@ -80,6 +80,15 @@ impl Registry {
         self.trust().set_pin(&Pin { operator_key, url, since, confirmed: true })
     }
 
+    /// Believes a checkpoint that somebody else has seen, and that was signed by the registry: what it
+    /// shows from now on must agree with it. To have that proven at once, [`Self::compare`].
+    ///
+    /// # Errors
+    /// [`Error::State`]
+    pub fn believe(&self, checkpoint: &SignedCheckpoint) -> Result<(), Error> {
+        self.trust().believe(checkpoint)
+    }
+
     /// Forgets all that is known of it, apart from evidence. It will be believed on first use again.
     ///
     /// # Errors
@@ -234,17 +243,21 @@ impl Registry {
         let sync = self.syncing(&guessed);
         let (base, attempt) =
             crate::sync::guess(self.discover(&guessed), sync.attempt(wants)).await;
-        match base? {
+        let (remote, done) = match base? {
             Some(base) if base != self.named => {
                 let remote = Remote::new(self.client.exchange(), self.named.clone(), base);
-                self.client.note_remote(&remote);
-                self.run(&remote, wants).await
+                let done = self.run(&remote, wants).await;
+                (remote, done)
             }
             _ => {
-                self.client.note_remote(&guessed);
-                sync.finish(wants, attempt?).await
+                let done = sync.finish(wants, attempt?).await;
+                (guessed.clone(), done)
             }
+        };
+        if matches!(done, Ok(_) | Err(SyncError::NotFound { .. })) {
+            self.remember_base(&remote)?;
         }
+        done
     }
 
     async fn run(&self, remote: &Remote, wants: &[Want]) -> Result<Known, SyncError> {
@@ -313,13 +326,18 @@ impl Registry {
             Some(text) => Some(self.leads_to(text)?),
             None => None,
         };
-        let now = self.client.parts.clock.now().seconds();
-        let text = base.as_ref().unwrap_or(&self.named).as_url().to_string();
-        let discovered = Discovered { base: text, seconds: now };
+        Ok(base)
+    }
+
+    /// Remembers where the API is, because it was found to be there.
+    fn remember_base(&self, remote: &Remote) -> Result<(), Error> {
+        let seconds = self.client.parts.clock.now().seconds();
+        let discovered = Discovered { base: remote.base().as_url().to_string(), seconds };
         if let Ok(bytes) = serde_json::to_vec(&discovered) {
             self.client.parts.state.write(&self.discovery_key()?, &bytes)?;
         }
-        Ok(base)
+        self.client.note_remote(remote);
+        Ok(())
     }
 
     /// The URL that a discovery document names.

@@ -10,7 +10,7 @@ mod session;
 use std::time::Duration;
 
 use futures_util::future;
-use wargate_api::fetch::{FetchError, FetchToken};
+use wargate_api::fetch::FetchError;
 use wargate_protocol::verify::{Fault, Misbehaviour, TrustAnchor};
 use wargate_protocol::{LogId, LogLength, PackageName, SignedCheckpoint};
 
@@ -175,7 +175,10 @@ impl Sync<'_> {
         let not_before =
             self.settings.checkpoint_age_max.map(|age| now.saturating_sub(age.as_secs()));
         let not_after = now.saturating_add(self.settings.clock_skew_max.as_secs());
-        let checkpoint = before.checkpoint.clone();
+        // What the verifier goes on from it sees anyway; the other is what somebody else has seen.
+        let lost = before.checkpoint.clone().filter(|_| before.verified.checkpoint().is_none());
+        let length = |seen: &SignedCheckpoint| seen.contents.checkpoint.log_length;
+        let checkpoint = lost.into_iter().chain(before.believed.clone()).max_by_key(length);
         let mut anchor = TrustAnchor::default();
         anchor.operator_keys = operator_keys;
         anchor.checkpoint = checkpoint;
@@ -220,11 +223,6 @@ impl Sync<'_> {
                 reason: other.to_string(),
             }),
         }
-    }
-
-    /// The token of a log, unless it is larger than what is sent back.
-    fn token<'a>(known: &'a Known, log: &LogId) -> Option<&'a FetchToken> {
-        known.token(log)
     }
 }
 

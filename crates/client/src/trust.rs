@@ -5,6 +5,7 @@
 //!                    /checkpoint         the newest checkpoint that was verified
 //!                    /operator           the operator log's state
 //!                    /packages/<hex>     a package log's state, by log id
+//!                    /believed           a checkpoint that came another way
 //! ```
 //!
 //! The checkpoint is written first. A log's state says at which length it is whole, and the checkpoint
@@ -47,6 +48,8 @@ pub(crate) struct Known {
     pub(crate) verified: Verified,
     /// The newest checkpoint that was verified. It stands even where the logs were lost.
     pub(crate) checkpoint: Option<SignedCheckpoint>,
+    /// A checkpoint that is believed because somebody else has seen it.
+    pub(crate) believed: Option<SignedCheckpoint>,
     pub(crate) tokens: BTreeMap<LogId, FetchToken>,
     /// More package logs, which were verified under the same checkpoint or an earlier one.
     pub(crate) rest: BTreeMap<LogId, Followed<wargate_protocol::Package>>,
@@ -93,7 +96,8 @@ impl<'a> Trust<'a> {
     /// What is known: the operator log, and these package logs.
     pub(crate) fn load(&self, wanted: &[LogId]) -> Result<Known, Error> {
         let (pin, checkpoint) = (self.pin()?, self.checkpoint()?);
-        let mut known = Known { checkpoint: checkpoint.clone(), ..Known::default() };
+        let believed = self.read(&self.key(&["believed"])?)?;
+        let mut known = Known { checkpoint: checkpoint.clone(), believed, ..Known::default() };
         let operator: Option<StoredLog<_>> = Self::again(self.read(&self.key(&["operator"])?))?;
         let (Some(pin), Some(checkpoint), Some(operator)) = (pin, checkpoint, operator) else {
             // Interrupted before it was complete, or never begun.
@@ -177,6 +181,10 @@ impl<'a> Trust<'a> {
             let (key, name) = (self.package_key(log)?, now.names.get(log));
             self.save_log(&key, followed, name, now.token(log))?;
         }
+        if before.believed.is_some() {
+            // What is believed now extends it.
+            self.state.remove(&self.key(&["believed"])?)?;
+        }
         Ok(Saved::Yes)
     }
 
@@ -204,6 +212,12 @@ impl<'a> Trust<'a> {
         )
     }
 
+    /// Believes a checkpoint that somebody else has seen: what the registry shows must agree with it.
+    pub(crate) fn believe(&self, checkpoint: &SignedCheckpoint) -> Result<(), Error> {
+        let _lock = self.state.lock(&self.key(&["lock"])?)?;
+        self.write(&self.key(&["believed"])?, checkpoint)
+    }
+
     /// Sets who operates the registry. Everything that was believed under another key is forgotten.
     pub(crate) fn set_pin(&self, pin: &Pin) -> Result<(), Error> {
         let _lock = self.state.lock(&self.key(&["lock"])?)?;
@@ -226,6 +240,7 @@ impl<'a> Trust<'a> {
             self.state.remove(&key)?;
         }
         self.state.remove(&self.key(&["operator"])?)?;
+        self.state.remove(&self.key(&["believed"])?)?;
         self.state.remove(&self.key(&["pin"])?)?;
         Ok(())
     }

@@ -105,7 +105,13 @@ fn client(given: Given) -> Result<Client, Problem> {
         secrets: Arc::new(host::NoSecrets),
         observer: Arc::new(Silent),
     };
-    Ok(Client::new(parts, settings))
+    let client = Client::new(parts, settings);
+    if let Some(believed) = given.believed {
+        let checkpoint = serde_json::from_str(&believed);
+        let checkpoint = checkpoint.map_err(|error| wrong(&format!("the checkpoint: {error}")))?;
+        client.home().and_then(|home| home.believe(&checkpoint)).map_err(problem)?;
+    }
+    Ok(client)
 }
 
 fn present(package: &wargate_client::Package) -> Package {

@@ -293,8 +293,11 @@ fn tokens(known: &Known, logs: &[LogId]) -> OrderedMap<LogId, Option<FetchToken>
 
 /// The lengths that a registry has to show to be earlier states of its log.
 fn consistent_from(before: &Known) -> Vec<LogLength> {
-    let seen = before.checkpoint.as_ref().map(|seen| seen.contents.checkpoint.log_length);
-    seen.into_iter().filter(|length| *length != LogLength::EMPTY).collect()
+    let seen = before.checkpoint.iter().chain(&before.believed);
+    let mut lengths: Vec<_> = seen.map(|seen| seen.contents.checkpoint.log_length).collect();
+    lengths.retain(|length| *length != LogLength::EMPTY);
+    lengths.dedup();
+    lengths
 }
 
 fn is_unknown_token(error: &CallError<FetchError>) -> bool {
