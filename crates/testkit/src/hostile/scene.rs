@@ -136,7 +136,9 @@ impl Scene {
                 value
             })
             .collect();
-        proofs["consistency"] = json!(consistency);
+        if !consistency.is_empty() {
+            proofs["consistency"] = json!(consistency);
+        }
         Some(json!({ "checkpoint": checkpoint, "logs": answer, "proofs": proofs }))
     }
 

@@ -128,6 +128,11 @@ impl Hostile {
         *self.0.stage.lock().unwrap_or_else(PoisonError::into_inner) = stage;
     }
 
+    /// What is told.
+    pub fn stage(&self) -> Stage {
+        *self.0.stage.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// What has been asked so far.
     pub fn seen(&self) -> Vec<Seen> {
         self.0.seen.lock().unwrap_or_else(PoisonError::into_inner).clone()
@@ -147,7 +152,7 @@ impl Hostile {
         let Ok(asked) = read(request).await else {
             return StatusCode::PAYLOAD_TOO_LARGE.into_response();
         };
-        let stage = *self.0.stage.lock().unwrap_or_else(PoisonError::into_inner);
+        let stage = self.stage();
         self.remember(&asked, stage);
         let scene = &self.0.scene;
         let reply = match stage {

@@ -11,6 +11,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use tower::ServiceExt;
 use wargate_api::content::{ContentSource, ContentSourcesResponse};
+use wargate_api::fetch::FetchError;
 use wargate_api::fetch::{
     FetchLogsResponse, FetchToken, FetchTranscriptRequest, FetchTranscriptResponse, LIMIT_MAX,
     SignedCheckpoint,
@@ -45,6 +46,8 @@ pub(crate) enum Refusal {
     WrongContent,
     Unavailable(u16),
     NotFound,
+    /// The registry does not know a token that it once gave, or that somebody gave in its name.
+    UnknownToken,
 }
 
 #[derive(Debug)]
@@ -61,7 +64,7 @@ pub(crate) fn verdict(outcome: &Result<(), Refusal>) -> Verdict {
         Err(Refusal::BadAnswer(_)) => Verdict::BadAnswer,
         Err(Refusal::WrongContent) => Verdict::WrongContent,
         Err(Refusal::Unavailable(_)) => Verdict::Unavailable,
-        Err(Refusal::NotFound) => Verdict::NotFound,
+        Err(Refusal::NotFound | Refusal::UnknownToken) => Verdict::NotFound,
     }
 }
 
@@ -149,10 +152,10 @@ impl Client {
 
     /// What the real server answers, whatever is told.
     pub(crate) async fn ask_truth(&self, path: &str, body: &Value) -> Value {
-        let hostile = Self::new(&self.hostile);
-        hostile.hostile.set(Stage::After);
-        let answer = hostile.ask(path, body).await.unwrap();
-        hostile.hostile.set(Stage::Lie);
+        let stage = self.hostile.stage();
+        self.hostile.set(Stage::After);
+        let answer = self.ask(path, body).await.unwrap();
+        self.hostile.set(stage);
         serde_json::from_slice(&answer.body).unwrap()
     }
 
@@ -162,20 +165,30 @@ impl Client {
         match answer.status {
             200 if json => serde_json::from_slice(&answer.body).map_err(bad),
             200..=399 => Err(bad("it is no answer")),
-            404 => Err(Refusal::NotFound),
+            404 => Err(not_found(&answer)),
             status => Err(Refusal::Unavailable(status)),
         }
     }
 
-    /// Brings packages up to date.
+    /// Brings packages up to date, from their beginnings if the registry does not know the tokens.
     pub(crate) async fn update(&mut self, packages: &[&str]) -> Result<(), Refusal> {
         let wanted: Vec<_> = packages.iter().map(|package| log(package)).collect();
-        match self.transcript(&wanted).await {
+        match self.update_once(&wanted).await {
+            Err(Refusal::UnknownToken) => {
+                self.tokens.clear();
+                self.update_once(&wanted).await
+            }
+            done => done,
+        }
+    }
+
+    async fn update_once(&mut self, wanted: &[LogId]) -> Result<(), Refusal> {
+        match self.transcript(wanted).await {
             Err(Refusal::NotFound) => {}
             done => return done,
         }
         let checkpoint: SignedCheckpoint = self.call("v1/fetch/checkpoint", &Value::Null).await?;
-        let mut update = self.begin(checkpoint, wanted);
+        let mut update = self.begin(checkpoint, wanted.to_vec());
         self.pages(&mut update).await?;
         self.prove(update).await
     }
@@ -205,7 +218,7 @@ impl Client {
         let answer: FetchTranscriptResponse = match answer.status {
             200 if json => serde_json::from_slice(&answer.body).map_err(bad)?,
             200..=399 => return Err(bad("it is no answer")),
-            404 => return Err(Refusal::NotFound),
+            404 => return Err(not_found(&answer)),
             status => return Err(Refusal::Unavailable(status)),
         };
         let mut update = self.begin(answer.checkpoint, wanted.to_vec());
@@ -287,6 +300,13 @@ impl Client {
             }
         }
         Err(Refusal::WrongContent)
+    }
+}
+
+fn not_found(answer: &Answer) -> Refusal {
+    match FetchError::from_json(&answer.body) {
+        Ok(FetchError::FetchTokenNotFound(_)) => Refusal::UnknownToken,
+        _ => Refusal::NotFound,
     }
 }
 

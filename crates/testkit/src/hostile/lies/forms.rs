@@ -117,6 +117,12 @@ fn json_bombs() -> Vec<Lie> {
                 let deep = format!("{{\"x\":{}{},", "[".repeat(1_000_000), "]".repeat(1_000_000));
                 replace_text(it, "{", &deep);
             })
+            .expect(&[Verdict::BadAnswer, Verdict::Harmless]),
+        Lie::new("json-deep-where-it-is-read", "A million lists inside each other for records.")
+            .reply(Part::Logs, |_, _, it| {
+                let deep = format!("{{\"more\":false,\"packages\":{}", "[".repeat(1_000_000));
+                it.set_bytes(deep);
+            })
             .expect(BAD),
         Lie::new("json-wide", "A list of a million numbers for records.")
             .logs(|_, _, it| *records(it, HELLO) = vec![json!(0); 1_000_000])
