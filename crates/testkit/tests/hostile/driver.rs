@@ -17,7 +17,7 @@ use wargate_api::fetch::{
     SignedCheckpoint,
 };
 use wargate_api::proof::{ConsistencyResponse, InclusionResponse};
-use wargate_crypto::{AnyDigest, Digest};
+use wargate_crypto::Digest;
 use wargate_protocol::verify::{
     ConsistencyBytes, Misbehaviour, ProofBytes, Session, TrustAnchor, Verified,
 };
@@ -74,6 +74,7 @@ impl From<Box<Misbehaviour>> for Refusal {
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "given to `map_err`")]
 fn bad(why: impl ToString) -> Refusal {
     Refusal::BadAnswer(why.to_string())
 }
@@ -295,7 +296,7 @@ impl Client {
             let here = &self.hostile.story().url;
             let Some(path) = url.strip_prefix(here.as_str()) else { continue };
             let Ok(answer) = self.ask(path, &Value::Null).await else { continue };
-            if answer.status == 200 && AnyDigest::from(Digest::of(&answer.body)) == digest {
+            if answer.status == 200 && digest == Digest::of(&answer.body) {
                 return Ok(answer.body);
             }
         }

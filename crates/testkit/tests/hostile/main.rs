@@ -158,7 +158,9 @@ async fn tell(lie: Lie, mode: Mode) {
         // What it has from another client is newer than what it is shown here.
         let gossip = client.forget_gossip();
         meet(&mut client, lie.operation).await.unwrap();
-        gossip.into_iter().for_each(|seen| client.believe(seen));
+        if let Some(seen) = gossip {
+            client.believe(seen);
+        }
     }
     hostile.set(Stage::Lie);
     let known = client.known().clone();

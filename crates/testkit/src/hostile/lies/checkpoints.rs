@@ -141,7 +141,7 @@ fn lengths() -> Vec<Lie> {
         Lie::new("length-too-large", "The operator signs a length that is one more than there is.")
             .checkpoint(|_, it| {
                 sign(it, &operator(), |contents| {
-                    contents.checkpoint.log_length = LogLength::new(17)
+                    contents.checkpoint.log_length = LogLength::new(17);
                 });
             })
             .expect(faults![NotInLog]),
@@ -155,7 +155,7 @@ fn lengths() -> Vec<Lie> {
         Lie::new("length-too-small", "The operator signs a length that is less than there is.")
             .checkpoint(|_, it| {
                 sign(it, &operator(), |contents| {
-                    contents.checkpoint.log_length = LogLength::new(15)
+                    contents.checkpoint.log_length = LogLength::new(15);
                 });
             })
             .expect(faults![NotInLog]),

@@ -145,7 +145,7 @@ fn places() -> Vec<Lie> {
             .expect(NOWHERE),
         get("source-is-data", "The content stands in the URL.")
             .reply(Part::Sources, |_, _, it| {
-                sources(it, &["data:application/wasm;base64,AGFzbQ=="])
+                sources(it, &["data:application/wasm;base64,AGFzbQ=="]);
             })
             .expect(NOWHERE),
         get("source-without-tls", "The content is on another host, without TLS.")

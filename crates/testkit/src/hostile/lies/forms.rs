@@ -41,7 +41,7 @@ fn checkpoints() -> Vec<Lie> {
             .expect(BAD),
         Lie::new("checkpoint-signature-of-another-kind", "It is one of an RSA key.")
             .checkpoint(|_, it| {
-                it["signature"] = json!(format!("rsa:{}", base64::encode(&[1; 256])))
+                it["signature"] = json!(format!("rsa:{}", base64::encode(&[1; 256])));
             })
             .expect(BAD),
     ]
@@ -63,7 +63,7 @@ fn names() -> Vec<Lie> {
             .expect(BAD),
         Lie::new("digest-of-another-algorithm", "A digest is of MD5.")
             .checkpoint(|_, it| {
-                it["contents"]["logRoot"] = json!(format!("md5:{}", "0".repeat(32)))
+                it["contents"]["logRoot"] = json!(format!("md5:{}", "0".repeat(32)));
             })
             .expect(BAD),
         Lie::new("log-id-with-a-path", "The id of a log is a path.")
