@@ -28,7 +28,7 @@ use crate::remote::Remote;
 use crate::settings::Settings;
 use crate::sync::{Sync, SyncError};
 use crate::trust::Known;
-use crate::verify::{Advance, Audit, Finding, Flaw, Scene, Trees};
+use crate::verify::{Advance, Audit, Finding, Flaw, Scene, Trees, signed_only};
 
 /// How a monitor is to behave.
 #[derive(Clone, Debug, Default)]
@@ -300,9 +300,9 @@ impl Monitor {
     fn load(&mut self) -> Result<(), Error> {
         match self.store().load()? {
             Loaded::Nothing => {
-                let checkpoint = self.registry.trust().checkpoint()?;
-                self.stops.extend(checkpoint.clone());
-                self.known = Known { checkpoint, ..Known::default() };
+                self.known = signed_only(self.registry.trust().load(&[])?);
+                let signed = self.known.checkpoint.iter().chain(&self.known.believed);
+                self.stops.extend(signed.cloned());
                 self.trees = Trees::default();
             }
             Loaded::Whole { known, trees } => (self.known, self.trees) = (*known, *trees),

@@ -52,10 +52,9 @@ impl<'a> Subject<'a> {
         Sync { remote: self.remote, state, settings }
     }
 
-    /// What to begin with: the newest checkpoint that was believed, and nothing else.
+    /// What to begin with: the checkpoints that are believed, and nothing else.
     fn before(&self) -> Result<Known, Error> {
-        let checkpoint = self.registry.trust().checkpoint()?;
-        Ok(Known { checkpoint, ..Known::default() })
+        Ok(signed_only(self.registry.trust().load(&[])?))
     }
 
     /// A failure as an error; what shows a misbehaviour is kept.
@@ -65,4 +64,10 @@ impl<'a> Subject<'a> {
             SyncError::NotFound { .. } => self.registry.bad_answer("it has no operator log"),
         }
     }
+}
+
+/// What was signed of what is known; the rest is derived again.
+pub(crate) fn signed_only(known: Known) -> Known {
+    let Known { checkpoint, believed, .. } = known;
+    Known { checkpoint, believed, ..Known::default() }
 }

@@ -40,7 +40,7 @@ impl Registry {
             seen: before.checkpoint.as_ref(),
             operator_key: known.verified.operator_key(),
         };
-        let stops: Vec<_> = before.checkpoint.iter().cloned().collect();
+        let stops: Vec<_> = before.checkpoint.iter().chain(&before.believed).cloned().collect();
         let (stops, contents) = (&stops[..], depth.contents);
         let audit = Audit { remote: &remote, known: &known, checkpoint, stops, contents };
         let advance = audit.advance(&Trees::default()).await.map_err(|flaw| scene.keep(flaw))?;

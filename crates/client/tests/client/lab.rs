@@ -226,9 +226,14 @@ impl Lab {
     ) -> Arc<Registry> {
         let registry = world.open_with(entries);
         let router = router(Arc::clone(&registry), Options::new(url.parse().unwrap()));
+        self.put(url, router);
+        registry
+    }
+
+    /// Whoever answers at a URL from now on.
+    pub(crate) fn put(&self, url: &str, router: Router) {
         let authority = url.split("://").nth(1).unwrap().to_owned();
         self.net.routers.lock().unwrap().insert(authority, router);
-        registry
     }
 
     pub(crate) fn user(&self) -> User {

@@ -5,5 +5,8 @@
 mod federation;
 mod getting;
 mod lab;
+mod liar;
+mod monitoring;
 mod publishing;
 mod updating;
+mod verifying;
