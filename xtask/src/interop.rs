@@ -1,4 +1,5 @@
-//! `cargo xtask interop`: released clients, unmodified, against our server.
+//! `cargo xtask interop`: released clients, unmodified, against our server, and our client against
+//! ours and the reference implementation's.
 
 use std::env::consts;
 use std::fs;
@@ -26,7 +27,7 @@ const CLIENTS: &[Release] = &[
     Release { package: "cargo-component", version: "0.21.1", program: "cargo-component" },
 ];
 
-/// The reference implementation's server, for `--reference`.
+/// The reference implementation's server.
 const REFERENCE: Release =
     Release { package: "warg-server", version: "0.10.0", program: "warg-server" };
 
@@ -41,19 +42,22 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
     ensure!(!(is_recorded && is_reference), "only our own server's answers are recorded");
     let clients = tools::cache_folder("interop")?;
     if !flag("--list") {
-        install(&clients, is_reference)?;
+        install(&clients)?;
     }
     let mut cargo = process::cargo();
-    cargo.args(["build", "--quiet", "--package", "wargate-interop", "--package", "wargate-server"]);
+    cargo.args(["build", "--quiet"]);
+    cargo.args(
+        ["wargate-cli", "wargate-interop", "wargate-server"]
+            .map(|it| ["--package", it])
+            .as_flattened(),
+    );
     process::run(&mut cargo)?;
     let built = Metadata::read()?.target_directory.join("debug");
-    let server = if is_reference {
-        program(&clients, &REFERENCE)
-    } else {
-        built.join(format!("wargate{}", consts::EXE_SUFFIX))
-    };
-    let mut interop = Command::new(built.join(format!("interop{}", consts::EXE_SUFFIX)));
-    interop.arg("--clients").arg(&clients).arg("--server").arg(server);
+    let ours = |name: &str| built.join(format!("{name}{}", consts::EXE_SUFFIX));
+    let mut interop = Command::new(ours("interop"));
+    interop.arg("--clients").arg(&clients).arg("--warg").arg(ours("warg"));
+    interop.arg("--server").arg(ours("wargate"));
+    interop.arg("--reference-server").arg(program(&clients, &REFERENCE));
     if is_recorded {
         interop.arg("--record").arg(workspace::root().join(RECORDINGS));
     }
@@ -62,9 +66,8 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
 }
 
 /// Builds the programs that are not in the cache yet.
-fn install(cache: &Path, with_reference: bool) -> Result<()> {
-    let reference = with_reference.then_some(&REFERENCE);
-    let wanted = CLIENTS.iter().chain(reference);
+fn install(cache: &Path) -> Result<()> {
+    let wanted = CLIENTS.iter().chain([&REFERENCE]);
     let missing: Vec<_> = wanted.filter(|release| !program(cache, release).is_file()).collect();
     if missing.is_empty() {
         return Ok(());

@@ -90,7 +90,7 @@ const COMMANDS: &[Subcommand] = &[
     Subcommand {
         name: "interop",
         arguments: "[NAME…]",
-        about: "released clients against our server, scenario by scenario (--list, --record)",
+        about: "released clients and ours against both servers (--list, --record, --reference)",
         run: interop::run,
     },
     Subcommand {

@@ -1,5 +1,8 @@
 //! Keys and content that the scenarios use.
 
+use std::ffi::OsStr;
+use std::fs;
+
 use anyhow::{Context, Result};
 use wargate_crypto::PrivateKey;
 
@@ -32,7 +35,8 @@ impl Person {
         Ok(self.private_key()?.public_key().id().to_string())
     }
 
-    fn private_key(self) -> Result<PrivateKey> {
+    /// The private key.
+    pub(crate) fn private_key(self) -> Result<PrivateKey> {
         PrivateKey::from_text(self.key).with_context(|| format!("the key of {}", self.name))
     }
 }
@@ -56,4 +60,91 @@ pub(crate) const GREET_WIT: &str = include_str!("../../../testdata/components/gr
 pub(crate) fn small_component(export: &str) -> Result<Vec<u8>> {
     let text = format!("(component (component $c) (export \"{export}\" (component $c)))");
     Ok(wat::parse_str(&text)?)
+}
+
+/// A component as some toolchain made it.
+pub(crate) struct Component {
+    /// The file's name, without its end.
+    pub(crate) name: String,
+    /// The package that the file says it is, and must be published as; empty if it says nothing.
+    pub(crate) package: &'static str,
+    pub(crate) version: &'static str,
+    pub(crate) bytes: Vec<u8>,
+}
+
+/// Where the components are; `README.md` there says who made them.
+const COMPONENTS: [&str; 2] = [
+    concat!(env!("CARGO_MANIFEST_DIR"), "/../../testdata/components"),
+    concat!(env!("CARGO_MANIFEST_DIR"), "/../../testdata/components/foreign"),
+];
+
+/// How many bytes the largest component is made to have.
+const LARGEST: usize = 35 << 20;
+
+/// The components of `testdata`, and one that is too large to be kept there.
+pub(crate) fn components() -> Result<Vec<Component>> {
+    let mut components = vec![Component {
+        name: "largest".to_owned(),
+        package: "",
+        version: "0.2.0",
+        bytes: padded(GREETER, LARGEST)?,
+    }];
+    for folder in COMPONENTS {
+        let entries = fs::read_dir(folder).with_context(|| format!("cannot read {folder}"))?;
+        for entry in entries {
+            let path = entry?.path();
+            let name = path.file_stem().and_then(OsStr::to_str).context("a file's name")?;
+            if path.extension() == Some(OsStr::new("wasm")) {
+                let package = if name.ends_with("-wit") { "wasi:http" } else { "" };
+                let (name, bytes) = (name.to_owned(), fs::read(&path)?);
+                components.push(Component { name, package, version: "0.2.0", bytes });
+            }
+        }
+    }
+    components.sort_by(|left, right| left.name.cmp(&right.name));
+    Ok(components)
+}
+
+/// The component with a custom section that brings it to this size, always the same.
+fn padded(component: &[u8], size: usize) -> Result<Vec<u8>> {
+    const NAME: &[u8] = b"\x07padding";
+    // The id, and five bytes of length.
+    let data =
+        size.checked_sub(component.len() + 6 + NAME.len()).context("it is larger already")?;
+    let length = u32::try_from(data + NAME.len())?;
+    let mut bytes = component.to_vec();
+    bytes.push(0);
+    for shift in [0, 7, 14, 21, 28] {
+        let more = if shift == 28 { 0 } else { 0x80 };
+        bytes.push(u8::try_from(length >> shift & 0x7f)? | more);
+    }
+    bytes.extend_from_slice(NAME);
+    // Bytes that no compression makes small.
+    let mut state = 1_u64;
+    while bytes.len() < size {
+        state =
+            state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let word = (state >> 32).to_le_bytes();
+        let left = (size - bytes.len()).min(4);
+        bytes.extend_from_slice(word.get(..left).unwrap_or_default());
+    }
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn components_are_valid_and_of_all_sizes() {
+        let components = components().unwrap();
+        assert!(components.len() > 8 + 5);
+        let sizes = components.iter().map(|component| component.bytes.len());
+        let (smallest, largest) = (sizes.clone().min().unwrap(), sizes.max().unwrap());
+        assert!(smallest < 16 << 10 && largest == LARGEST, "{smallest} to {largest}");
+        for Component { name, bytes, .. } in &components {
+            let checked = wasmparser::Validator::new().validate_all(bytes).map(drop);
+            assert!(checked.is_ok(), "{name}: {checked:?}");
+        }
+    }
 }

@@ -1,6 +1,7 @@
 //! What a scenario works with: a registry, the released programs, and people who use them.
 
 use std::fs;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::thread;
 
@@ -15,9 +16,14 @@ use crate::recording::{Exchange, REGISTRY, ServerOptions, Step};
 use crate::server::{Program, Server};
 use crate::terminal::Answer;
 
-/// Where the released programs are: a folder `NAME-VERSION/bin` for each crate.
+/// Where the clients are.
 #[derive(Clone, Debug)]
-pub(crate) struct Clients(pub(crate) PathBuf);
+pub(crate) struct Clients {
+    /// The released programs: a folder `NAME-VERSION/bin` for each crate.
+    pub(crate) released: PathBuf,
+    /// Our `warg`, which scenarios call `our-warg`.
+    pub(crate) ours: PathBuf,
+}
 
 /// The released programs: what a scenario calls them, and their crates, which
 /// `xtask/src/interop.rs` installs.
@@ -30,18 +36,38 @@ const CLIENTS: &[(&str, &str)] = &[
 
 impl Clients {
     fn find(&self, name: &str) -> Result<PathBuf> {
+        if name == Warg::Ours.command() {
+            return Ok(self.ours.clone());
+        }
         let (_, folder) = CLIENTS
             .iter()
             .find(|(client, _)| *client == name)
             .with_context(|| format!("{name} is none of the clients"))?;
         let file = format!("{name}{}", std::env::consts::EXE_SUFFIX);
-        let path = self.0.join(folder).join("bin").join(file);
+        let path = self.released.join(folder).join("bin").join(file);
         ensure!(
             path.is_file(),
             "there is no {}; `cargo xtask interop` installs it",
             path.display()
         );
         Ok(path)
+    }
+}
+
+/// One of the two clients that are called `warg`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Warg {
+    Ours,
+    Released,
+}
+
+impl Warg {
+    /// The first word of its commands.
+    pub(crate) const fn command(self) -> &'static str {
+        match self {
+            Self::Ours => "our-warg",
+            Self::Released => "warg",
+        }
     }
 }
 
@@ -88,6 +114,16 @@ impl Lab {
             .to_owned()
     }
 
+    /// Where the server itself listens, behind the proxy that writes down what is said.
+    pub(crate) fn server(&self) -> Result<SocketAddr> {
+        Ok(self.server.as_ref().context("the registry was ended")?.address())
+    }
+
+    /// Whether the registry is the reference implementation's.
+    pub(crate) const fn is_reference(&self) -> bool {
+        matches!(self.program, Program::Reference(_))
+    }
+
     /// The registry's address, with a port.
     pub(crate) fn host(&self) -> String {
         self.proxy.address().to_string()
@@ -105,13 +141,25 @@ impl Lab {
 
     /// Another machine of such a person.
     pub(crate) fn person_at(&mut self, person: Person, name: &str) -> Result<Machine> {
+        self.person_with(Warg::Released, person, name)
+    }
+
+    /// A machine of a person who uses this client.
+    pub(crate) fn person_with(
+        &mut self,
+        client: Warg,
+        person: Person,
+        name: &str,
+    ) -> Result<Machine> {
         let machine = self.machine(name)?;
-        self.run(&machine, "warg config --registry {registry} --keyring-backend flat-file")?
-            .succeeds()?;
-        self.run(&machine, "warg key new")?.succeeds()?;
+        let warg = client.command();
+        let config = format!("{warg} config --registry {{registry}} --keyring-backend flat-file");
+        self.run(&machine, &config)?.succeeds()?;
+        self.run(&machine, &format!("{warg} key new"))?.succeeds()?;
         // In the place of the key that was made at random.
         machine.write_home(KEY_FILE, person.key)?;
-        self.run(&machine, "warg key info")?.succeeds()?.says(&person.key_id()?)?;
+        let info = self.run(&machine, &format!("{warg} key info"))?.succeeds()?;
+        info.says(&person.key_id()?)?;
         Ok(machine)
     }
 

@@ -1,4 +1,5 @@
-//! Released, unmodified clients against the server, and what they say to each other.
+//! Released, unmodified clients against the server, and what they say to each other; and our client
+//! against our server and the reference implementation's.
 //!
 //! The program `interop` starts a registry for each scenario, with a proxy in front of it that writes
 //! down every exchange, and lets `warg`, `wkg`, `wac` and `cargo component` do their work there, each in
@@ -8,6 +9,7 @@
 //! tests.
 
 mod fixtures;
+mod hammer;
 mod lab;
 mod machine;
 mod proxy;
@@ -17,5 +19,5 @@ mod scenarios;
 mod server;
 mod terminal;
 
-pub use self::run::run;
+pub use self::run::{play_components, run};
 pub use self::scenarios::recorded as recorded_scenarios;

@@ -19,6 +19,9 @@ use tokio::runtime::Runtime;
 
 use crate::recording::{Body, Exchange, REQUEST_HEADERS, RESPONSE_HEADERS};
 
+/// The longest body that is written down. No scenario that is recorded has a longer one.
+const BODY_MAX: usize = 4 << 20;
+
 /// A proxy that listens until it is dropped.
 pub(crate) struct Proxy {
     address: SocketAddr,
@@ -140,10 +143,10 @@ async fn pass_on(request: Request<Incoming>, shared: &Shared) -> Result<Response
         method: head.method.to_string(),
         path: path.to_owned(),
         request_headers: head.headers,
-        request: body,
+        request: kept(&body),
         status: answer_head.status,
         response_headers: answer_head.headers.clone(),
-        response: answer.clone(),
+        response: kept(&answer),
     };
     // Before the client has the answer, so that whoever waits for the client finds the exchange.
     shared.exchanges().insert(number, raw);
@@ -151,6 +154,11 @@ async fn pass_on(request: Request<Incoming>, shared: &Shared) -> Result<Response
     *response.status_mut() = answer_head.status;
     *response.headers_mut() = end_to_end(&answer_head.headers);
     Ok(response)
+}
+
+/// A body as it is written down: not at all, if it is longer than all of which it matters.
+fn kept(body: &Bytes) -> Bytes {
+    if body.len() > BODY_MAX { Bytes::new() } else { body.clone() }
 }
 
 /// Without the headers that describe one connection, or that hyper writes from the body.

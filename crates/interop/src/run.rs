@@ -4,33 +4,43 @@
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::thread;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 
 use crate::lab::{Clients, Lab};
 use crate::recording::{FORMAT, Recording, Step};
-use crate::scenarios::{SCENARIOS, Scenario};
+use crate::scenarios::{ALONE, SCENARIOS, Scenario};
 use crate::server::Program;
 
 /// What was typed.
 struct Arguments {
     /// Where the released programs are.
     clients: PathBuf,
+    /// Our client.
+    warg: PathBuf,
+    /// Our server.
     server: PathBuf,
+    /// The reference implementation's server.
+    reference: PathBuf,
+    /// Whether that one takes the place of ours.
     is_reference: bool,
     record: Option<PathBuf>,
     list: bool,
     filters: Vec<String>,
 }
 
-const USAGE: &str = "interop --clients DIR --server PROGRAM [--reference] [--record DIR] [NAME…]";
+const USAGE: &str = "interop --clients DIR --warg PROGRAM --server PROGRAM \
+                     --reference-server PROGRAM [--reference] [--record DIR] [NAME…]";
 
 impl Arguments {
     fn new(arguments: &[String]) -> Result<Self> {
         let mut read = Self {
             clients: PathBuf::new(),
+            warg: PathBuf::new(),
             server: PathBuf::new(),
+            reference: PathBuf::new(),
             is_reference: false,
             record: None,
             list: false,
@@ -43,6 +53,8 @@ impl Arguments {
         while let Some(argument) = rest.next() {
             match argument.as_str() {
                 "--clients" => read.clients = value(rest.next())?,
+                "--warg" => read.warg = value(rest.next())?,
+                "--reference-server" => read.reference = value(rest.next())?,
                 "--server" => read.server = value(rest.next())?,
                 "--record" => read.record = Some(value(rest.next())?),
                 "--reference" => read.is_reference = true,
@@ -58,7 +70,17 @@ impl Arguments {
     fn wants(&self, scenario: &Scenario) -> bool {
         let by_name = self.filters.is_empty()
             || self.filters.iter().any(|filter| scenario.name.contains(filter.as_str()));
-        by_name && (scenario.is_common || !self.is_reference)
+        let is_possible = scenario.is_common || scenario.is_elsewhere || !self.is_reference;
+        by_name && is_possible
+    }
+
+    /// The server that a scenario is played at.
+    fn program(&self, scenario: &Scenario) -> Result<Program> {
+        Ok(if self.is_reference || scenario.is_elsewhere {
+            Program::Reference(absolute(&self.reference)?)
+        } else {
+            Program::Wargate(absolute(&self.server)?)
+        })
     }
 }
 
@@ -84,12 +106,12 @@ pub fn run(arguments: &[String]) -> Result<bool> {
         }
         return Ok(true);
     }
-    let wanted: Vec<_> = SCENARIOS.iter().filter(|it| arguments.wants(it)).collect();
-    if wanted.is_empty() {
+    let wanted = SCENARIOS.iter().filter(|it| arguments.wants(it));
+    let (elsewhere, here): (Vec<_>, Vec<_>) = wanted.partition(|it| it.is_elsewhere);
+    if elsewhere.is_empty() && here.is_empty() {
         bail!("no scenario has such a name; --list shows them all");
     }
-    let outcomes: Vec<_> =
-        wanted.iter().map(|scenario| play(scenario, &arguments)).collect::<Result<_>>()?;
+    let outcomes = play_all(&here, &elsewhere, &arguments)?;
     println!();
     for Outcome { name, about, seconds, is_passed } in &outcomes {
         let verdict = if *is_passed { "ok" } else { "FAILED" };
@@ -100,13 +122,32 @@ pub fn run(arguments: &[String]) -> Result<bool> {
     Ok(failed == 0)
 }
 
+/// Plays one after the other, and meanwhile all those that wait for a slow server anyway.
+fn play_all(
+    here: &[&Scenario],
+    elsewhere: &[&Scenario],
+    arguments: &Arguments,
+) -> Result<Vec<Outcome>> {
+    thread::scope(|scope| {
+        let beside = elsewhere.iter().map(|scenario| scope.spawn(|| play(scenario, arguments)));
+        // All are started before the first of the others is played.
+        let beside: Vec<_> = beside.collect();
+        let mut outcomes = Vec::new();
+        for scenario in here {
+            outcomes.push(play(scenario, arguments)?);
+        }
+        for thread in beside {
+            outcomes.push(thread.join().map_err(|_| anyhow!("a thread panicked"))??);
+        }
+        Ok(outcomes)
+    })
+}
+
 fn play(scenario: &Scenario, arguments: &Arguments) -> Result<Outcome> {
     let Scenario { name, about, .. } = *scenario;
-    let program = match (arguments.is_reference, absolute(&arguments.server)?) {
-        (false, path) => Program::Wargate(path),
-        (true, path) => Program::Reference(path),
-    };
-    let clients = Clients(absolute(&arguments.clients)?);
+    let program = arguments.program(scenario)?;
+    let clients =
+        Clients { released: absolute(&arguments.clients)?, ours: absolute(&arguments.warg)? };
     let started = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
     let clock = Instant::now();
     let result = try_play(scenario, program, clients);
@@ -121,6 +162,16 @@ fn play(scenario: &Scenario, arguments: &Arguments) -> Result<Outcome> {
         write(scenario, started, steps, folder)?;
     }
     Ok(Outcome { name, about, seconds, is_passed })
+}
+
+/// Publishes, fetches and verifies the components of `testdata` with our `warg` at our `wargate`, of
+/// which the paths are given, as processes of this machine.
+///
+/// # Errors
+/// What went wrong, and the end of the server's log.
+pub fn play_components(warg: &Path, wargate: &Path) -> Result<()> {
+    let clients = Clients { released: PathBuf::new(), ours: absolute(warg)? };
+    try_play(&ALONE, Program::Wargate(absolute(wargate)?), clients).map(drop)
 }
 
 fn try_play(scenario: &Scenario, program: Program, clients: Clients) -> Result<Vec<Step>> {

@@ -2,7 +2,10 @@
 
 mod account;
 mod cargo_component;
+mod components;
 mod crowd;
+mod history;
+mod pairs;
 mod permissions;
 mod publishing;
 mod reading;
@@ -25,10 +28,16 @@ pub(crate) struct Scenario {
     authorized: &'static [Person],
     /// The path of the registry's public URL, without the first slash.
     path: &'static str,
+    /// Namespaces in the first record of the operator log. The reference implementation's server
+    /// takes only the first.
+    namespaces: &'static [&'static str],
     pub(crate) play: fn(&mut Lab) -> Result<()>,
     /// Whether the reference implementation's server passes it too; otherwise it shows where ours
     /// is better.
     pub(crate) is_common: bool,
+    /// Whether its registry is always the reference implementation's: that is how our client is tried
+    /// there.
+    pub(crate) is_elsewhere: bool,
     /// Whether it goes the same way every time, so that it can be replayed.
     pub(crate) is_recorded: bool,
 }
@@ -46,10 +55,39 @@ const fn ours(
     about: &'static str,
     play: fn(&mut Lab) -> Result<()>,
 ) -> Scenario {
-    Scenario { name, about, authorized: &[], path: "", play, is_common: false, is_recorded: true }
+    Scenario {
+        name,
+        about,
+        authorized: &[],
+        path: "",
+        namespaces: &["test"],
+        play,
+        is_common: false,
+        is_elsewhere: false,
+        is_recorded: true,
+    }
 }
 
-/// In the order in which they run.
+/// With our client, beside the released one.
+const fn pair(
+    name: &'static str,
+    about: &'static str,
+    play: fn(&mut Lab) -> Result<()>,
+) -> Scenario {
+    Scenario { namespaces: &["test", "wasi"], is_recorded: false, ..ours(name, about, play) }
+}
+
+/// The same at the reference implementation's server.
+const fn elsewhere(
+    name: &'static str,
+    about: &'static str,
+    play: fn(&mut Lab) -> Result<()>,
+) -> Scenario {
+    Scenario { is_elsewhere: true, ..pair(name, about, play) }
+}
+
+/// In the order in which they run. Those at the reference implementation's server, which signs a
+/// checkpoint only every five seconds, run beside the others.
 pub(crate) const SCENARIOS: &[Scenario] = &[
     common("warg-keys", "warg config, key new, info, set and delete", account::keys),
     common("warg-login", "warg login and logout; the token travels", account::login),
@@ -93,7 +131,23 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         "cargo component resolves and locks dependencies",
         cargo_component::resolve,
     ),
+    pair("pair-publish", "our warg and the released one publish for each other", pairs::publish),
+    pair("pair-grant", "each grants to the other's key, and revokes", pairs::grant_and_revoke),
+    pair("pair-home", "configuration and keys of one, read by the other", pairs::home),
+    pair("pair-update", "update over several checkpoints, by both", pairs::update),
+    pair("pair-history", "a log of 1,100 records, continued and fetched by both", history::pages),
+    pair("real-components", "10 kB to 35 MB: publish, get, verify, monitor", components::travel),
+    elsewhere("reference-publish", "pair-publish at warg-server 0.10.0", pairs::publish),
+    elsewhere("reference-grant", "pair-grant at warg-server 0.10.0", pairs::grant_and_revoke),
+    elsewhere("reference-home", "pair-home at warg-server 0.10.0", pairs::home),
+    elsewhere("reference-update", "pair-update at warg-server 0.10.0", pairs::update),
+    elsewhere("reference-history", "pair-history at warg-server 0.10.0", history::pages),
+    elsewhere("reference-components", "real-components at warg-server 0.10.0", components::travel),
 ];
+
+/// For the tests: it needs no program that is built elsewhere.
+pub(crate) const ALONE: Scenario =
+    pair("components", "real-components with our own programs only", components::travel_alone);
 
 /// The names of the scenarios that are recorded.
 pub fn recorded() -> impl Iterator<Item = &'static str> {
@@ -107,7 +161,7 @@ impl Scenario {
         let ids = ids.collect::<Result<Vec<_>>>()?.join(", ");
         let file = format!("[namespace.test]\nkeys = [{ids}]\n");
         let authorized_keys = (!self.authorized.is_empty()).then_some(file);
-        let namespaces = vec!["test".to_owned()];
+        let namespaces = self.namespaces.iter().map(|&name| name.to_owned()).collect();
         Ok(ServerOptions { namespaces, authorized_keys, path: self.path.to_owned() })
     }
 }
