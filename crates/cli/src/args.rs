@@ -63,7 +63,7 @@ pub(crate) enum Command {
     /// Publish components, or change a package
     Publish(Box<Publish>),
     /// Show a package: its releases, who may change it, what covers it
-    Show(PackageAt),
+    Show(Show),
     /// List the versions of a package
     Versions(PackageOnly),
     /// Show the records of a package, newest first
@@ -79,6 +79,8 @@ pub(crate) enum Command {
     Monitor(Monitor),
     /// Show which registries are believed, or believe one
     Trust(Trust),
+    /// Show on this machine how it all works: publish, fetch, verify, and catch a registry that lies
+    Demo(Demo),
     /// Show what is known without asking a registry
     Info(Info),
     /// Store a token, and make a key if there is none
@@ -107,6 +109,9 @@ pub(crate) enum Command {
         /// The directory for them; without it, the main page is printed
         #[arg(long, value_name = "DIR")]
         out: Option<PathBuf>,
+        /// Print all commands, flags and exit codes as one page of Markdown
+        #[arg(long, conflicts_with = "out")]
+        markdown: bool,
     },
 }
 
@@ -139,10 +144,13 @@ pub(crate) struct Download {
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct PackageAt {
+pub(crate) struct Show {
     /// The package, with @VERSION behind it for one release
     #[arg(value_name = "PACKAGE[@VERSION]")]
     pub(crate) package: String,
+    /// Fetch the release's content if it is not in the cache, to show what it needs and offers
+    #[arg(long)]
+    pub(crate) interfaces: bool,
 }
 
 #[derive(Debug, Args)]
@@ -168,6 +176,26 @@ pub(crate) struct Trust {
     /// Forget what is known of the registry
     #[arg(long, requires = "url", conflicts_with = "confirm")]
     pub(crate) forget: bool,
+    /// Print evidence that was kept, as JSON
+    #[arg(long, value_name = "REGISTRY/NAME", conflicts_with_all = ["url", "confirm", "forget"])]
+    pub(crate) evidence: Option<String>,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "It needs no network and leaves your configuration, keys and cache alone. All that is \
+                  made is in a temporary directory, which is removed at the end."
+)]
+pub(crate) struct Demo {
+    /// Write all that is shown to this file, as Markdown
+    #[arg(long, value_name = "FILE")]
+    pub(crate) transcript: Option<PathBuf>,
+    /// Keep the temporary directory, with the transcript in it, and say where it is
+    #[arg(long)]
+    pub(crate) keep: bool,
+    /// The registry's program [default: `wargate` beside this one]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) server: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

@@ -1,6 +1,7 @@
 //! The commands, each in its module.
 
 mod config;
+mod demo;
 mod get;
 mod info;
 mod key;
@@ -27,12 +28,13 @@ pub(crate) fn run(context: &Context, command: Command) -> Result<Report, Failure
         Command::Get(options) => get::get(context, &options),
         Command::Download(options) => get::download(context, &options),
         Command::Publish(options) => publish::run(context, *options),
-        Command::Show(options) => show::show(context, &options.package),
+        Command::Show(options) => show::show(context, &options),
         Command::Versions(options) => show::versions(context, &options.package),
         Command::Log(options) => show::log(context, &options.package),
         Command::Update(options) => info::update(context, &options.packages),
         Command::Verify(options) => verify::run(context, &options),
         Command::Monitor(options) => monitor::run(context, &options),
+        Command::Demo(options) => demo::run(context, &options),
         Command::Trust(options) => trust::run(context, &options),
         Command::Info(options) => info::info(context, &options),
         Command::Login(options) => login::login(context, &options),
@@ -60,6 +62,7 @@ pub(crate) fn run(context: &Context, command: Command) -> Result<Report, Failure
             Ok(Report::new(text, json!({ "registries": names })))
         }
         Command::Completions { shell } => Ok(manual::completions(shell)),
-        Command::Man { out } => manual::pages(out.as_deref()),
+        Command::Man { markdown: true, .. } => Ok(manual::markdown()),
+        Command::Man { out, .. } => manual::pages(out.as_deref()),
     }
 }

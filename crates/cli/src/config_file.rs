@@ -71,6 +71,14 @@ impl ConfigFile {
         list.iter().filter_map(|name| name.as_str().map(str::to_owned)).collect()
     }
 
+    /// Whether it has a home registry.
+    pub(crate) fn names_home(&self) -> Result<bool, Failure> {
+        if self.is_toml() {
+            return Ok(self.document()?.contains_key("registry"));
+        }
+        Ok(self.members()?.get("homeUrl").is_some_and(|url| !url.is_null()))
+    }
+
     fn members(&self) -> Result<IndexMap<String, Value>, Failure> {
         let Some(text) = &self.text else { return Ok(IndexMap::new()) };
         serde_json::from_str(text).map_err(|error| {
@@ -106,11 +114,13 @@ impl ConfigFile {
         Ok(format!("{text}\n"))
     }
 
-    fn toml(&self, changes: &[Change]) -> Result<String, Failure> {
+    fn document(&self) -> Result<toml_edit::DocumentMut, Failure> {
         let text = self.text.as_deref().unwrap_or_default();
-        let mut document: toml_edit::DocumentMut = text
-            .parse()
-            .map_err(|error| Failure::usage(format!("{}: {error}", self.path.display())))?;
+        text.parse().map_err(|error| Failure::usage(format!("{}: {error}", self.path.display())))
+    }
+
+    fn toml(&self, changes: &[Change]) -> Result<String, Failure> {
+        let mut document = self.document()?;
         for (key, value) in changes.iter().filter_map(|change| change.own.as_ref()) {
             document[*key] = toml_edit::value(value.as_str());
         }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use wargate_client::config::{Config, FILE_BYTES_MAX, Flag, Role, SourceFile, Sources};
 use wargate_client::credentials::{Credentials, InKeyring, Keyring};
-use wargate_client::native::{FileCache, FileState, Http, SystemClock, SystemRandom};
+use wargate_client::native::{FileCache, FileState, Http, HttpOptions, SystemClock, SystemRandom};
 use wargate_client::origin::RegistryUrl;
 use wargate_client::seams::{Observer, Silent};
 use wargate_client::{Client, Error, Parts, Settings};
@@ -85,8 +85,10 @@ impl Context {
         let silent = self.globals.quiet || self.globals.json;
         let observer: Arc<dyn Observer> =
             if silent { Arc::new(Silent) } else { Arc::new(Progress::new(self.globals.verbose)) };
+        let mut http = HttpOptions::default();
+        http.certificates.extend(machine.ca_file.clone());
         let parts = Parts {
-            transport: Arc::new(Http::default()),
+            transport: Arc::new(Http::new(http)),
             state: Arc::new(FileState::new(self.dirs.state(machine.state_dir.as_ref())?)),
             cache: Arc::new(FileCache::new(self.dirs.cache(machine.cache_dir.as_ref())?)),
             clock: Arc::new(SystemClock),

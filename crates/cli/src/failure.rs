@@ -159,6 +159,11 @@ impl Failure {
         Self::new(8, "local", message)
     }
 
+    /// Something else.
+    pub(crate) fn other(message: impl Into<String>) -> Self {
+        Self::new(1, "other", message)
+    }
+
     /// A key or token is missing.
     pub(crate) fn denied(message: impl Into<String>) -> Self {
         Self::new(4, "denied", message)
@@ -232,9 +237,18 @@ impl From<Error> for Failure {
             let shown: Vec<_> = available.iter().take(5).map(ToString::to_string).collect();
             return failure.hint(format!("there is {}", shown.join(", ")));
         }
-        match help(error.code(), error.kind()) {
+        let kept = failure.evidence.as_ref().map(|id| {
+            format!(
+                "the evidence is kept: `warg trust --evidence {id}` prints it, for others to check"
+            )
+        });
+        let failure = match help(error.code(), error.kind()) {
             Help::Hint(hint) => failure.hint(hint),
             Help::Nothing(_) => failure,
+        };
+        match kept {
+            Some(kept) => failure.hint(kept),
+            None => failure,
         }
     }
 }

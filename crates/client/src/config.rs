@@ -165,6 +165,8 @@ pub struct Config {
 /// Where this machine keeps things. `None`: the usual place, which the caller knows.
 #[derive(Clone, Debug, Default)]
 pub struct Machine {
+    /// A file with more certificates to trust.
+    pub ca_file: Option<PathBuf>,
     /// The directory of the content cache.
     pub cache_dir: Option<PathBuf>,
     /// The directory of what is remembered of registries.

@@ -272,10 +272,15 @@ fn greet(config: &Config, address: SocketAddr, url: &PublicUrl, opened: &Opened)
     let plural = if length.get() == 1 { "" } else { "s" };
     writeln!(out, "  log           {length} record{plural}")?;
     writeln!(out, "  may publish   {policy}\n")?;
-    writeln!(out, "Next, in another terminal, publish a component:\n")?;
-    writeln!(out, "  warg config --registry {url} --keyring-backend flat-file")?;
-    writeln!(out, "  warg key new")?;
-    writeln!(out, "  warg publish release --name my:hello --version 0.1.0 hello.wasm\n")?;
+    // Whoever runs it out of the repository finds there what they need.
+    let (warg, file) = match std::env::var_os("CARGO") {
+        Some(_) => ("cargo warg", "testdata/components/greeter-rust.wasm"),
+        None => ("warg", "hello.wasm"),
+    };
+    writeln!(out, "Next, in another terminal, make a key, publish a component and get it back:\n")?;
+    writeln!(out, "  {warg} login --no-token --registry {url}")?;
+    writeln!(out, "  {warg} publish {file} --name my:hello --release 0.1.0")?;
+    writeln!(out, "  {warg} get my:hello -o copy.wasm\n")?;
     writeln!(out, "Ctrl-C stops the registry. What it has acknowledged is kept.")?;
     out.flush()?;
     Ok(())

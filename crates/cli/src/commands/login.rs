@@ -72,7 +72,9 @@ fn write_config(context: &Context, options: &Login, registry: &RegistryUrl) -> R
     );
     changes.extend(config::creation(set(options.disable_auto_package_init)));
     changes.extend(config::backend(options.keyring_backend.as_deref()));
-    if context.config.settings.home.is_none() {
+    // Whoever names a registry here means it from now on, unless another one is at home already.
+    let named = context.named.is_some() && !file.names_home()?;
+    if context.config.settings.home.is_none() || named {
         changes.push(config::home(registry));
     }
     if !file.is_toml() && !options.no_token && (file.exists() || !changes.is_empty()) {

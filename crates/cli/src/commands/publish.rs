@@ -1,10 +1,12 @@
 //! `warg publish` with a verb: the reference client's forms.
 
+use std::fs::File;
+use std::io::Read;
 use std::path::Path;
 
 use serde_json::{Value, json};
 use wargate_client::{Change, Client, Error, Publication, Published, Registry};
-use wargate_crypto::{AnyDigest, Digest, KeyId, PrivateKey, PublicKey};
+use wargate_crypto::{AnyDigest, Digest, KeyId, PrivateKey, PublicKey, Sha256};
 use wargate_protocol::{PackageName, PackagePermission, RecordId};
 
 use super::{publish_files, time};
@@ -120,20 +122,49 @@ fn publish(context: &Context, publication: &Publication, wait: bool) -> Result<R
 fn release(context: &Context, options: &Release) -> Result<Report, Failure> {
     let client = context.client()?;
     let registry = registry_of(&client, &options.name)?;
-    let digest = keep(&client, &registry, &options.path)?;
+    let (digest, _) = digest(&options.path)?;
+    keep(&client, &registry, &options.path, &digest)?;
     let release =
         Change::Release { version: options.version.clone(), content: AnyDigest::from(digest) };
     change(context, &options.name, release, !options.options.no_wait)
 }
 
-/// Copies a file into the cache, from where it is sent, and hashes it.
-pub(crate) fn keep(client: &Client, registry: &Registry, path: &Path) -> Result<Digest, Failure> {
-    let failed =
-        |error: std::io::Error| Failure::usage(format!("cannot read {}: {error}", path.display()));
-    let bytes = std::fs::read(path).map_err(failed)?;
-    let digest = Digest::of(&bytes);
-    client.keep(registry.domain(), &digest, &mut bytes.as_slice())?;
-    Ok(digest)
+/// So much of a file is read at a time.
+const PIECE_BYTES: usize = 128 << 10;
+
+/// The digest of a file, and its length in bytes. However long it is, little of it is in memory.
+pub(crate) fn digest(path: &Path) -> Result<(Digest, u64), Failure> {
+    let failed = |error| cannot_read(path, &error);
+    let mut file = File::open(path).map_err(failed)?;
+    let (mut hasher, mut length, mut piece) = (Sha256::new(), 0, vec![0; PIECE_BYTES]);
+    loop {
+        let read = file.read(&mut piece).map_err(failed)?;
+        let Some(bytes) = piece.get(..read).filter(|bytes| !bytes.is_empty()) else { break };
+        hasher.update(bytes);
+        length += bytes.len() as u64;
+    }
+    Ok((hasher.finish(), length))
+}
+
+/// Copies a file with this digest into the cache, from where it is sent.
+pub(crate) fn keep(
+    client: &Client,
+    registry: &Registry,
+    path: &Path,
+    digest: &Digest,
+) -> Result<(), Failure> {
+    let mut file = File::open(path).map_err(|error| cannot_read(path, &error))?;
+    client.keep(registry.domain(), digest, &mut file).map_err(|error| match error {
+        Error::Content(reason) => {
+            Failure::usage(format!("{} cannot be published: {reason}", path.display()))
+                .hint("wait until it is written, and try again")
+        }
+        error => error.into(),
+    })
+}
+
+pub(crate) fn cannot_read(path: &Path, error: &std::io::Error) -> Failure {
+    Failure::usage(format!("cannot read {}: {error}", path.display()))
 }
 
 /// The registry with the publish that is pending: home, or one that a mapping names.
@@ -179,7 +210,8 @@ fn submit(context: &Context, wait: bool) -> Result<Report, Failure> {
             .hint("`warg publish release`, `yank`, `grant` and `revoke` collect changes now"));
     }
     let report = publish(context, &publication, wait)?;
-    registry.abort_pending()?;
+    // The registry has the record. What was collected meanwhile is not part of it, and stays.
+    registry.settle_pending(&publication)?;
     Ok(report)
 }
 

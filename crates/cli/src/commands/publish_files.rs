@@ -1,14 +1,15 @@
 //! `warg publish FILE…`: release files, with what they say about themselves.
 
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use serde_json::json;
 use wargate_client::{Change, Client, Plan, Publication, Registry};
-use wargate_component::inspect::{Limits, inspect};
+use wargate_component::inspect::{Inspection, Limits, inspect};
 use wargate_crypto::{AnyDigest, Digest};
 use wargate_protocol::{PackageName, Version};
 
-use super::publish::{keep, registry_of, report, signing_key};
+use super::publish::{cannot_read, digest, keep, registry_of, report, signing_key};
 use crate::args::PublishFiles;
 use crate::context::Context;
 use crate::failure::Failure;
@@ -22,7 +23,7 @@ struct File {
     name: PackageName,
     version: Version,
     digest: Digest,
-    size: usize,
+    size: u64,
 }
 
 /// The command.
@@ -65,12 +66,8 @@ pub(crate) fn run(context: &Context, options: &PublishFiles) -> Result<Report, F
 
 /// Name and version: from flags, the project, the file, or the user.
 fn describe(context: &Context, options: &PublishFiles, path: &Path) -> Result<File, Failure> {
-    let bytes = std::fs::read(path)
-        .map_err(|error| Failure::usage(format!("cannot read {}: {error}", path.display())))?;
-    let facts = inspect(&bytes, &Limits::default()).map_err(|error| {
-        let message = format!("{} cannot be published: {error}", path.display());
-        Failure::usage(message).hint("`warg publish release` sends any file as it is")
-    })?;
+    let (digest, size) = digest(path)?;
+    let facts = facts(path)?;
     let project = &context.config.project;
     let embedded = facts.package.as_ref();
     let name = options
@@ -109,8 +106,20 @@ fn describe(context: &Context, options: &PublishFiles, path: &Path) -> Result<Fi
             ),
         )?,
     };
-    let (path, digest, size) = (path.to_owned(), Digest::of(&bytes), bytes.len());
-    Ok(File { path, name, version, digest, size })
+    Ok(File { path: path.to_owned(), name, version, digest, size })
+}
+
+/// What a file says about itself. It is in memory for that, up to a limit.
+fn facts(path: &Path) -> Result<Inspection, Failure> {
+    let limits = Limits::default();
+    let failed = |error| cannot_read(path, &error);
+    let mut bytes = Vec::new();
+    let file = std::fs::File::open(path).map_err(failed)?;
+    file.take(limits.bytes_max as u64 + 1).read_to_end(&mut bytes).map_err(failed)?;
+    inspect(&bytes, &limits).map_err(|error| {
+        let message = format!("{} cannot be published: {error}", path.display());
+        Failure::usage(message).hint("`warg publish release` sends any file as it is")
+    })
 }
 
 fn ask<T: std::str::FromStr>(
@@ -176,10 +185,7 @@ fn release(context: &Context, options: &PublishFiles, files: &[&File]) -> Result
 
 fn keep_all(client: &Client, registry: &Registry, files: &[&File]) -> Result<(), Failure> {
     for file in files {
-        if keep(client, registry, &file.path)? != file.digest {
-            let message = format!("{} changed while it was read", file.path.display());
-            return Err(Failure::usage(message).hint("wait until it is written, and try again"));
-        }
+        keep(client, registry, &file.path, &file.digest)?;
     }
     Ok(())
 }

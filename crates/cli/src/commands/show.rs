@@ -1,13 +1,16 @@
 //! `warg show`, `warg versions` and `warg log`: packages as their verified logs show them.
 
 use serde_json::{Value, json};
-use wargate_client::{Client, HistoryRecord, Package, Selector};
+use wargate_client::{Client, Contents, HistoryRecord, Package, Selector, Wanted};
+use wargate_component::inspect::{Inspection, Limits, inspect};
+use wargate_crypto::Digest;
 use wargate_protocol::{
     Entry, PackageAction, PackageEntry, PackageName, PackagePermission, Release, ReleaseState,
 };
 
 use super::get::parse;
 use super::time;
+use crate::args::Show;
 use crate::context::{Context, Failed};
 use crate::failure::Failure;
 use crate::output::Report;
@@ -19,8 +22,12 @@ async fn updated(client: &Client, name: &PackageName) -> Result<Package, Failed>
 }
 
 /// Shows a package, or one release of it.
-pub(crate) fn show(context: &Context, text: &str) -> Result<Report, Failure> {
-    let (name, version) = parse(text)?;
+pub(crate) fn show(context: &Context, options: &Show) -> Result<Report, Failure> {
+    let (name, version) = parse(&options.package)?;
+    if version.is_none() && options.interfaces {
+        return Err(Failure::usage("`--interfaces` is about one release")
+            .hint(format!("name it: `warg show {name}@VERSION --interfaces`")));
+    }
     let version = version
         .map(|text| {
             text.parse()
@@ -40,7 +47,8 @@ pub(crate) fn show(context: &Context, text: &str) -> Result<Report, Failure> {
                         available: standing(&package),
                     }
                 })?;
-                Ok(one(&package, release))
+                let facts = facts(&client, &package, release, options.interfaces).await?;
+                Ok(one(&package, release, facts.as_ref()))
             }
         }
     })
@@ -79,7 +87,57 @@ fn whole(package: &Package) -> Report {
     Report::new(text, document(package, json!({ "releases": releases, "keys": holders })))
 }
 
-fn one(package: &Package, release: &Release) -> Report {
+/// What a release's content says about itself, if it is in the cache, or else fetched.
+async fn facts(
+    client: &Client,
+    package: &Package,
+    release: &Release,
+    fetch: bool,
+) -> Result<Option<Inspection>, Failed> {
+    let Some(digest) = release.content().and_then(|digest| Digest::try_from(digest).ok()) else {
+        return Ok(None);
+    };
+    if !fetch && client.kept(package.registry()).open(&digest).is_err() {
+        return Ok(None);
+    }
+    let version = Selector::Exact(release.version.clone());
+    let want = Wanted { name: package.name().clone(), version, yanked: false };
+    let Some(mut fetched) = client.get(std::slice::from_ref(&want)).await?.pop() else {
+        return Ok(None);
+    };
+    let limits = Limits::default();
+    if fetched.content.length() > limits.bytes_max as u64 {
+        return Ok(None);
+    }
+    let mut bytes = Vec::new();
+    let sound = client.copy(&mut fetched, &mut |piece| {
+        bytes.extend_from_slice(piece);
+        Ok(())
+    })?;
+    // What is no component can be released too.
+    Ok(Some(bytes).filter(|_| sound).and_then(|bytes| inspect(&bytes, &limits).ok()))
+}
+
+/// What a component needs and offers.
+fn interfaces(facts: &Inspection) -> String {
+    let kind = match facts.kind {
+        wargate_component::inspect::Kind::Component => "a component",
+        wargate_component::inspect::Kind::CoreModule => "a core module",
+        wargate_component::inspect::Kind::WitPackage => "interfaces (WIT)",
+    };
+    let mut text = format!("Kind: {kind}\n");
+    for (word, list) in [("Needs", &facts.imports), ("Offers", &facts.exports)] {
+        for (at, item) in list.iter().enumerate() {
+            let word = if at == 0 { format!("{word}:") } else { String::new() };
+            let module = item.module.as_ref().map(|module| format!("{module} "));
+            let name = harmless(&format!("{}{}", module.unwrap_or_default(), item.name));
+            text.push_str(&format!("{word:8}{name}\n"));
+        }
+    }
+    text
+}
+
+fn one(package: &Package, release: &Release, facts: Option<&Inspection>) -> Report {
     let mut text = head(package);
     text.push_str(&format!(
         "Version: {}\nReleased: {}\nBy: {}\nRecord: {}\n",
@@ -96,7 +154,12 @@ fn one(package: &Package, release: &Release) -> Report {
             harmless(by.as_str())
         )),
     }
-    Report::new(text, document(package, json!({ "release": release_json(release) })))
+    let mut json = release_json(release);
+    if let Some(facts) = facts {
+        text.push_str(&interfaces(facts));
+        json["inspection"] = serde_json::to_value(facts).unwrap_or(Value::Null);
+    }
+    Report::new(text, document(package, json!({ "release": json })))
 }
 
 /// Lists the versions of a package.

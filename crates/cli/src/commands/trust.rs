@@ -14,6 +14,9 @@ use crate::table::harmless;
 
 /// The command.
 pub(crate) fn run(context: &Context, options: &Trust) -> Result<Report, Failure> {
+    if let Some(id) = &options.evidence {
+        return evidence(context, id);
+    }
     let Some(url) = &options.url else {
         let mut text = String::new();
         let mut list = Vec::new();
@@ -50,6 +53,21 @@ pub(crate) fn run(context: &Context, options: &Trust) -> Result<Report, Failure>
         let (text, json) = describe(context, &registry).map_err(Failed::Other)?;
         Ok(Report::new(text, json))
     })
+}
+
+/// Prints a piece of evidence.
+fn evidence(context: &Context, id: &str) -> Result<Report, Failure> {
+    let client = context.client()?;
+    let kept = client.evidence()?;
+    let unknown = || {
+        Failure::not_found(format!("there is no evidence `{}`", id.escape_debug()))
+            .hint("`warg trust` lists what there is")
+    };
+    let id = kept.iter().find(|kept| kept.to_string() == id).ok_or_else(unknown)?;
+    let piece = client.evidence_piece(id)?.ok_or_else(unknown)?;
+    let json = serde_json::to_value(piece)
+        .map_err(|error| Failure::local(format!("the evidence is no JSON: {error}")))?;
+    Ok(Report::new(format!("{json:#}\n"), json))
 }
 
 fn describe(context: &Context, registry: &Registry) -> Result<(String, Value), Failure> {

@@ -243,6 +243,7 @@ fn apply(
 fn apply_rest(config: &mut Config, row: &Row, value: &Value, origin: &Origin) {
     let machine = &mut config.machine;
     match (row.key, value) {
+        ("ca-file", Value::Path(path)) => machine.ca_file = Some(path.clone()),
         ("cache-dir", Value::Path(path)) => machine.cache_dir = Some(path.clone()),
         ("state-dir", Value::Path(path)) => machine.state_dir = Some(path.clone()),
         ("keyring-backend", Value::Word(word)) => machine.keyring_backend = Some(word),

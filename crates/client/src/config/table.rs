@@ -165,6 +165,14 @@ pub const TABLE: &[Row] = &[
         ..ROW
     },
     Row {
+        key: "ca-file",
+        variable: Some("WARG_CA_FILE"),
+        form: Form::Path,
+        what: "A file with certificates in PEM form, whose holders may vouch for registries over TLS as \
+               those that this machine trusts may.",
+        ..ROW
+    },
+    Row {
         key: "cache-dir",
         variable: Some("WARG_CACHE_DIR"),
         form: Form::Path,

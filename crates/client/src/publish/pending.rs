@@ -61,6 +61,25 @@ impl Registry {
         Ok(pending)
     }
 
+    /// Forgets what was published of the publication that is being put together. What was added to it
+    /// meanwhile stays.
+    ///
+    /// # Errors
+    /// [`Error::State`], [`Error::Damaged`]
+    pub fn settle_pending(&self, published: &Publication) -> Result<(), Error> {
+        let _lock = self.client().parts.state.lock(&self.pending_key()?)?;
+        let Some(mut pending) = self.pending()? else { return Ok(()) };
+        let count = published.entries.len();
+        if pending.name != published.name || !pending.entries.starts_with(&published.entries) {
+            return Ok(());
+        }
+        if pending.entries.len() == count {
+            return Ok(self.client().parts.state.remove(&self.pending_key()?)?);
+        }
+        pending.entries.drain(..count);
+        self.write_pending(&pending)
+    }
+
     fn write_pending(&self, pending: &Publication) -> Result<(), Error> {
         let key = self.pending_key()?;
         let bytes = serde_json::to_vec_pretty(pending)
