@@ -17,6 +17,7 @@ mod webhook;
 
 use std::time::Duration;
 
+use wargate_protocol::verify::Followed;
 use wargate_protocol::{LogId, LogLength, OperatorPermission, SignedCheckpoint};
 
 pub use self::event::{Happening, MonitorEvent, OperatorChange};
@@ -269,7 +270,7 @@ impl Monitor {
 
     /// Who operates the registry, and whose checkpoints are believed.
     fn start(&self, from: LogLength) -> Happening {
-        let operator = self.known.verified.operator().map(|operator| operator.state());
+        let operator = self.known.verified.operator().map(Followed::state);
         let commits = |id: &&wargate_crypto::KeyId| {
             let held = operator.map(|state| state.permissions().get(*id));
             held.flatten().is_some_and(|held| held.contains(OperatorPermission::Commit))

@@ -48,7 +48,7 @@ impl Registry {
     /// evidence convicts the registry. [`Error::Finding`] with [`Finding::NotItsCheckpoint`] if it is not
     /// signed by the registry. [`Error`] otherwise.
     pub async fn compare(&self, given: &SignedCheckpoint) -> Result<Comparison, Error> {
-        self.refresh().await?;
+        Box::pin(self.refresh()).await?;
         let remote = self.remote().await?;
         let subject = Subject { registry: self, remote: &remote };
         let ours = self.trust().load(&[])?;

@@ -70,7 +70,7 @@ impl Client {
         report.releases.retain(|release| release.digest == file.digest);
         match name {
             None => {
-                report.notes.push("the file names no package; name the one it should be".into())
+                report.notes.push("the file names no package; name the one it should be".into());
             }
             Some(name) if report.releases.is_empty() => {
                 report.problem(format!("no release of `{name}` is this file"));

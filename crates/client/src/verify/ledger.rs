@@ -22,10 +22,10 @@ struct Part {
 }
 
 /// The leaves with these positions, in order, a part at a time.
-pub(crate) async fn fetch<'a>(
-    remote: &'a Remote,
+pub(crate) async fn fetch(
+    remote: &Remote,
     wanted: Range<u64>,
-) -> Result<impl Stream<Item = Result<Vec<LogLeaf>, Flaw>> + 'a, Flaw> {
+) -> Result<impl Stream<Item = Result<Vec<LogLeaf>, Flaw>>, Flaw> {
     let parts = parts(remote, &wanted).await?;
     let fetch = move |part: Part| {
         let wanted = wanted.clone();

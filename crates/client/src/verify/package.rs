@@ -210,9 +210,9 @@ fn releases(package: &Package, history: &[HistoryRecord]) -> Vec<ReleaseFacts> {
 
 /// When a checkpoint was signed, as people write it.
 pub(super) fn time_of(checkpoint: &SignedCheckpoint) -> String {
-    let seconds = checkpoint.contents.timestamp_seconds;
     // The formatter's last second; nobody signs a later one in earnest.
     const LAST: u64 = 253_402_300_799;
+    let seconds = checkpoint.contents.timestamp_seconds;
     let time = UNIX_EPOCH + Duration::from_secs(seconds.min(LAST));
     humantime::format_rfc3339_seconds(time).to_string()
 }

@@ -119,7 +119,7 @@ impl<'a, K: LogKind> Course<'a, K> {
     }
 
     /// Takes the next record, and returns it if it is new.
-    fn take(&mut self, placed: PlacedEnvelope) -> Result<Option<Envelope<K>>, Found> {
+    fn take(&mut self, placed: PlacedEnvelope) -> Result<Option<Envelope<K>>, Flaw> {
         let (log, index) = (self.log, placed.registry_index);
         let record = placed.envelope.record_id::<K>();
         let is_new = index.get() >= self.places.from;
@@ -138,7 +138,7 @@ impl<'a, K: LogKind> Course<'a, K> {
             self.known.is_none().then_some(Finding::SpareRecord { log, index, record })
         };
         if let Some(finding) = finding {
-            return Err(Found { finding, record: Some(placed) });
+            return Err(Found { finding, record: Some(placed) }.into());
         }
         let appended = Envelope::<K>::decode(placed.envelope.clone())
             .map_err(|reason| Finding::Undecodable { log, index, reason })
@@ -148,7 +148,7 @@ impl<'a, K: LogKind> Course<'a, K> {
             });
         let envelope = match appended {
             Ok(envelope) => envelope,
-            Err(finding) => return Err(Found { finding, record: Some(placed) }),
+            Err(finding) => return Err(Found { finding, record: Some(placed) }.into()),
         };
         self.last = Some(index);
         self.done += usize::from(is_new);
