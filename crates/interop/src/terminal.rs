@@ -43,11 +43,14 @@ pub(crate) fn run(
     let mut text = String::new();
     for answer in answers {
         let (Answer::Key(question, _) | Answer::Secret(question, _)) = answer;
-        let is_asked = screen.wait_for(&mut text, &[question]).is_some();
+        let is_asked = screen.wait_for(&mut text, question);
         let is_answered = is_asked
             && match answer {
                 Answer::Key(_, key) => (&*pty).write_all(key.as_bytes()).is_ok(),
-                Answer::Secret(_, secret) => screen.type_secret(&pty, &mut text, secret)?,
+                Answer::Secret(_, secret) => {
+                    unix::is_silent(&pty)?
+                        && (&*pty).write_all(format!("{secret}\r").as_bytes()).is_ok()
+                }
             };
         if !is_answered {
             child.kill().and_then(|()| child.wait()).context("could not end a command")?;
@@ -75,19 +78,31 @@ pub(crate) fn run(
 
 #[cfg(unix)]
 mod unix {
-    use std::io::{self, Read, Write};
+    use std::io::{self, Read};
     use std::sync::{Arc, mpsc};
     use std::thread;
+    use std::time::Instant;
 
     use pty_process::blocking::Pty;
+    use rustix::termios::{LocalModes, tcgetattr};
 
     use crate::machine::COMMAND_MAX;
 
-    /// How often a secret is typed.
-    const TRIES_MAX: usize = 1000;
-
     /// What a command shows.
     pub(super) struct Screen(mpsc::Receiver<Vec<u8>>);
+
+    /// Waits until the terminal does not show any more what is typed; false if it always does. A
+    /// command that asks for a secret throws away what was typed before that.
+    pub(super) fn is_silent(pty: &Pty) -> io::Result<bool> {
+        let begin = Instant::now();
+        while begin.elapsed() < COMMAND_MAX {
+            if !tcgetattr(pty)?.local_modes.contains(LocalModes::ECHO) {
+                return Ok(true);
+            }
+            thread::yield_now();
+        }
+        Ok(false)
+    }
 
     impl Screen {
         /// Reads until the last program at the terminal has ended.
@@ -106,35 +121,15 @@ mod unix {
             Self(receiver)
         }
 
-        /// Adds what is shown from now on to `text` until one of `words` is among it, and says which;
-        /// `None` if none ever comes.
-        pub(super) fn wait_for(&self, text: &mut String, words: &[&str]) -> Option<usize> {
+        /// Adds what is shown from now on to `text` until the words are among it; false if they
+        /// never are.
+        pub(super) fn wait_for(&self, text: &mut String, words: &str) -> bool {
             let begin = text.len();
-            loop {
-                let new = text.get(begin..).unwrap_or_default();
-                if let Some(found) = words.iter().position(|words| new.contains(words)) {
-                    return Some(found);
-                }
-                let part = self.0.recv_timeout(COMMAND_MAX).ok()?;
+            while !text.get(begin..).unwrap_or_default().contains(words) {
+                let Ok(part) = self.0.recv_timeout(COMMAND_MAX) else { return false };
                 text.push_str(&String::from_utf8_lossy(&part));
             }
-        }
-
-        /// Types until the command has taken it. Whoever is faster than the command, which throws
-        /// away what was typed before it stopped showing it, sees the secret and types it again.
-        pub(super) fn type_secret(
-            &self,
-            mut pty: &Pty,
-            text: &mut String,
-            secret: &str,
-        ) -> io::Result<bool> {
-            for _ in 0..TRIES_MAX {
-                pty.write_all(format!("{secret}\r").as_bytes())?;
-                if self.wait_for(text, &[secret, "\n"]) == Some(1) {
-                    return Ok(true);
-                }
-            }
-            Ok(false)
+            true
         }
 
         /// Adds everything that is shown to `text`; false if it does not end.

@@ -32,6 +32,15 @@ impl User {
         lab.type_into(&self.machine, &format!("{} {line}", self.warg.command()), answers)
     }
 
+    /// Runs a command that has to fail, with these words of our client or these of the released one.
+    fn fails(&self, lab: &mut Lab, line: &str, ours: &str, released: &str) -> Result<()> {
+        let words = match self.warg {
+            Warg::Ours => ours,
+            Warg::Released => released,
+        };
+        self.run(lab, line)?.fails(&[words]).map(drop)
+    }
+
     /// Fetches a package into a file, and compares what came.
     fn downloads(&self, lab: &mut Lab, what: &str, version: &str, bytes: &[u8]) -> Result<()> {
         // The released client is content with what it knows of a package.
@@ -95,9 +104,10 @@ fn release(lab: &mut Lab, pair: &Pair, alice: &User, bob: &User) -> Result<()> {
     bob.downloads(lab, &name, "0.2.0", &small_component("small")?)?;
     let info = bob.run(lab, "info")?.succeeds()?;
     info.says(&name)?.says("0.1.0")?.says("0.2.0")?;
-    bob.run(lab, &format!("download {name} --version 9.9.9 -o x.wasm"))?.fails(&[])?;
-    bob.run(lab, &format!("download {name}-missing -o x.wasm"))?.fails(&[])?;
-    Ok(())
+    let line = format!("download {name} --version 9.9.9 -o x.wasm");
+    bob.fails(lab, &line, "no release that fits", "was not found")?;
+    let line = format!("download {name}-missing -o x.wasm");
+    bob.fails(lab, &line, "has no package", "was not found")
 }
 
 /// Two releases and a grant in one record, and a yank.
@@ -124,8 +134,8 @@ fn batch(lab: &mut Lab, pair: &Pair, alice: &User, bob: &User) -> Result<()> {
     };
     alice.answer(lab, &yank, &[yes])?.succeeds()?;
     bob.downloads(lab, &name, "0.1.0", EMPTY)?;
-    bob.run(lab, &format!("download {name} --version 0.2.0 -o x.wasm"))?.fails(&[])?;
-    Ok(())
+    let line = format!("download {name} --version 0.2.0 -o x.wasm");
+    bob.fails(lab, &line, "was yanked", "was not found")
 }
 
 /// The record that a publish names.
@@ -144,7 +154,7 @@ pub(super) fn grant_and_revoke(lab: &mut Lab) -> Result<()> {
         let release =
             |version: &str| format!("publish release --name {name} --version {version} empty.wasm");
         alice.run(lab, &release("0.1.0"))?.succeeds()?;
-        bob.run(lab, &release("0.2.0"))?.fails(&[])?;
+        bob.fails(lab, &release("0.2.0"), "may not release", "Unauthorized")?;
         let grant = format!("publish grant --name {name} {}", BOB.public_key()?);
         alice.run(lab, &grant)?.succeeds()?;
         bob.run(lab, &release("0.2.0"))?.succeeds()?;
@@ -154,7 +164,7 @@ pub(super) fn grant_and_revoke(lab: &mut Lab) -> Result<()> {
         let revoke =
             format!("publish revoke --name {name} --permission release {}", ALICE.key_id()?);
         bob.run(lab, &revoke)?.succeeds()?;
-        alice.run(lab, &release("0.3.0"))?.fails(&[])?;
+        alice.fails(lab, &release("0.3.0"), "may not release", "rejected")?;
         bob.run(lab, &release("0.3.0"))?.succeeds()?;
         // What is left may still be used.
         let yank = format!("publish yank --name {name} --version 0.1.0");
@@ -164,8 +174,8 @@ pub(super) fn grant_and_revoke(lab: &mut Lab) -> Result<()> {
         };
         alice.answer(lab, &yank, &[yes])?.succeeds()?;
         bob.downloads(lab, &name, "0.3.0", EMPTY)?;
-        bob.run(lab, &format!("download {name} --version 0.1.0 -o x.wasm"))?.fails(&[])?;
-        Ok(())
+        let line = format!("download {name} --version 0.1.0 -o x.wasm");
+        bob.fails(lab, &line, "was yanked", "was not found")
     })
 }
 
@@ -210,7 +220,7 @@ fn written_by(lab: &mut Lab, writer: Warg, reader: Warg) -> Result<()> {
     machine.write("empty.wasm", EMPTY)?;
     let config = format!("{first} config --registry {{registry}} --keyring-backend flat-file");
     lab.run(&machine, &config)?.succeeds()?;
-    lab.run(&machine, &format!("{second} key info"))?.fails(&[])?;
+    lab.run(&machine, &format!("{second} key info"))?.fails(&["error"])?;
     let made = lab.run(&machine, &format!("{first} key new"))?.succeeds()?;
     let id = made.digest()?;
     lab.run(&machine, &format!("{second} key info"))?.succeeds()?.says(id)?;
@@ -258,6 +268,6 @@ fn written_by(lab: &mut Lab, writer: Warg, reader: Warg) -> Result<()> {
     };
     delete.succeeds()?;
     ensure!(!machine.has_home(KEY_FILE), "the key is still there");
-    lab.run(&machine, &format!("{first} key info"))?.fails(&[])?;
+    lab.run(&machine, &format!("{first} key info"))?.fails(&["error"])?;
     Ok(())
 }
