@@ -20,6 +20,7 @@ const COMMANDS: &[&str] = &[
     "login",
     "logout",
     "man",
+    "monitor",
     "publish",
     "publish abort",
     "publish grant",
@@ -35,6 +36,7 @@ const COMMANDS: &[&str] = &[
     "show",
     "trust",
     "update",
+    "verify",
     "versions",
     "whoami",
 ];

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod alone;
+mod auditing;
 mod documentation;
 mod help;
 mod program;

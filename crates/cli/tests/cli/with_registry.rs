@@ -6,20 +6,20 @@ use std::process::{Child, Command, Stdio};
 
 use crate::program::{Output, User};
 
-const COMPONENT: &str =
+pub(crate) const COMPONENT: &str =
     concat!(env!("CARGO_MANIFEST_DIR"), "/../../testdata/components/greeter-rust.wasm");
 const OTHER: &str =
     concat!(env!("CARGO_MANIFEST_DIR"), "/../../testdata/components/tower-rust.wasm");
 
 /// A registry in a directory of its own; it ends with its value.
-struct Registry {
+pub(crate) struct Registry {
     child: Child,
-    url: String,
+    pub(crate) url: String,
     _data: tempfile::TempDir,
 }
 
 impl Registry {
-    fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let data = tempfile::tempdir().unwrap();
         let mut child = Command::new(server())
             .args(["serve", "--listen", "127.0.0.1:0", "--data-dir"])
@@ -67,21 +67,21 @@ fn server() -> PathBuf {
 }
 
 /// Someone who uses this registry.
-struct Session<'a> {
-    user: User,
-    registry: &'a Registry,
+pub(crate) struct Session<'a> {
+    pub(crate) user: User,
+    pub(crate) registry: &'a Registry,
 }
 
 impl<'a> Session<'a> {
-    fn new(registry: &'a Registry) -> Self {
+    pub(crate) fn new(registry: &'a Registry) -> Self {
         Self { user: User::new(), registry }
     }
 
-    fn run(&self, arguments: &[&str]) -> Output {
+    pub(crate) fn run(&self, arguments: &[&str]) -> Output {
         self.user.run_with(&[("WARG_REGISTRY", &self.registry.url)], arguments)
     }
 
-    fn fine(&self, arguments: &[&str]) -> String {
+    pub(crate) fn fine(&self, arguments: &[&str]) -> String {
         let output = self.run(arguments);
         assert_eq!(output.code, Some(0), "{arguments:?}: {output}");
         output.out
