@@ -205,6 +205,7 @@ impl Client {
             secrets: Arc::clone(&self.parts.secrets),
             observer: Arc::clone(&self.parts.observer),
             attempts: self.settings.attempts,
+            content_bytes_max: self.settings.content_bytes_max,
         }
     }
 

@@ -8,7 +8,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use wargate_crypto::{Digest, KeyId};
 use wargate_protocol::Timestamp;
-use wargate_protocol::verify::{Culprit, Evidence, Misbehaviour};
+use wargate_protocol::verify::{Culprit, Evidence, Misbehaviour, PlacedEnvelope, ProofBytes};
 
 use crate::error::Error;
 use crate::limits::{EVIDENCE_BYTES_MAX, EVIDENCE_PIECES_MAX};
@@ -51,7 +51,7 @@ pub struct Piece {
     pub evidence: Evidence,
 }
 
-/// Keeps what shows a misbehaviour. `None` if there is no room, or it is too large to keep.
+/// Keeps what shows a misbehaviour. `None` if there is no room.
 pub(crate) fn keep(
     state: &dyn State,
     url: &RegistryUrl,
@@ -76,6 +76,7 @@ pub(crate) fn keep_piece(
     evidence: &Evidence,
 ) -> Result<Option<EvidenceId>, Error> {
     let registry = url.domain();
+    let evidence = &bounded(evidence);
     // Not of the time: the same lie has the same name whenever it is told.
     let bare = serde_json::to_vec(evidence)
         .map_err(|error| Error::Damaged { key: "evidence".into(), reason: error.to_string() })?;
@@ -87,7 +88,7 @@ pub(crate) fn keep_piece(
     // What convicts a registry is worth more than that something was wrong once.
     let kept = list(state, &registry)?.len();
     let room = if convicted.is_some() { EVIDENCE_PIECES_MAX } else { EVIDENCE_PIECES_MAX / 2 };
-    if kept >= room || bare.len() > EVIDENCE_BYTES_MAX {
+    if kept >= room {
         return Ok(None);
     }
     let piece = Piece {
@@ -101,6 +102,23 @@ pub(crate) fn keep_piece(
     let bytes = serde_json::to_vec_pretty(&piece).map_err(|error| damaged(&key, &error))?;
     state.write(&key, &bytes)?;
     Ok(Some(EvidenceId { registry, name }))
+}
+
+/// The evidence, without a record or proofs that are too large to keep.
+fn bounded(evidence: &Evidence) -> Evidence {
+    let mut bounded = evidence.clone();
+    let record = |it: &PlacedEnvelope| it.envelope.content_bytes().len();
+    let proofs = |it: &ProofBytes| {
+        let consistency = it.consistency.iter().map(|proof| proof.proof.len());
+        it.log.len() + it.map.len() + consistency.sum::<usize>()
+    };
+    let record = bounded.record.as_ref().map_or(0, record);
+    let proofs = bounded.proofs.as_ref().map_or(0, proofs);
+    if record.saturating_add(proofs) > EVIDENCE_BYTES_MAX {
+        (bounded.record, bounded.proofs) = (None, None);
+        bounded.summary.push_str(&format!(" (left out: {} bytes)", record + proofs));
+    }
+    bounded
 }
 
 /// The evidence about a registry, in the order of the names.

@@ -50,6 +50,7 @@ impl Surroundings {
             secrets: Arc::new(FixedToken),
             observer: Arc::<Recorder>::clone(&self.observer),
             attempts: self.attempts,
+            content_bytes_max: crate::limits::CONTENT_BYTES_MAX,
         }
     }
 }

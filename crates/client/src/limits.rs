@@ -43,7 +43,7 @@ pub const RETRY_AFTER_MAX: Duration = Duration::from_mins(2);
 /// Most pieces of evidence that are kept about a registry.
 pub const EVIDENCE_PIECES_MAX: usize = 64;
 
-/// Most bytes of a piece of evidence that is kept.
+/// Most bytes of a record and of proofs in a piece of evidence that is kept.
 pub const EVIDENCE_BYTES_MAX: usize = 1 << 20;
 
 /// Most names that are proposed in place of one that is not known.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use wargate_crypto::KeyId;
 use wargate_protocol::{Namespace, PackageName};
 
+use crate::limits::CONTENT_BYTES_MAX;
 use crate::origin::{Domain, RegistryUrl};
 use crate::question::Answers;
 
@@ -37,6 +38,8 @@ pub struct Settings {
     pub clock_skew_max: Duration,
     /// How often something that may pass is tried in all.
     pub attempts: u32,
+    /// Most bytes of one content: a registry can send without end.
+    pub content_bytes_max: u64,
     /// How many contents come in at a time.
     pub downloads_at_once: usize,
     /// How long to wait until a record is in the log.
@@ -69,6 +72,7 @@ impl Default for Settings {
             checkpoint_age_max: Some(Duration::from_secs(24 * 60 * 60)),
             clock_skew_max: Duration::from_secs(15 * 60),
             attempts: 4,
+            content_bytes_max: CONTENT_BYTES_MAX,
             downloads_at_once: 8,
             publish_wait_max: Duration::from_secs(120),
         }

@@ -30,6 +30,9 @@ use bindings::exports::wargate::client::packages::{
 
 struct Component;
 
+/// Most bytes of one content, which is held in memory.
+const CONTENT_BYTES_MAX: u64 = 48 << 20;
+
 impl Guest for Component {
     fn update(settings: Given, names: Vec<String>) -> Result<Vec<Package>, Problem> {
         let names =
@@ -96,6 +99,7 @@ fn client(given: Given) -> Result<Client, Problem> {
     settings.home = Some(home);
     settings.checkpoint_age_max = Some(Duration::from_secs(given.checkpoint_age_max_seconds));
     settings.attempts = given.attempts;
+    settings.content_bytes_max = CONTENT_BYTES_MAX;
     let parts = Parts {
         transport: Arc::new(host::Http),
         state: Arc::new(host::Values),

@@ -11,7 +11,6 @@ use super::ranges::{ContentRange, ask};
 use super::source::Source;
 use super::verified::hash;
 use crate::error::Error;
-use crate::limits::CONTENT_BYTES_MAX;
 use crate::remote::{Incoming, Outgoing, Remote, Retry, content_length, refusal_of};
 use crate::seams::{Content, Direction, Event, Partial, TransportError, TransportFault};
 
@@ -170,7 +169,8 @@ impl<'a> Receiver<'a> {
             }
             _ => return Err(refusal_of(self.remote, answer.status, &answer.headers, None).into()),
         };
-        let bytes_max = source.size.unwrap_or(CONTENT_BYTES_MAX).min(CONTENT_BYTES_MAX);
+        let limit = self.remote.exchange().content_bytes_max;
+        let bytes_max = source.size.unwrap_or(limit).min(limit);
         let too_many = |bytes: u64| {
             Flaw::Wrong(format!(
                 "there are {bytes} bytes or more, and at most {bytes_max} were expected"
@@ -193,8 +193,10 @@ impl<'a> Receiver<'a> {
 
     /// Fetches what is missing in parts, several at a time.
     async fn fetch_parts(&mut self, source: &Source, size: u64) -> Result<(), Flaw> {
-        if size > CONTENT_BYTES_MAX {
-            return Err(Flaw::Wrong(format!("there are {size} bytes, more than any content has")));
+        if size > self.remote.exchange().content_bytes_max {
+            return Err(Flaw::Wrong(format!(
+                "there are {size} bytes, more than any content may have"
+            )));
         }
         let (remote, mut from) = (self.remote, self.partial.length());
         let ranges = std::iter::from_fn(|| {

@@ -23,6 +23,8 @@ pub(crate) struct Exchange {
     pub(crate) observer: Arc<dyn Observer>,
     /// How often something that may be tried again is tried in all.
     pub(crate) attempts: u32,
+    /// Most bytes of one content.
+    pub(crate) content_bytes_max: u64,
 }
 
 /// A request that can be sent more than once.

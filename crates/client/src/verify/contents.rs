@@ -6,7 +6,7 @@ use wargate_api::content::ContentSource;
 use wargate_crypto::{AnyDigest, Digest, Sha256};
 
 use crate::error::Error;
-use crate::limits::{CONTENT_BYTES_MAX, SOURCES_MAX};
+use crate::limits::SOURCES_MAX;
 use crate::remote::{CallError, Outgoing, Remote, refusal_of};
 use crate::seams::Event;
 
@@ -82,8 +82,9 @@ async fn hash_source(
         })?;
         let Some(chunk) = chunk else { break };
         bytes = bytes.saturating_add(chunk.len() as u64);
-        if bytes > CONTENT_BYTES_MAX {
-            return Err(wrong(format!("it has more than {CONTENT_BYTES_MAX} bytes")));
+        let bytes_max = remote.exchange().content_bytes_max;
+        if bytes > bytes_max {
+            return Err(wrong(format!("it has more than {bytes_max} bytes")));
         }
         hasher.update(&chunk);
     }

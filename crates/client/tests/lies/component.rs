@@ -50,7 +50,8 @@ struct Host {
 }
 
 /// An answer that is read.
-pub(crate) struct Answer {
+#[expect(unreachable_pub, reason = "the generated code hands it on as public")]
+pub struct Answer {
     status: u16,
     headers: Vec<wire::Header>,
     body: Box<dyn ResponseBody>,
@@ -213,15 +214,19 @@ fn call(
 }
 
 impl Runner for Guest {
-    fn new(served: &Served, believed: Option<String>) -> Self {
+    fn new(served: &Served) -> Self {
         let settings = Settings {
             registry: served.url.clone(),
             operator_keys: vec![operator().public_key().id().to_string()],
             checkpoint_age_max_seconds: 24 * 60 * 60,
             attempts: 2,
-            believed,
+            believed: None,
         };
         Self { settings, values: Values::default() }
+    }
+
+    fn believe(&mut self, checkpoint: String) {
+        self.settings.believed = Some(checkpoint);
     }
 
     async fn run(&self, operation: Operation) -> Said {
@@ -243,7 +248,8 @@ impl Runner for Guest {
 
     fn kept(&self) -> BTreeMap<String, Vec<u8>> {
         let mut values = self.values.lock().unwrap().clone();
-        values.retain(|key, _| kept::is_belief(key));
+        // What somebody else has seen is given with each call.
+        values.retain(|key, _| kept::is_belief(key) && !key.ends_with("/believed"));
         values
     }
 

@@ -127,14 +127,13 @@ impl Native {
 }
 
 impl Runner for Native {
-    fn new(served: &Served, believed: Option<String>) -> Self {
-        let directory = tempfile::tempdir().unwrap();
-        let native = Self { directory, url: served.url.parse().unwrap() };
-        if let Some(believed) = believed {
-            let checkpoint = serde_json::from_str(&believed).unwrap();
-            native.client().home().unwrap().believe(&checkpoint).unwrap();
-        }
-        native
+    fn new(served: &Served) -> Self {
+        Self { directory: tempfile::tempdir().unwrap(), url: served.url.parse().unwrap() }
+    }
+
+    fn believe(&mut self, checkpoint: String) {
+        let checkpoint = serde_json::from_str(&checkpoint).unwrap();
+        self.client().home().unwrap().believe(&checkpoint).unwrap();
     }
 
     async fn run(&self, operation: Operation) -> Said {

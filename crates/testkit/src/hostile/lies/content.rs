@@ -15,8 +15,13 @@ pub(super) fn lies() -> Vec<Lie> {
 
 const GET: Operation = Operation::Get(HELLO, "0.2.0");
 const WRONG: &[Verdict] = &[Verdict::WrongContent];
-const NOWHERE: &[Verdict] =
-    &[Verdict::WrongContent, Verdict::BadAnswer, Verdict::Unreachable, Verdict::Unavailable];
+const NOWHERE: &[Verdict] = &[
+    Verdict::WrongContent,
+    Verdict::BadAnswer,
+    Verdict::Unreachable,
+    Verdict::Unavailable,
+    Verdict::NotFound,
+];
 
 fn get(name: &'static str, about: &'static str) -> Lie {
     Lie::new(name, about).cold().when(GET)
