@@ -8,6 +8,7 @@ const COMMANDS: &[&str] = &[
     "completions",
     "config",
     "config show",
+    "demo",
     "download",
     "get",
     "info",

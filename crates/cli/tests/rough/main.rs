@@ -7,6 +7,7 @@ mod crowd;
 mod demo;
 mod downloads;
 mod files;
+mod pages;
 #[path = "../cli/program.rs"]
 #[expect(dead_code, reason = "other tests use the rest")]
 mod program;

@@ -3,7 +3,7 @@
 use std::process::Stdio;
 use std::sync::mpsc;
 
-use wargate_testkit::proxy::Fault;
+use wargate_testkit::proxy::{Fault, Seen};
 
 use crate::files::component;
 use crate::program::User;
@@ -52,6 +52,15 @@ impl Publisher {
     }
 }
 
+/// The fault, as it fits the request: a request is cut in the middle of its body.
+fn fitting(fault: &Fault, seen: &Seen) -> Fault {
+    let length = seen.header("content-length").and_then(|length| length.parse::<u64>().ok());
+    match fault {
+        Fault::CutRequest(_) => Fault::CutRequest(length.unwrap_or(0) / 2),
+        other => other.clone(),
+    }
+}
+
 fn words(line: &str) -> Vec<&str> {
     line.split(' ').collect()
 }
@@ -64,7 +73,7 @@ fn a_publish_whose_line_fails_at_any_request_is_run_again_and_published_once() {
     assert!(requests > 2, "{requests}");
     for fault in [
         Fault::LoseAnswer,
-        Fault::CutRequest(10),
+        Fault::CutRequest(0),
         Fault::ResetAnswer(0),
         Fault::busy(503, "0"),
         Fault::WrongLength(10),
@@ -74,11 +83,9 @@ fn a_publish_whose_line_fails_at_any_request_is_run_again_and_published_once() {
             let before = log_length(&publisher.user, &publisher.url);
             let line = publisher.line();
             let (first, fault) = (rough.seen().len() as u64 + at, fault.clone());
-            rough.let_happen(
-                move |seen| {
-                    if seen.number >= first { fault.clone() } else { Fault::None }
-                },
-            );
+            rough.let_happen(move |seen| {
+                if seen.number >= first { fitting(&fault, seen) } else { Fault::None }
+            });
             let output = run(&publisher.user, &publisher.url, "1", &words(&line));
             rough.calm();
             // Where only something unimportant failed, it may have been published.
@@ -96,14 +103,14 @@ fn one_failure_anywhere_is_overcome_without_being_noticed() {
     let rough = Rough::new();
     let mut publisher = Publisher::new(&rough);
     let requests = publisher.requests(&rough);
-    for fault in [Fault::LoseAnswer, Fault::CutRequest(1000), Fault::busy(429, "0")] {
+    for fault in [Fault::LoseAnswer, Fault::CutRequest(0), Fault::busy(429, "0")] {
         for at in 0..requests {
             let before = log_length(&publisher.user, &publisher.url);
             let line = publisher.line();
             let (hit, fault) = (rough.seen().len() as u64 + at, fault.clone());
             rough.let_happen(
                 move |seen| {
-                    if seen.number == hit { fault.clone() } else { Fault::None }
+                    if seen.number == hit { fitting(&fault, seen) } else { Fault::None }
                 },
             );
             fine(&publisher.user, &publisher.url, &words(&line));
@@ -131,7 +138,7 @@ fn a_publish_that_is_killed_at_any_request_is_run_again_and_published_once() {
                 // The test may have heard already.
                 let _ = tell.send(());
                 // The server has the request, or never gets it.
-                if lose { Fault::Silence } else { Fault::CutRequest(0) }
+                if lose { Fault::Silence } else { fitting(&Fault::CutRequest(0), seen) }
             });
             let mut child = publisher
                 .user
