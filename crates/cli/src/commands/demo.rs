@@ -43,7 +43,7 @@ async fn show(context: &Context, options: &Demo) -> Result<Report, Failure> {
     let globals = &context.globals;
     let mut stage = Stage::new(
         &directory,
-        Look { shown: !globals.json && !globals.quiet, color: colors(&context.config.color) },
+        Look { shown: !globals.json && !globals.quiet, color: colors(context.config.color) },
     );
     let told = tokio::select! {
         told = story::tell(&mut stage, &mut world) => told,

@@ -55,7 +55,7 @@ pub(crate) fn run(context: &Context, options: &Verify) -> Result<Report, Failure
             }
             Target::Registry => Ok(describe(&registry(context, &client)?.verify(depth).await?)),
             Target::Checkpoint(given) => compare(&registry(context, &client)?, given).await,
-            Target::OurCheckpoint => export(context, &registry(context, &client)?).await,
+            Target::OurCheckpoint => Box::pin(export(context, &registry(context, &client)?)).await,
         }
     })
 }
@@ -139,7 +139,7 @@ async fn compare(registry: &Registry, given: &SignedCheckpoint) -> Result<Report
 
 async fn export(context: &Context, registry: &Registry) -> Result<Report, Failed> {
     if !context.config.settings.offline {
-        registry.refresh().await?;
+        Box::pin(registry.refresh()).await?;
     }
     let Some(checkpoint) = registry.checkpoint()? else {
         let message = format!("no checkpoint of {} is known", registry.domain());

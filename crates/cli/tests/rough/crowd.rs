@@ -53,9 +53,9 @@ fn a_crowd_on_one_cache_and_one_configuration_harms_nothing() {
     fine(&user, &url, &["config", "--registry", &url]);
     fine(&user, &url, &["key", "new"]);
     fine(&user, &url, &["publish", "0.wasm", "--name", "crowd:base", "--release", "1.0.0"]);
-    let (cache, seen) = (user.home().join(".cache"), outputs.clone());
+    let (cache, watched) = (user.home().join(".cache"), outputs.clone());
     let (stop, until) = mpsc::channel();
-    let watcher = std::thread::spawn(move || watch(&cache, &seen, &known, &until));
+    let watcher = std::thread::spawn(move || watch(&cache, &watched, &known, &until));
     let mut dice = Dice(seed);
     for round in 0..ROUNDS {
         one_round(&user, &url, round, &mut dice);
@@ -88,7 +88,7 @@ fn one_round(user: &User, url: &str, round: u32, dice: &mut Dice) {
         let words: Vec<&str> = line.split(' ').collect();
         let child =
             user.command(&words).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        Process { line, child, killed: at % 3 == 0 }
+        Process { line, child, killed: at.is_multiple_of(3) }
     };
     let mut processes: Vec<Process> = (0..PROCESSES).map(|at| start(at, dice)).collect();
     // Nobody sends anything: this only lets some time pass, which differs from seed to seed.

@@ -78,7 +78,7 @@ fn the_page_of_all_commands_is_fresh() {
             .collect::<Result<_, _>>()
             .unwrap();
         assert!(!documents.is_empty(), "{line} prints no JSON: {output}");
-        page.push_str(&format!("\n### `warg {line} --json`\n\n```json\n"));
+        page.push_str(&["\n### `warg ", line, " --json`\n\n```json\n"].concat());
         let address = url.trim_start_matches("http://").trim_end_matches('/');
         let home = user.home().display().to_string();
         for mut document in documents {
@@ -87,7 +87,8 @@ fn the_page_of_all_commands_is_fresh() {
                     .replace(&address.replace(':', "-"), "127.0.0.1-8090")
                     .replace(&home, "~")
             });
-            page.push_str(&format!("{document:#}\n"));
+            page.push_str(&serde_json::to_string_pretty(&document).unwrap());
+            page.push('\n');
         }
         page.push_str("```\n");
     }

@@ -156,3 +156,26 @@ fn a_publish_that_is_killed_at_any_request_is_run_again_and_published_once() {
         }
     }
 }
+
+#[test]
+fn what_was_collected_stays_until_the_registry_has_it() {
+    let rough = Rough::new();
+    let publisher = Publisher::new(&rough);
+    let (user, url) = (&publisher.user, &publisher.url);
+    let submit = ["publish", "submit", "--no-wait"];
+    fine(user, url, &["publish", "start", "rough:up"]);
+    std::fs::write(user.home().join("here/other.wasm"), component(99, BYTES)).unwrap();
+    let release = ["publish", "release", "other.wasm", "--name", "rough:up", "--version", "2.0.0"];
+    fine(user, url, &release);
+    for path in ["/v1/fetch/", "/record", "/content/"] {
+        rough.let_happen_to(path, &[Fault::busy(503, "0")]);
+        let output = run(user, url, "1", &submit);
+        assert_eq!(output.code, Some(5), "{path}: {output}");
+        assert!(fine(user, url, &["publish", "list"]).contains("release 2.0.0"), "{path}");
+    }
+    rough.calm();
+    let before = log_length(user, url);
+    fine(user, url, &submit);
+    assert_eq!(run(user, url, "1", &["publish", "list"]).code, Some(2));
+    assert_eq!(log_length(user, url), before + 1);
+}

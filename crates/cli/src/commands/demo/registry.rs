@@ -22,10 +22,11 @@ const GREETING_BYTES_MAX: u64 = 64 << 10;
 /// The registry's program: the one that is named, or the one beside this one.
 pub(super) async fn program(named: Option<&Path>) -> Result<PathBuf, Failure> {
     if let Some(path) = named {
-        return match path.is_file() {
-            true => Ok(path.to_owned()),
-            false => Err(Failure::usage(format!("there is no program {}", path.display()))),
-        };
+        if path.is_file() {
+            return Ok(path.to_owned());
+        }
+        return Err(Failure::usage(format!("there is no program {}", path.display()))
+            .hint("`--server` names the program `wargate`"));
     }
     let ours = ours()?;
     let path = ours.with_file_name(format!("wargate{}", std::env::consts::EXE_SUFFIX));
