@@ -53,9 +53,9 @@ fn a_crowd_on_one_cache_and_one_configuration_harms_nothing() {
     fine(&user, &url, &["config", "--registry", &url]);
     fine(&user, &url, &["key", "new"]);
     fine(&user, &url, &["publish", "0.wasm", "--name", "crowd:base", "--release", "1.0.0"]);
-    let (cache, watched) = (user.home().join(".cache"), outputs.clone());
+    let (cache, places) = (user.home().join(".cache"), outputs.clone());
     let (stop, until) = mpsc::channel();
-    let watcher = std::thread::spawn(move || watch(&cache, &watched, &known, &until));
+    let watcher = std::thread::spawn(move || watch(&cache, &places, &known, &until));
     let mut dice = Dice(seed);
     for round in 0..ROUNDS {
         one_round(&user, &url, round, &mut dice);
