@@ -116,7 +116,8 @@ fn bounded(evidence: &Evidence) -> Evidence {
     let proofs = bounded.proofs.as_ref().map_or(0, proofs);
     if record.saturating_add(proofs) > EVIDENCE_BYTES_MAX {
         (bounded.record, bounded.proofs) = (None, None);
-        bounded.summary.push_str(&format!(" (left out: {} bytes)", record + proofs));
+        let left_out = format!(" (left out: {} bytes)", record + proofs);
+        bounded.summary.push_str(&left_out);
     }
     bounded
 }
@@ -136,7 +137,9 @@ pub(crate) fn read(state: &dyn State, id: &EvidenceId) -> Result<Option<Piece>, 
 }
 
 fn name_of(bytes: &[u8]) -> String {
-    Digest::of(bytes).as_bytes()[..8].iter().map(|byte| format!("{byte:02x}")).collect()
+    let text = Digest::of(bytes).to_string();
+    let hex = text.rsplit(':').next().unwrap_or_default();
+    hex.chars().take(16).collect()
 }
 
 fn below(registry: &Domain) -> Result<Key, StateError> {

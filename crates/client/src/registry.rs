@@ -212,9 +212,9 @@ impl Registry {
     /// Brings package logs up to date, in as many requests as it takes.
     pub(crate) async fn sync(&self, wants: &[Want]) -> Result<Known, SyncError> {
         let mut parts = wants.chunks(LOGS_PER_REQUEST_MAX);
-        let mut whole = self.sync_part(parts.next().unwrap_or_default()).await?;
+        let mut whole = Box::pin(self.sync_part(parts.next().unwrap_or_default())).await?;
         for part in parts {
-            let known = self.sync_part(part).await?;
+            let known = Box::pin(self.sync_part(part)).await?;
             whole.names.extend(known.names);
             whole
                 .rest

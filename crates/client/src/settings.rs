@@ -69,12 +69,12 @@ impl Default for Settings {
             answers: Answers::default(),
             offline: false,
             operator_keys: BTreeMap::new(),
-            checkpoint_age_max: Some(Duration::from_secs(24 * 60 * 60)),
-            clock_skew_max: Duration::from_secs(15 * 60),
+            checkpoint_age_max: Some(Duration::from_hours(24)),
+            clock_skew_max: Duration::from_mins(15),
             attempts: 4,
             content_bytes_max: CONTENT_BYTES_MAX,
             downloads_at_once: 8,
-            publish_wait_max: Duration::from_secs(120),
+            publish_wait_max: Duration::from_mins(2),
         }
     }
 }

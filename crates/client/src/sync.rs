@@ -179,12 +179,12 @@ impl Sync<'_> {
         let lost = before.checkpoint.clone().filter(|_| before.verified.checkpoint().is_none());
         let length = |seen: &SignedCheckpoint| seen.contents.checkpoint.log_length;
         let checkpoint = lost.into_iter().chain(before.believed.clone()).max_by_key(length);
-        let mut anchor = TrustAnchor::default();
-        anchor.operator_keys = operator_keys;
-        anchor.checkpoint = checkpoint;
-        anchor.not_before_seconds = not_before;
-        anchor.not_after_seconds = Some(not_after);
-        Ok(anchor)
+        Ok(TrustAnchor {
+            operator_keys,
+            checkpoint,
+            not_before_seconds: not_before,
+            not_after_seconds: Some(not_after),
+        })
     }
 
     /// Turns a misbehaviour into evidence that stays.

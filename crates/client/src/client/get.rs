@@ -137,7 +137,7 @@ impl Client {
         let registry = self.route(package.name())?;
         let history = registry.history(package).await?;
         let entries = history.iter().flat_map(|record| &record.entries);
-        let digest = entries.filter_map(|entry| match entry {
+        let mut digest = entries.filter_map(|entry| match entry {
             PackageEntry::Action(PackageAction::Release { version, content })
                 if *version == release.version =>
             {
@@ -145,7 +145,7 @@ impl Client {
             }
             _ => None,
         });
-        digest.last().ok_or_else(|| registry.bad_answer("its records lack a release"))
+        digest.next_back().ok_or_else(|| registry.bad_answer("its records lack a release"))
     }
 
     async fn download(

@@ -2,7 +2,8 @@
 
 use wargate_crypto::{KeyId, PublicKey};
 use wargate_protocol::{
-    LogId, NamespaceState, PackageEntry, PackagePermission, PackageRecord, RecordId, Timestamp,
+    LogId, NamespaceState, PackageEntry, PackagePermission, PackageRecord, RecordId, Release,
+    Timestamp,
 };
 
 use super::{Change, Publication};
@@ -119,7 +120,7 @@ fn drop_what_is_said(package: &Package, changes: &mut Vec<Change>) -> Result<(),
             }
             false
         }
-        Change::Yank { version } => !state.release(version).is_some_and(|it| it.is_yanked()),
+        Change::Yank { version } => !state.release(version).is_some_and(Release::is_yanked),
         Change::Init | Change::Grant { .. } | Change::Revoke { .. } => true,
     });
     // A version may be released and yanked by one record.

@@ -12,7 +12,7 @@ use wargate_protocol::{
 };
 
 use super::journal::Entry;
-use super::{Change, Contents, Publication, Published};
+use super::{Change, Contents, Plan, Publication, Published};
 use crate::content::{self, UploadOutcome};
 use crate::error::Error;
 use crate::package::Package;
@@ -31,6 +31,13 @@ const SENDS_MAX: u32 = 4;
 /// The first pause between two questions after a record, and the longest.
 const POLL: Duration = Duration::from_millis(100);
 const POLL_MAX: Duration = Duration::from_secs(2);
+
+/// What came of signing.
+enum Signed {
+    Entry(Box<Entry>),
+    /// The log says all of it already.
+    Nothing(Box<Plan>),
+}
 
 /// What became of a record.
 enum Fate {
@@ -75,22 +82,16 @@ impl Registry {
         let asked = &publication.entries;
         let mut behind = None;
         for _ in 0..OVERTAKEN_MAX {
-            let (entry, fresh) = match self.journalled(&log, asked, &public.id())? {
-                Some(entry) if behind.is_none() => (entry, false),
-                _ => {
-                    let plan = self.plan(publication, &public).await?;
-                    let now = self.client().parts.clock.now();
-                    let Some(record) = plan.record(&public, now) else {
-                        return already(self, plan.package, publication);
-                    };
-                    let signed = PackageEnvelope::sign(&record, key);
-                    let record = signed.map_err(|error| Error::Usage(error.to_string()))?;
-                    let (changes, prev) = (plan.changes, plan.prev);
-                    let record = record.into_signed();
-                    let entry = Entry { asked: asked.clone(), changes, prev, record };
-                    self.note_in_journal(&log, &entry)?;
-                    (entry, true)
-                }
+            let resumed = match behind {
+                None => self.journalled(&log, asked, &public.id())?,
+                Some(_) => None,
+            };
+            let (entry, fresh) = match resumed {
+                Some(entry) => (entry, false),
+                None => match self.sign(publication, key).await? {
+                    Signed::Entry(entry) => (*entry, true),
+                    Signed::Nothing(plan) => return already(self, plan.package, publication),
+                },
             };
             let record = entry.record.record_id::<wargate_protocol::Package>();
             match sending.see_through(&entry, record, fresh).await? {
@@ -121,6 +122,22 @@ impl Registry {
             Some(record) => Error::Rejected { registry: self.domain().clone(), record, reason },
             None => Error::Usage(reason),
         })
+    }
+
+    /// Plans a publication, signs it, and notes it in the journal.
+    async fn sign(&self, publication: &Publication, key: &PrivateKey) -> Result<Signed, Error> {
+        let public = key.public_key();
+        let plan = self.plan(publication, &public).await?;
+        let now = self.client().parts.clock.now();
+        let Some(record) = plan.record(&public, now) else {
+            return Ok(Signed::Nothing(Box::new(plan)));
+        };
+        let signed = PackageEnvelope::sign(&record, key);
+        let record = signed.map_err(|error| Error::Usage(error.to_string()))?.into_signed();
+        let (asked, changes, prev) = (publication.entries.clone(), plan.changes, plan.prev);
+        let entry = Entry { asked, changes, prev, record };
+        self.note_in_journal(&LogId::package(&publication.name), &entry)?;
+        Ok(Signed::Entry(Box::new(entry)))
     }
 
     /// Waits until a record that was submitted is in the log, and verifies that it is.

@@ -244,18 +244,18 @@ impl Sync<'_> {
         let (inclusion, consistency) =
             future::join(inclusion, consistency.collect::<Vec<_>>()).await;
         // A registry that refuses proves nothing; what it does not prove is what counts.
-        let inclusion = self.proven(inclusion)?;
+        let inclusion = Self::proven(inclusion)?;
         let mut proofs = ProofBytes::default();
         if let Some(inclusion) = inclusion {
             (proofs.log, proofs.map) = (inclusion.log, inclusion.map);
         }
         for proof in consistency {
-            proofs.consistency.extend(self.proven(proof)?);
+            proofs.consistency.extend(Self::proven(proof)?);
         }
         Ok(proofs)
     }
 
-    fn proven<A>(&self, answer: Result<A, CallError<ProofError>>) -> Result<Option<A>, Error> {
+    fn proven<A>(answer: Result<A, CallError<ProofError>>) -> Result<Option<A>, Error> {
         match answer {
             Ok(proof) => Ok(Some(proof)),
             Err(CallError::Failed(error)) => Err(*error),

@@ -176,7 +176,7 @@ async fn going_back_and_standing_still_are_noticed() {
     lab.clock.set(BEGIN + 25 * 60 * 60);
     let tick = monitor.tick().await.unwrap();
     assert_eq!(alarm(&user, &tick), ("stale-checkpoint".into(), "server"));
-    let year = Some(Duration::from_secs(365 * 24 * 60 * 60));
+    let year = Some(Duration::from_hours(365 * 24));
     let options = Options { checkpoint_age_max: year, ..Options::default() };
     let mut patient = watch_with(&user, options);
     assert_eq!(patient.tick().await.unwrap().outcome, Outcome::Advanced);

@@ -3,7 +3,7 @@
 //! keeps evidence where there is some, and remembers and keeps nothing of it: as soon as the truth is
 //! told again, all goes on.
 
-#![expect(clippy::panic, clippy::unwrap_used, reason = "tests")]
+#![expect(clippy::unwrap_used, reason = "tests")]
 
 mod component;
 mod kept;
