@@ -1,5 +1,7 @@
 //! Secrets in files and from programs.
 
+#![expect(clippy::unwrap_used, reason = "tests")]
+
 use std::fs;
 use std::path::Path;
 use std::time::Duration;
