@@ -176,12 +176,10 @@ impl Remote {
         let mut retry = Retry::new(self.exchange.attempts);
         loop {
             let error = match self.exchange.send(request.clone()).await {
-                Ok(answer) if answer.status.is_success() => {
-                    match answer.collect(bytes_max).await {
-                        Ok(body) => return Ok(body),
-                        Err(error) => error.of(&self.domain, what),
-                    }
-                }
+                Ok(answer) if answer.status.is_success() => match answer.collect(bytes_max).await {
+                    Ok(body) => return Ok(body),
+                    Err(error) => error.of(&self.domain, what),
+                },
                 Ok(answer) => refusal_of(self, answer.status, &answer.headers, None),
                 Err(error) => error.of(&self.domain, what),
             };

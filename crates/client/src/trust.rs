@@ -63,6 +63,9 @@ pub(crate) struct Trust<'a> {
     domain: &'a Domain,
 }
 
+/// How often to read without the lock while others write.
+const LOADS_MAX: u32 = 3;
+
 /// Whether what was verified is believed from now on.
 pub(crate) enum Saved {
     Yes,
@@ -95,6 +98,20 @@ impl<'a> Trust<'a> {
 
     /// What is known: the operator log, and these package logs.
     pub(crate) fn load(&self, wanted: &[LogId]) -> Result<Known, Error> {
+        // Somebody may be saving: the checkpoint first, then the logs. What was read before and after
+        // under one checkpoint belongs together.
+        let mut known = self.load_once(wanted)?;
+        for _ in 0..LOADS_MAX {
+            if self.checkpoint()? == known.checkpoint {
+                return Ok(known);
+            }
+            known = self.load_once(wanted)?;
+        }
+        let _lock = self.state.lock(&self.key(&["lock"])?)?;
+        self.load_once(wanted)
+    }
+
+    fn load_once(&self, wanted: &[LogId]) -> Result<Known, Error> {
         let (pin, checkpoint) = (self.pin()?, self.checkpoint()?);
         let believed = self.read(&self.key(&["believed"])?)?;
         let mut known = Known { checkpoint: checkpoint.clone(), believed, ..Known::default() };

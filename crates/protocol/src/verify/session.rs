@@ -26,6 +26,8 @@ pub struct Session {
     /// Checkpoints that are believed: the newest one seen, and the anchor's.
     seen: Vec<SignedCheckpoint>,
     offered: SignedCheckpoint,
+    /// The checkpoint that was verified before, and whose signature therefore is the registry's.
+    proven: Option<SignedCheckpoint>,
     operator_key: Option<KeyId>,
     operator: Progress<Operator>,
     packages: BTreeMap<LogId, Progress<Package>>,
@@ -57,8 +59,9 @@ impl Session {
         wanted: impl IntoIterator<Item = LogId>,
     ) -> Self {
         let Verified { operator_key, operator, mut packages, checkpoint } = known;
+        let proven = checkpoint;
         let mut seen: Vec<_> =
-            [checkpoint, anchor.checkpoint.clone()].into_iter().flatten().collect();
+            [proven.clone(), anchor.checkpoint.clone()].into_iter().flatten().collect();
         // Nothing needs to be proven twice.
         seen.dedup_by_key(|seen| seen.contents.checkpoint);
         let (mut followed, mut order) = (BTreeMap::new(), Vec::new());
@@ -71,7 +74,7 @@ impl Session {
         }
         let operator = Progress::from(operator);
         let (packages, others) = (followed, packages);
-        Self { anchor, seen, offered, operator_key, operator, packages, order, others }
+        Self { anchor, seen, offered, proven, operator_key, operator, packages, order, others }
     }
 
     /// The checkpoint that is followed. Nothing of it is verified yet.
@@ -185,12 +188,21 @@ impl Session {
             proofs: None,
         };
         fill(&mut evidence);
-        let culprit = if evidence.is_fork_from_believed(&*self.operator.state) {
+        let signed = seen.is_some_and(|seen| self.is_the_registrys(seen));
+        let culprit = if signed && evidence.is_fork_from_believed(&*self.operator.state) {
             Culprit::Registry { key_id: self.offered.key_id.clone() }
         } else {
             Culprit::Server
         };
         Box::new(Misbehaviour { culprit, fault, evidence })
+    }
+
+    /// Whether the registry signed a checkpoint that was seen: it was verified before, or a key signed
+    /// it that the operator log ever knew. A believed one may be anybody's, and convicts nobody then.
+    fn is_the_registrys(&self, seen: &SignedCheckpoint) -> bool {
+        let key = self.operator.state.keys().get(&seen.key_id);
+        self.proven.as_ref() == Some(seen)
+            || key.is_some_and(|key| seen.verify_signature(key).is_ok())
     }
 }
 
