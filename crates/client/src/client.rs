@@ -10,7 +10,7 @@ use futures_util::future;
 use wargate_protocol::PackageName;
 
 pub use self::get::{Fetched, Selector, Wanted};
-pub(crate) use self::route::imported;
+pub(crate) use self::route::imported_from;
 use crate::error::Error;
 use crate::evidence::{self, EvidenceId, Piece};
 use crate::origin::{Domain, RegistryUrl};
@@ -184,7 +184,9 @@ impl Client {
             let Ok(domain) = domain.parse::<Domain>() else { continue };
             crate::trust::Trust::of(&*self.parts.state, &domain).forget()?;
         }
-        self.parts.state.remove(&route::followed_hints()?)?;
+        for key in self.parts.state.list(&route::followed_hints()?)? {
+            self.parts.state.remove(&key)?;
+        }
         Ok(())
     }
 

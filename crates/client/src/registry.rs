@@ -30,8 +30,6 @@ pub struct Registry {
     client: Client,
     named: RegistryUrl,
     domain: Domain,
-    /// The registry that is asked for this one's data first.
-    through: Option<RegistryUrl>,
 }
 
 /// Where the API of a registry was found.
@@ -44,7 +42,7 @@ struct Discovered {
 impl Registry {
     pub(crate) fn new(client: Client, named: RegistryUrl) -> Self {
         let domain = named.domain();
-        Self { client, named, domain, through: None }
+        Self { client, named, domain }
     }
 
     /// Its name.
@@ -229,14 +227,7 @@ impl Registry {
             return Err(Error::Offline(format!("the newest state of {}", self.domain)).into());
         }
         if let Some(remote) = self.found()? {
-            let first = self.run(&remote, wants).await;
-            if !matches!(&first, Err(SyncError::Failed(Error::Unavailable { status: 501, .. }))
-                if self.through.is_some())
-            {
-                return first;
-            }
-            // Whoever was asked in its place does not answer for it.
-            return Box::pin(self.direct().sync_part(wants)).await;
+            return self.run(&remote, wants).await;
         }
         // The URL at hand is most often that of the API, so both are asked at once.
         let guessed = Remote::new(self.client.exchange(), self.named.clone(), self.named.clone());
@@ -269,10 +260,6 @@ impl Registry {
         Sync { remote, state, settings }
     }
 
-    fn direct(&self) -> Self {
-        Self { through: None, ..self.clone() }
-    }
-
     /// The API, found now if it was not found before.
     pub(crate) async fn remote(&self) -> Result<Remote, Error> {
         if let Some(remote) = self.found()? {
@@ -287,12 +274,8 @@ impl Registry {
         Ok(remote)
     }
 
-    /// The API, if it was found before, or is another registry's.
+    /// The API, if it was found before.
     fn found(&self) -> Result<Option<Remote>, Error> {
-        if let Some(through) = &self.through {
-            let remote = Remote::new(self.client.exchange(), through.clone(), through.clone());
-            return Ok(Some(remote.on_behalf_of(self.named.clone(), self.domain.clone())));
-        }
         if let Some(remote) = self.client.remote(&self.domain) {
             return Ok(Some(remote));
         }
@@ -364,21 +347,22 @@ impl Registry {
         Trust::of(&*self.client.parts.state, &self.domain)
     }
 
-    /// The registry that this one leads to by name.
+    /// The registry that this one leads to by name. It is asked itself, and by the one name that its
+    /// URL has: what is believed of it is its own word, not that of whoever leads there.
     pub(crate) fn federated(&self, domain: &Domain) -> Result<Self, Error> {
         let url = domain.to_url()?;
+        if url.domain() != *domain {
+            return Err(self.bad_answer("it leads to a registry by a name that is not its own"));
+        }
         if url.is_loopback() && !self.named.is_loopback() {
             return Err(self.bad_answer("it leads to a registry on this machine"));
         }
-        let through = Some(self.named.clone());
-        let mut registry = Self::new(self.client.clone(), url);
-        registry.domain = domain.clone();
-        Ok(Self { through, ..registry })
+        Ok(Self::new(self.client.clone(), url))
     }
 
     /// Where a namespace is imported from, as far as the operator log is known.
     pub(crate) fn imported(&self, namespace: &Namespace) -> Result<Option<Domain>, Error> {
-        Ok(crate::client::imported(self.namespace(namespace)?.as_ref()))
+        Ok(crate::client::imported_from(self.namespace(namespace)?.as_ref()))
     }
 
     /// What the operator log says about a namespace, as far as it is known.

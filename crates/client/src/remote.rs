@@ -41,8 +41,6 @@ pub(crate) struct Remote {
     base: RegistryUrl,
     /// Whose data it is, for errors.
     domain: Domain,
-    /// The registry to ask for by header, where the URL is another's.
-    data_of: Option<Domain>,
     /// Whether it answers with transcripts, once that is known.
     transcripts: Arc<OnceLock<bool>>,
 }
@@ -52,16 +50,7 @@ impl Remote {
     pub(crate) fn new(exchange: Exchange, named: RegistryUrl, base: RegistryUrl) -> Self {
         let domain = named.domain();
         let transcripts = Arc::default();
-        Self { exchange, named, base, domain, data_of: None, transcripts }
-    }
-
-    /// The data of another registry, asked for here.
-    pub(crate) fn on_behalf_of(mut self, named: RegistryUrl, domain: Domain) -> Self {
-        self.named = named;
-        self.data_of = Some(domain.clone());
-        self.domain = domain;
-        self.transcripts = Arc::default();
-        self
+        Self { exchange, named, base, domain, transcripts }
     }
 
     /// What the user calls the registry.

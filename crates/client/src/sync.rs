@@ -166,10 +166,19 @@ impl Sync<'_> {
 
     /// What is believed without proof: who operates the registry, and what time it is.
     fn anchor(&self, before: &Known) -> Result<TrustAnchor, Error> {
-        let configured = self.settings.operator_keys.get(self.remote.domain()).cloned();
-        let operator_keys = match configured {
-            Some(keys) => keys,
-            None => self.trust().pin()?.map(|pin| pin.operator_key).into_iter().collect(),
+        let configured = self.settings.operator_keys.get(self.remote.domain());
+        // A pin is never widened by a configuration, which may be a project's.
+        let operator_keys = match (self.trust().pin()?, configured) {
+            (Some(pin), Some(keys)) if !keys.contains(&pin.operator_key) => {
+                let registry = self.remote.domain();
+                return Err(Error::Usage(format!(
+                    "the configuration believes in other operator keys of {registry} than the one \
+                     that is pinned, {}",
+                    pin.operator_key
+                )));
+            }
+            (Some(pin), _) => vec![pin.operator_key],
+            (None, keys) => keys.cloned().unwrap_or_default(),
         };
         let now = u64::try_from(self.remote.exchange().clock.now().seconds()).unwrap_or_default();
         let not_before =

@@ -77,6 +77,9 @@ pub(crate) enum Saved {
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", bound = "")]
 struct StoredLog<K: LogKind> {
+    /// The key that signed the registry's first record: what is left of another operator's registry
+    /// does not count.
+    operator_key: KeyId,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     name: Option<PackageName>,
     head_registry_index: RegistryIndex,
@@ -84,6 +87,12 @@ struct StoredLog<K: LogKind> {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     head_fetch_token: Option<FetchToken>,
     state: LogState<K>,
+}
+
+/// What logs are saved under.
+struct Saving<'a> {
+    operator_key: &'a KeyId,
+    length: LogLength,
 }
 
 impl<'a> Trust<'a> {
@@ -120,11 +129,17 @@ impl<'a> Trust<'a> {
             // Interrupted before it was complete, or never begun.
             return Ok(known);
         };
+        if operator.operator_key != pin.operator_key {
+            return Ok(known);
+        }
         let (mut packages, length) = (Vec::new(), checkpoint.contents.checkpoint.log_length);
         known.tokens.extend(operator.head_fetch_token.clone().map(|it| (LogId::operator(), it)));
         for log in wanted {
             let stored: Option<StoredLog<_>> = Self::again(self.read(&self.package_key(log)?))?;
-            let Some(stored) = stored.filter(|stored| stored.as_of <= length) else { continue };
+            let whole = |stored: &StoredLog<_>| {
+                stored.as_of <= length && stored.operator_key == pin.operator_key
+            };
+            let Some(stored) = stored.filter(whole) else { continue };
             known.tokens.extend(stored.head_fetch_token.clone().map(|token| (*log, token)));
             known.names.extend(stored.name.clone().map(|name| (*log, name)));
             packages.push((*log, stored.into()));
@@ -180,8 +195,11 @@ impl<'a> Trust<'a> {
         if !undisturbed {
             return Ok(Saved::Overtaken);
         }
-        if self.pin()?.is_none() {
-            self.write(&self.key(&["pin"])?, pin)?;
+        match self.pin()? {
+            None => self.write(&self.key(&["pin"])?, pin)?,
+            // The user came first, with another operator.
+            Some(there) if there.operator_key != pin.operator_key => return Ok(Saved::Overtaken),
+            Some(_) => {}
         }
         let is_newer = stored.as_ref().is_none_or(|stored| {
             !same(stored, checkpoint)
@@ -190,36 +208,49 @@ impl<'a> Trust<'a> {
         if is_newer {
             self.write(&self.key(&["checkpoint"])?, checkpoint)?;
         }
-        self.save_log(&self.key(&["operator"])?, operator, None, now.token(&LogId::operator()))?;
+        let saving = Saving {
+            operator_key: &pin.operator_key,
+            length: checkpoint.contents.checkpoint.log_length,
+        };
+        let token = now.token(&LogId::operator());
+        self.save_log(&saving, &self.key(&["operator"])?, operator, None, token)?;
         for (log, followed) in now.verified.packages() {
             if before.verified.package(log) == Some(followed) {
                 continue;
             }
             let (key, name) = (self.package_key(log)?, now.names.get(log));
-            self.save_log(&key, followed, name, now.token(log))?;
+            self.save_log(&saving, &key, followed, name, now.token(log))?;
         }
-        if before.believed.is_some() {
-            // What is believed now extends it.
+        // What is believed now extends what was then, unless only the longer of two was looked at.
+        let looked_at = before.checkpoint.is_none() || before.verified.checkpoint().is_some();
+        let there: Option<SignedCheckpoint> = self.read(&self.key(&["believed"])?)?;
+        if there.is_some() && there == before.believed && looked_at {
             self.state.remove(&self.key(&["believed"])?)?;
         }
         Ok(Saved::Yes)
     }
 
-    /// Writes a log, unless a newer state of it is there.
+    /// Writes a log, unless a newer state of it is there that belongs to this history.
     fn save_log<K: LogKind>(
         &self,
+        saving: &Saving<'_>,
         key: &Key,
         followed: &Followed<K>,
         name: Option<&PackageName>,
         token: Option<&FetchToken>,
     ) -> Result<(), Error> {
-        let there: Result<Option<StoredLog<K>>, Error> = self.read(key);
-        if there.is_ok_and(|there| there.is_some_and(|there| there.as_of >= followed.as_of())) {
+        let there: Option<StoredLog<K>> = Self::again(self.read(key))?;
+        let stays = |there: &StoredLog<K>| {
+            (followed.as_of()..=saving.length).contains(&there.as_of)
+                && there.operator_key == *saving.operator_key
+        };
+        if there.as_ref().is_some_and(stays) {
             return Ok(());
         }
         self.write(
             key,
             &StoredLog {
+                operator_key: saving.operator_key.clone(),
                 name: name.cloned(),
                 head_registry_index: followed.index(),
                 as_of: followed.as_of(),

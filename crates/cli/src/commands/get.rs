@@ -53,6 +53,11 @@ pub(crate) fn get(context: &Context, options: &Get) -> Result<Report, Failure> {
     let wants = options.packages.iter().map(|text| wanted(text, options.yanked));
     let wants: Vec<Wanted> = wants.collect::<Result<_, _>>()?;
     let targets = targets(options, &wants)?;
+    if context.globals.json && targets.iter().any(|target| matches!(target, Target::StandardOutput))
+    {
+        return Err(Failure::usage("standard output cannot take both the content and JSON")
+            .hint("leave out `--json`, or name a file with `--output`"));
+    }
     if options.no_clobber
         && let Some(Target::File(path)) =
             targets.iter().find(|target| matches!(target, Target::File(path) if path.exists()))
@@ -127,6 +132,9 @@ fn to_stdout(client: &Client, fetched: &mut Fetched) -> Result<Report, Failed> {
 /// Writes content to a file, which appears when it is whole and checked, and not before.
 fn write(client: &Client, fetched: &mut Fetched, path: &Path) -> Result<(), Failed> {
     let failed = |error: std::io::Error| Failed::Other(cannot_write(path, &error));
+    if path.metadata().is_ok_and(|there| !there.is_file()) {
+        return write_through(client, fetched, path);
+    }
     let directory = match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
@@ -138,6 +146,17 @@ fn write(client: &Client, fetched: &mut Fetched, path: &Path) -> Result<(), Fail
     let mut file = builder.tempfile_in(directory).map_err(failed)?;
     copy(client, fetched, file.as_file_mut(), path)?;
     file.persist(path).map_err(|error| failed(error.error))?;
+    Ok(())
+}
+
+/// Writes content into what is no file, such as a device or a pipe, once it is whole and checked.
+fn write_through(client: &Client, fetched: &mut Fetched, path: &Path) -> Result<(), Failed> {
+    let failed = |error: std::io::Error| Failed::Other(cannot_write(path, &error));
+    let mut file = tempfile::tempfile().map_err(failed)?;
+    copy(client, fetched, &mut file, path)?;
+    std::io::Seek::rewind(&mut file).map_err(failed)?;
+    let mut target = std::fs::OpenOptions::new().write(true).open(path).map_err(failed)?;
+    std::io::copy(&mut file, &mut target).map_err(failed)?;
     Ok(())
 }
 

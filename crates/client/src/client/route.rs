@@ -1,9 +1,9 @@
 //! Which registry a package belongs to.
 //!
-//! In this order: what the project or the user says of the package, then of its namespace; a hint that
-//! was followed before; what the home registry's operator log says of the namespace, as far as it is
-//! known; the home registry. When that one does not have the package, its operator log is asked, and
-//! then its hint.
+//! In this order: what the project or the user says of the package, then of its namespace; what the
+//! home registry's operator log says of the namespace, as far as it is known; a hint of the home
+//! registry that was followed before; the home registry. When that one does not have the package, its
+//! operator log is asked, and then its hint.
 
 use std::collections::BTreeMap;
 
@@ -24,9 +24,13 @@ const HINTS_MAX: usize = 10_000;
 
 type Hints = BTreeMap<Namespace, Domain>;
 
-/// Where the hints that were followed are kept.
+/// Below which the hints that were followed are kept, for each registry that gave them.
 pub(super) fn followed_hints() -> Result<Key, StateError> {
     key(&["namespaces"])
+}
+
+fn hints_of(home: &Domain) -> Result<Key, StateError> {
+    key(&["namespaces", home.as_str()])
 }
 
 impl Client {
@@ -38,12 +42,17 @@ impl Client {
             return Ok(self.registry(url.clone()));
         }
         let home = self.home()?;
-        if let Some(domain) = self.hints()?.get(namespace) {
-            return home.federated(domain);
-        }
-        match home.imported(namespace)? {
-            Some(domain) => home.federated(&domain),
-            None => Ok(home),
+        // What the operator has signed counts before what somebody once answered.
+        match home.namespace(namespace)? {
+            Some(NamespaceState::Defined) => Ok(home),
+            Some(imported) => match imported_from(Some(&imported)) {
+                Some(domain) => home.federated(&domain),
+                None => Ok(home),
+            },
+            None => match self.hints(home.domain())?.get(namespace) {
+                Some(domain) => home.federated(domain),
+                None => Ok(home),
+            },
         }
     }
 
@@ -155,9 +164,9 @@ impl Client {
         if from.imported(namespace)?.is_some() {
             return Ok(());
         }
-        let key = followed_hints()?;
+        let key = hints_of(from.domain())?;
         let _lock = self.parts.state.lock(&key)?;
-        let mut hints = self.hints()?;
+        let mut hints = self.hints(from.domain())?;
         if hints.len() < HINTS_MAX && !hints.contains_key(namespace) {
             hints.insert(namespace.clone(), to.clone());
             let bytes = serde_json::to_vec(&hints).map_err(|error| Error::Damaged {
@@ -169,9 +178,9 @@ impl Client {
         Ok(())
     }
 
-    /// The hints that were followed.
-    fn hints(&self) -> Result<Hints, Error> {
-        let key = followed_hints()?;
+    /// The hints of a registry that were followed.
+    fn hints(&self, home: &Domain) -> Result<Hints, Error> {
+        let key = hints_of(home)?;
         let Some(bytes) = self.parts.state.read(&key)? else { return Ok(Hints::new()) };
         serde_json::from_slice(&bytes)
             .map_err(|error| Error::Damaged { key: key.to_string(), reason: error.to_string() })
@@ -185,7 +194,7 @@ impl Client {
 }
 
 /// Where a namespace is imported from, by what an operator log says of it.
-pub(crate) fn imported(state: Option<&NamespaceState>) -> Option<Domain> {
+pub(crate) fn imported_from(state: Option<&NamespaceState>) -> Option<Domain> {
     match state {
         // The text is the operator's, and may be anything.
         Some(NamespaceState::Imported { registry }) => registry.parse().ok(),

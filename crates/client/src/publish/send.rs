@@ -23,7 +23,10 @@ use crate::sync::{SyncError, Want};
 use crate::text::tame;
 
 /// How often to sign anew because somebody else's record came first.
-const OVERTAKEN_MAX: u32 = 5;
+const OVERTAKEN_MAX: u32 = 30;
+
+/// The longest pause before that, so that publishers do not meet again and again.
+const OVERTAKEN_PAUSE: Duration = Duration::from_millis(400);
 
 /// How often to send a record of which nobody knows whether it arrived.
 const SENDS_MAX: u32 = 4;
@@ -82,6 +85,9 @@ impl Registry {
         let asked = &publication.entries;
         let mut behind = None;
         for _ in 0..OVERTAKEN_MAX {
+            if behind.is_some() {
+                self.let_others_pass().await;
+            }
             let resumed = match behind {
                 None => self.journalled(&log, asked, &public.id())?,
                 Some(_) => None,
@@ -99,9 +105,16 @@ impl Registry {
                     let published =
                         self.confirm_published(&entry, record, index, publication).await?;
                     self.strike(&log, asked)?;
-                    return Ok(published);
+                    if fresh || still_says(&published, &entry, record) {
+                        return Ok(published);
+                    }
+                    // It was published long ago, and undone since.
+                    behind = Some(record);
                 }
-                Fate::Submitted => return Ok(Published::Submitted { record }),
+                Fate::Submitted => {
+                    self.strike(&log, asked)?;
+                    return Ok(Published::Submitted { record });
+                }
                 Fate::Behind(other) => {
                     sending.wait_for_other(other).await?;
                     behind = Some(other);
@@ -122,6 +135,14 @@ impl Registry {
             Some(record) => Error::Rejected { registry: self.domain().clone(), record, reason },
             None => Error::Usage(reason),
         })
+    }
+
+    /// Waits a moment, by chance.
+    async fn let_others_pass(&self) {
+        let mut chance = [0];
+        self.client().parts.random.fill(&mut chance);
+        let pause = OVERTAKEN_PAUSE.mul_f64(f64::from(chance[0]) / 255.0);
+        self.client().parts.clock.wait(pause).await;
     }
 
     /// Plans a publication, signs it, and notes it in the journal.
@@ -244,6 +265,14 @@ impl Registry {
             Err(SyncError::Failed(error)) => Err(error),
         }
     }
+}
+
+/// Whether a log still says what a record of it said: no later record can have undone it.
+fn still_says(published: &Published, entry: &Entry, record: RecordId) -> bool {
+    let Published::InLog { package, .. } = published else { return false };
+    let is_head = package.state().head().is_some_and(|head| head.record_id == record);
+    let lasts = |change: &Change| !matches!(change, Change::Grant { .. } | Change::Revoke { .. });
+    is_head || entry.changes.iter().all(lasts)
 }
 
 fn already(

@@ -167,11 +167,6 @@ impl Remote {
             value.set_sensitive(true);
             fields.insert(header::AUTHORIZATION, value);
         }
-        if let Some(domain) = &self.data_of {
-            let value = HeaderValue::try_from(domain.as_str())
-                .map_err(|_| crate::origin::DomainError(domain.to_string()))?;
-            fields.insert(headers::REGISTRY, value);
-        }
         let url = self.base.join(path)?;
         Ok(Outgoing { method, url, headers: fields, body })
     }
