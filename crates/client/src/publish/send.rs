@@ -37,7 +37,11 @@ const POLL_MAX: Duration = Duration::from_secs(2);
 
 /// What came of signing.
 enum Signed {
-    Entry(Box<Entry>),
+    Entry {
+        entry: Box<Entry>,
+        /// Nobody can have seen it.
+        fresh: bool,
+    },
     /// The log says all of it already.
     Nothing(Box<Plan>),
 }
@@ -81,23 +85,15 @@ impl Registry {
             contents,
             wait,
         };
-        let public = key.public_key();
         let asked = &publication.entries;
         let mut behind = None;
         for _ in 0..OVERTAKEN_MAX {
             if behind.is_some() {
                 self.let_others_pass().await;
             }
-            let resumed = match behind {
-                None => self.journalled(&log, asked, &public.id())?,
-                Some(_) => None,
-            };
-            let (entry, fresh) = match resumed {
-                Some(entry) => (entry, false),
-                None => match self.sign(publication, key).await? {
-                    Signed::Entry(entry) => (*entry, true),
-                    Signed::Nothing(plan) => return already(self, plan.package, publication),
-                },
+            let (entry, fresh) = match self.take_up(publication, key, behind.is_none()).await? {
+                Signed::Entry { entry, fresh } => (*entry, fresh),
+                Signed::Nothing(plan) => return already(self, plan.package, publication),
             };
             let record = entry.record.record_id::<wargate_protocol::Package>();
             match sending.see_through(&entry, record, fresh).await? {
@@ -105,10 +101,10 @@ impl Registry {
                     let published =
                         self.confirm_published(&entry, record, index, publication).await?;
                     self.strike(&log, asked)?;
+                    // What was published long ago may have been undone since.
                     if fresh || still_says(&published, &entry, record) {
                         return Ok(published);
                     }
-                    // It was published long ago, and undone since.
                     behind = Some(record);
                 }
                 Fate::Submitted => {
@@ -130,10 +126,10 @@ impl Registry {
                 }
             }
         }
-        let reason = "others publish to the package all the time".to_owned();
+        let (registry, package) = (self.domain().clone(), publication.name.clone());
         Err(match behind {
-            Some(record) => Error::Rejected { registry: self.domain().clone(), record, reason },
-            None => Error::Usage(reason),
+            Some(record) => Error::StillWaiting { registry, package, record },
+            None => Error::Usage("there is nothing to publish".into()),
         })
     }
 
@@ -145,9 +141,20 @@ impl Registry {
         self.client().parts.clock.wait(pause).await;
     }
 
-    /// Plans a publication, signs it, and notes it in the journal.
-    async fn sign(&self, publication: &Publication, key: &PrivateKey) -> Result<Signed, Error> {
-        let public = key.public_key();
+    /// Takes a publication up where it is: its record in the journal, if that may still do; or plans
+    /// it, signs it, and notes it in the journal.
+    async fn take_up(
+        &self,
+        publication: &Publication,
+        key: &PrivateKey,
+        may_resume: bool,
+    ) -> Result<Signed, Error> {
+        let (public, log) = (key.public_key(), LogId::package(&publication.name));
+        if may_resume
+            && let Some(entry) = self.journalled(&log, &publication.entries, &public.id())?
+        {
+            return Ok(Signed::Entry { entry: Box::new(entry), fresh: false });
+        }
         let plan = self.plan(publication, &public).await?;
         let now = self.client().parts.clock.now();
         let Some(record) = plan.record(&public, now) else {
@@ -157,8 +164,8 @@ impl Registry {
         let record = signed.map_err(|error| Error::Usage(error.to_string()))?.into_signed();
         let (asked, changes, prev) = (publication.entries.clone(), plan.changes, plan.prev);
         let entry = Entry { asked, changes, prev, record };
-        self.note_in_journal(&LogId::package(&publication.name), &entry)?;
-        Ok(Signed::Entry(Box::new(entry)))
+        self.note_in_journal(&log, &entry)?;
+        Ok(Signed::Entry { entry: Box::new(entry), fresh: true })
     }
 
     /// Waits until a record that was submitted is in the log, and verifies that it is.
