@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 use wargate_client::{Error, Kind};
+use wargate_console::harmless;
 
-use crate::table::harmless;
 
 /// The command line cannot be understood.
 pub(crate) const EXIT_USAGE: u8 = 2;

@@ -12,7 +12,6 @@ mod failure;
 mod output;
 mod progress;
 mod prompt;
-mod table;
 
 use std::process::ExitCode;
 

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use wargate_client::seams::{Direction, Event, Observer};
+use wargate_console::harmless;
 
 use crate::output::note;
-use crate::table::harmless;
 
 /// Shows bars on a terminal, and only warnings elsewhere.
 pub(crate) struct Progress {

@@ -21,7 +21,7 @@ use zeroize::Zeroizing;
 pub use self::environment::Environment;
 pub use self::keyring::{InKeyring, Keyring, KeyringEntry, NoKeyring, key_names};
 use crate::origin::RegistryUrl;
-use crate::seams::{SecretError, Secrets, Token};
+use crate::seams::{Asked, SecretError, Secrets, Token};
 
 /// Most bytes of a secret's text.
 pub const SECRET_BYTES_MAX: usize = 64 << 10;
@@ -50,7 +50,10 @@ pub trait Source: Send + Sync {
     ///
     /// # Errors
     /// [`SecretError`] if there may be one that cannot be read.
-    fn token(&self, registry: &RegistryUrl) -> Result<Option<Located<Token>>, SecretError>;
+    fn token(&self, asked: Asked<'_>) -> Result<Option<Located<Token>>, SecretError>;
+
+    /// The API did not take the token: what is remembered of it is forgotten.
+    fn refused(&self, _asked: Asked<'_>) {}
 }
 
 /// Places that may have secrets, the first one first.
@@ -80,9 +83,9 @@ impl Credentials {
     /// [`SecretError`]
     pub fn locate_token(
         &self,
-        registry: &RegistryUrl,
+        asked: Asked<'_>,
     ) -> Result<Option<Located<Token>>, SecretError> {
-        first(&self.0, |source| source.token(registry))
+        first(&self.0, |source| source.token(asked))
     }
 }
 
@@ -104,8 +107,12 @@ impl Secrets for Credentials {
         Ok(found.map(|located| located.secret))
     }
 
-    fn token(&self, registry: &RegistryUrl) -> Result<Option<Token>, SecretError> {
-        Ok(self.locate_token(registry)?.map(|located| located.secret))
+    fn token(&self, asked: Asked<'_>) -> Result<Option<Token>, SecretError> {
+        Ok(self.locate_token(asked)?.map(|located| located.secret))
+    }
+
+    fn refused(&self, asked: Asked<'_>) {
+        self.0.iter().for_each(|source| source.refused(asked));
     }
 }
 

@@ -104,7 +104,7 @@ impl Secrets for FixedToken {
         Ok(None)
     }
 
-    fn token(&self, _registry: &RegistryUrl) -> Result<Option<Token>, SecretError> {
+    fn token(&self, _asked: Asked<'_>) -> Result<Option<Token>, SecretError> {
         Token::new("s3cret").map(Some)
     }
 }

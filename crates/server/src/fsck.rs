@@ -3,13 +3,13 @@
 use std::process::ExitCode;
 
 use anyhow::Result;
+use wargate_console::Table;
 use wargate_registry::fsck::{Depth, Report, check};
 
 use crate::args::{CommonOptions, FsckOptions};
 use crate::config::data_dir_of;
 use crate::data_dir::DataDir;
 use crate::process;
-use crate::table::Table;
 
 /// The command. Its exit code is 2 if something is wrong.
 pub(crate) fn run(common: &CommonOptions, options: &FsckOptions) -> Result<ExitCode> {

@@ -2,11 +2,11 @@
 
 use anyhow::Result;
 use serde_json::json;
+use wargate_console::Table;
 
 use crate::args::{CommonOptions, KeyCommand};
 use crate::config::{data_dir_of, operator_key_file_of};
 use crate::keys;
-use crate::table::Table;
 
 /// The command.
 pub(crate) fn run(common: &CommonOptions, command: &KeyCommand) -> Result<()> {

@@ -19,7 +19,6 @@ mod listener;
 mod operator;
 mod process;
 mod serve;
-mod table;
 
 use std::process::ExitCode;
 

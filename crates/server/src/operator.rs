@@ -2,6 +2,7 @@
 //! otherwise.
 
 use anyhow::{Result, bail};
+use wargate_console::Table;
 
 use crate::admin::{self, Answer, Report, Request};
 use crate::args::{CommonOptions, OperatorCommand};
@@ -9,7 +10,6 @@ use crate::config::{data_dir_of, operator_key_file_of};
 use crate::data_dir::{DataDir, admin_socket};
 use crate::keys::KeyFiles;
 use crate::process;
-use crate::table::Table;
 
 /// The command.
 pub(crate) fn run(common: &CommonOptions, command: &OperatorCommand) -> Result<()> {

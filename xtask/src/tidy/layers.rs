@@ -20,6 +20,7 @@ const fn layer(name: &'static str, may_use: &'static [&'static str]) -> Layer {
 /// of crates that do not exist yet are the plan of the architecture.
 const LAYERS: &[Layer] = &[
     layer("crypto", &[]),
+    layer("console", &[]),
     layer("transparency", &["crypto"]),
     layer("protocol", &["crypto", "transparency"]),
     layer("api", &["crypto", "protocol"]),
@@ -34,6 +35,7 @@ const LAYERS: &[Layer] = &[
         "server",
         &[
             "crypto",
+            "console",
             "transparency",
             "protocol",
             "api",
@@ -46,7 +48,7 @@ const LAYERS: &[Layer] = &[
             "client",
         ],
     ),
-    layer("cli", &["crypto", "protocol", "api", "component", "client"]),
+    layer("cli", &["crypto", "console", "protocol", "api", "component", "client"]),
     layer(
         "testkit",
         &["crypto", "transparency", "protocol", "api", "component", "registry", "http"],
@@ -57,6 +59,7 @@ const LAYERS: &[Layer] = &[
 
 const EVERYTHING: &[&str] = &[
     "crypto",
+    "console",
     "transparency",
     "protocol",
     "api",

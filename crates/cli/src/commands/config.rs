@@ -5,13 +5,13 @@ use std::path::{Path, PathBuf};
 use serde_json::{Map, Value, json};
 use wargate_client::config::{TABLE, closest};
 use wargate_client::origin::RegistryUrl;
+use wargate_console::Table;
 
 use crate::args::{ConfigArguments, ConfigCommand};
 use crate::config_file::{Change, ConfigFile};
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::output::Report;
-use crate::table::Table;
 
 /// The command.
 pub(crate) fn run(context: &Context, options: &ConfigArguments) -> Result<Report, Failure> {

@@ -2,13 +2,13 @@
 
 use serde_json::json;
 use wargate_client::Package;
+use wargate_console::harmless;
 use wargate_protocol::PackageName;
 
 use crate::args::Info;
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::output::Report;
-use crate::table::harmless;
 
 /// Shows what is known, without asking anybody.
 pub(crate) fn info(context: &Context, options: &Info) -> Result<Report, Failure> {

@@ -4,6 +4,7 @@ use serde_json::Value;
 use wargate_client::Client;
 use wargate_client::monitor::{MonitorEvent, Options, Outcome, Webhook};
 use wargate_client::origin::RegistryUrl;
+use wargate_console::harmless;
 use wargate_protocol::SignedCheckpoint;
 
 use super::time;
@@ -12,7 +13,6 @@ use crate::args::Monitor;
 use crate::context::{Context, Failed};
 use crate::failure::{EXIT_UNAVAILABLE, EXIT_UNTRUSTED, Failure};
 use crate::output::{Report, note, print};
-use crate::table::harmless;
 
 /// The command.
 pub(crate) fn run(context: &Context, options: &Monitor) -> Result<Report, Failure> {

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 use wargate_client::{Change, Client, Plan, Publication, Registry};
 use wargate_component::inspect::{Inspection, Limits, inspect};
+use wargate_console::harmless;
 use wargate_crypto::{AnyDigest, Digest};
 use wargate_protocol::{PackageName, Version};
 
@@ -15,7 +16,6 @@ use crate::context::Context;
 use crate::failure::Failure;
 use crate::output::{Report, note};
 use crate::prompt;
-use crate::table::harmless;
 
 /// A file to release.
 struct File {

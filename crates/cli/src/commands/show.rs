@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 use wargate_client::{Client, Contents, HistoryRecord, Package, Selector, Wanted};
 use wargate_component::inspect::{Inspection, Limits, inspect};
+use wargate_console::{Table, harmless};
 use wargate_crypto::Digest;
 use wargate_protocol::{
     Entry, PackageAction, PackageEntry, PackageName, PackagePermission, Release, ReleaseState,
@@ -14,7 +15,6 @@ use crate::args::Show;
 use crate::context::{Context, Failed};
 use crate::failure::Failure;
 use crate::output::Report;
-use crate::table::{Table, harmless};
 
 async fn updated(client: &Client, name: &PackageName) -> Result<Package, Failed> {
     let packages = client.update(std::slice::from_ref(name)).await?;

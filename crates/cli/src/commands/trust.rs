@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 use wargate_client::Registry;
 use wargate_client::origin::RegistryUrl;
+use wargate_console::harmless;
 use wargate_crypto::{Digest, KeyId};
 
 use super::time;
@@ -10,7 +11,6 @@ use crate::args::Trust;
 use crate::context::{Context, Failed};
 use crate::failure::Failure;
 use crate::output::Report;
-use crate::table::harmless;
 
 /// The command.
 pub(crate) fn run(context: &Context, options: &Trust) -> Result<Report, Failure> {

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use wargate_client::origin::RegistryUrl;
 use wargate_client::verify::{Depth, Relation};
 use wargate_client::{Client, Registry};
+use wargate_console::harmless;
 use wargate_protocol::{PackageName, SignedCheckpoint, Version};
 
 use super::time;
@@ -15,7 +16,6 @@ use crate::args::Verify;
 use crate::context::{Context, Failed};
 use crate::failure::{EXIT_UNTRUSTED, Failure};
 use crate::output::Report;
-use crate::table::harmless;
 
 /// Most bytes of a file that is verified: it is read into memory.
 const FILE_BYTES_MAX: u64 = 1 << 30;

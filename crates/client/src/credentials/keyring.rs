@@ -10,7 +10,7 @@ use wargate_crypto::PrivateKey;
 
 use super::{Located, SecretText, Source, read_key, read_token};
 use crate::origin::{Domain, RegistryUrl};
-use crate::seams::{SecretError, Token};
+use crate::seams::{Asked, SecretError, Token};
 
 /// The name of the key for all registries that have none of their own.
 const DEFAULT: &str = "default";
@@ -30,7 +30,7 @@ impl KeyringEntry {
         Self { service: "warg-signing-key".into(), user: name.into() }
     }
 
-    /// A token.
+    /// A token, for the registry whose API has this name (specification 15.8).
     pub fn token(registry: &Domain) -> Self {
         Self { service: format!("warg-auth-token:{registry}"), user: registry.as_str().into() }
     }
@@ -197,8 +197,8 @@ impl<K: Keyring> Source for InKeyring<K> {
         Ok(found.map(|(entry, secret)| Located { secret, place: self.keyring.place(&entry) }))
     }
 
-    fn token(&self, registry: &RegistryUrl) -> Result<Option<Located<Token>>, SecretError> {
-        let entry = KeyringEntry::token(&registry.domain());
+    fn token(&self, asked: Asked<'_>) -> Result<Option<Located<Token>>, SecretError> {
+        let entry = KeyringEntry::token(&asked.api.domain());
         let Some(text) = self.keyring.read(&entry)? else { return Ok(None) };
         let place = self.keyring.place(&entry);
         let secret = read_token(&text, &place)?;

@@ -12,7 +12,7 @@ use crate::credentials::{
     Keyring, KeyringEntry, Located, SECRET_BYTES_MAX, SecretText, Source, read_key,
 };
 use crate::origin::RegistryUrl;
-use crate::seams::{SecretError, Token};
+use crate::seams::{Asked, SecretError, Token};
 
 /// A file with the key that signs, for all registries.
 #[derive(Clone, Debug)]
@@ -38,7 +38,7 @@ impl Source for KeyFile {
         Ok(Some(Located { secret, place }))
     }
 
-    fn token(&self, _registry: &RegistryUrl) -> Result<Option<Located<Token>>, SecretError> {
+    fn token(&self, _asked: Asked<'_>) -> Result<Option<Located<Token>>, SecretError> {
         Ok(None)
     }
 }

@@ -160,7 +160,7 @@ impl Remote {
         if body.is_some() {
             fields.insert(header::CONTENT_TYPE, HeaderValue::from_static(headers::JSON));
         }
-        if let Some(token) = self.exchange.secrets.token(&self.base)? {
+        if let Some(token) = self.exchange.secrets.token(self.asked())? {
             let bearer = format!("Bearer {}", token.expose());
             let mut value = HeaderValue::try_from(bearer)
                 .map_err(|_| SecretError { message: "the token has illegal characters".into() })?;

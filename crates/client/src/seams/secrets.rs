@@ -20,7 +20,27 @@ pub trait Secrets: Send + Sync {
     ///
     /// # Errors
     /// [`SecretError`] if there may be one that cannot be read.
-    fn token(&self, registry: &RegistryUrl) -> Result<Option<Token>, SecretError>;
+    fn token(&self, asked: Asked<'_>) -> Result<Option<Token>, SecretError>;
+
+    /// The API did not take the token: what was remembered of it is to be forgotten.
+    fn refused(&self, _asked: Asked<'_>) {}
+}
+
+/// Who is to see a token.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked<'a> {
+    /// The registry, as the user or another registry names it.
+    pub named: &'a RegistryUrl,
+    /// Its API, by whose name tokens are kept (specification 15.8). It is where the registry is, or
+    /// where the registry's discovery document leads.
+    pub api: &'a RegistryUrl,
+}
+
+impl<'a> Asked<'a> {
+    /// A registry whose API is where it is.
+    pub const fn itself(registry: &'a RegistryUrl) -> Self {
+        Self { named: registry, api: registry }
+    }
 }
 
 /// A bearer token. It is wiped when it is dropped, and not shown.

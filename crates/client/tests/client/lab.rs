@@ -175,7 +175,7 @@ impl Secrets for NoSecrets {
         Ok(None)
     }
 
-    fn token(&self, _: &RegistryUrl) -> Result<Option<Token>, SecretError> {
+    fn token(&self, _: Asked<'_>) -> Result<Option<Token>, SecretError> {
         Ok(None)
     }
 }

@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use tokio::process::Command;
+use wargate_console::harmless;
 
 use super::registry::{ours, system};
 use crate::failure::{EXIT_UNTRUSTED, Failure};
 use crate::output::print;
-use crate::table::harmless;
 
 /// How long a command may take.
 const COMMAND_TIME_MAX: Duration = Duration::from_mins(2);

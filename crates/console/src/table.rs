@@ -2,20 +2,23 @@
 
 use std::fmt;
 
+use crate::text::harmless;
+
 /// Rows of texts, printed in aligned columns below a header.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Table {
+pub struct Table {
     rows: Vec<Vec<String>>,
 }
 
 impl Table {
     /// A table with these columns.
-    pub(crate) fn new<const N: usize>(header: [&str; N]) -> Self {
+    #[must_use]
+    pub fn new<const N: usize>(header: [&str; N]) -> Self {
         Self { rows: vec![header.map(str::to_owned).to_vec()] }
     }
 
-    /// Adds a row. What others have written is made harmless here.
-    pub(crate) fn row<const N: usize>(&mut self, cells: [String; N]) {
+    /// Adds a row. What others have written is made [`harmless`] here.
+    pub fn row<const N: usize>(&mut self, cells: [String; N]) {
         self.rows.push(cells.map(|cell| harmless(&cell)).into());
     }
 }
@@ -34,18 +37,6 @@ impl fmt::Display for Table {
         }
         Ok(())
     }
-}
-
-/// A text without what a terminal obeys, or what hides or reorders other text.
-pub(crate) fn harmless(text: &str) -> String {
-    let is_harmless = |character: char| {
-        let hidden = matches!(character,
-            '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}');
-        !character.is_control() && !hidden
-    };
-    text.chars()
-        .map(|character| if is_harmless(character) { character } else { '\u{fffd}' })
-        .collect()
 }
 
 #[cfg(test)]

@@ -1,0 +1,9 @@
+//! What both programs say to a person's terminal: tables, counts, and text that cannot harm it.
+//!
+//! Nothing here writes anything; the programs do.
+
+mod table;
+mod text;
+
+pub use self::table::Table;
+pub use self::text::{counted, harmless};
