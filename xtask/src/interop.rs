@@ -19,9 +19,13 @@ struct Release {
     program: &'static str,
 }
 
+/// The reference implementation's client.
+const REFERENCE_CLIENT: Release =
+    Release { package: "warg-cli", version: "0.10.0", program: "warg" };
+
 /// The newest releases that speak Warg. `crates/interop/src/lab.rs` looks for them by these names.
 const CLIENTS: &[Release] = &[
-    Release { package: "warg-cli", version: "0.10.0", program: "warg" },
+    REFERENCE_CLIENT,
     Release { package: "wkg", version: "0.15.1", program: "wkg" },
     Release { package: "wac-cli", version: "0.12.0", program: "wac" },
     Release { package: "cargo-component", version: "0.21.1", program: "cargo-component" },
@@ -42,7 +46,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
     ensure!(!(is_recorded && is_reference), "only our own server's answers are recorded");
     let clients = tools::cache_folder("interop")?;
     if !flag("--list") {
-        install(&clients)?;
+        install(&clients, CLIENTS.iter().chain([&REFERENCE]))?;
     }
     let mut cargo = process::cargo();
     cargo.args(["build", "--quiet"]);
@@ -65,10 +69,17 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
     process::run(interop.args(rest))
 }
 
+/// The reference implementation's client, after it was built if need be.
+pub(crate) fn reference_client() -> Result<PathBuf> {
+    let cache = tools::cache_folder("interop")?;
+    install(&cache, [&REFERENCE_CLIENT])?;
+    Ok(program(&cache, &REFERENCE_CLIENT))
+}
+
 /// Builds the programs that are not in the cache yet.
-fn install(cache: &Path) -> Result<()> {
-    let wanted = CLIENTS.iter().chain([&REFERENCE]);
-    let missing: Vec<_> = wanted.filter(|release| !program(cache, release).is_file()).collect();
+fn install<'a>(cache: &Path, wanted: impl IntoIterator<Item = &'a Release>) -> Result<()> {
+    let missing: Vec<_> =
+        wanted.into_iter().filter(|release| !program(cache, release).is_file()).collect();
     if missing.is_empty() {
         return Ok(());
     }

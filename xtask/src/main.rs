@@ -17,7 +17,6 @@ mod interop;
 mod oracle;
 mod process;
 mod satellites;
-mod scale;
 mod test;
 mod tidy;
 mod tools;
@@ -71,8 +70,8 @@ const COMMANDS: &[Subcommand] = &[
     },
     Subcommand {
         name: "bench",
-        arguments: "[--quick] [--json]",
-        about: "the verified core beside its limits, measured in one run",
+        arguments: "[core|scale|client]",
+        about: "speed and memory, each thing beside its limit or its peer in one run",
         run: bench::run,
     },
     Subcommand {
@@ -92,12 +91,6 @@ const COMMANDS: &[Subcommand] = &[
         arguments: "[NAME…]",
         about: "released clients and ours against both servers (--list, --record, --reference)",
         run: interop::run,
-    },
-    Subcommand {
-        name: "scale",
-        arguments: "[--json] [--help]",
-        about: "a registry of 50,000 packages beside one of 2,000: memory, time, restarts",
-        run: scale::run,
     },
     Subcommand {
         name: "fuzz",

@@ -8,6 +8,7 @@ mod connection;
 mod package;
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -73,6 +74,23 @@ pub struct Report {
     /// Where the packages' records stand, in the order of the packages.
     #[serde(skip)]
     pub places: Vec<RegistryIndex>,
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { published, packages, seconds, per_second, p50_ms, p99_ms, .. } = self;
+        writeln!(f, "published and provable  {published} of {packages} in {seconds:.1} s")?;
+        writeln!(f, "rate                    {per_second:.0} packages/s")?;
+        writeln!(f, "latency                 {p50_ms:.1} ms median, {p99_ms:.1} ms of 99 %")?;
+        write!(f, "processors, generator   {:.2}", self.generator_processors)?;
+        if let Some(server) = self.server_processors {
+            write!(f, "\nprocessors, server      {server:.2}")?;
+        }
+        for (error, times) in &self.errors {
+            write!(f, "\n{times:>6} times           {error}")?;
+        }
+        Ok(())
+    }
 }
 
 /// A package and where it stands.

@@ -3,9 +3,11 @@
 //! A row is something of ours beside its limit: the raw work that it cannot do without, measured in
 //! the same run, or a figure. `cargo xtask bench` runs the rows and prints them as a table.
 //!
-//! What a whole server does under load is measured from outside: [`hammer`] publishes, [`scale`] compares
-//! a small registry with a large one.
+//! Whole processes are measured from outside: [`hammer`] publishes, [`scale`] compares a large registry
+//! with a small one, [`client`] our client with the reference implementation's.
 
+pub mod client;
+pub mod comparison;
 pub mod hammer;
 pub mod keys;
 pub mod maps;

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader};
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::str::FromStr;
@@ -39,15 +39,26 @@ impl Process {
     /// # Errors
     /// If there is no such process, or no Linux.
     pub fn busy_seconds(self) -> Result<f64> {
+        Ok(self.ticks(11)? + self.ticks(12)?)
+    }
+
+    /// Seconds on a processor of all processes that it has started, and waited for until they ended.
+    ///
+    /// # Errors
+    /// As [`Self::busy_seconds`].
+    pub fn ended_seconds(self) -> Result<f64> {
+        Ok(self.ticks(13)? + self.ticks(14)?)
+    }
+
+    /// A time that Linux counts, in seconds; fields are counted from behind the name.
+    fn ticks(self, field: usize) -> Result<f64> {
         /// What Linux tells everybody, whatever it counts in itself.
         const TICKS_PER_SECOND: f64 = 100.0;
         let text = self.read("stat")?;
         // The name comes second, in parentheses, and may have any characters.
         let (_, fields) = text.rsplit_once(')').context("a process has a name")?;
-        let field = |number: usize| -> Result<f64> {
-            Ok(fields.split_whitespace().nth(number).context("a process has times")?.parse()?)
-        };
-        Ok((field(11)? + field(12)?) / TICKS_PER_SECOND)
+        let field = fields.split_whitespace().nth(field).context("a process has times")?;
+        Ok(field.parse::<f64>()? / TICKS_PER_SECOND)
     }
 
     /// What it keeps in memory.
@@ -84,6 +95,15 @@ pub enum End {
     Kill,
 }
 
+/// Where a registry listens, and what it calls itself.
+#[derive(Clone, Debug, Default)]
+pub struct Serve {
+    /// Where it listens; on a free port of this machine if not said.
+    pub listen: Option<SocketAddr>,
+    /// What clients are told to use.
+    pub public_url: Option<String>,
+}
+
 /// A registry in a process of its own. It is killed when it is dropped.
 pub struct Server {
     child: Child,
@@ -98,12 +118,16 @@ impl Server {
     ///
     /// # Errors
     /// If it does not start; what it says on standard error is in a file beside the directory.
-    pub fn start(program: &Path, data_dir: &Path) -> Result<Self> {
+    pub fn start(program: &Path, data_dir: &Path, serve: &Serve) -> Result<Self> {
         fs::create_dir_all(data_dir)?;
         let log_file = data_dir.with_extension("log");
         let mut command = Command::new(program);
-        command.args(["serve", "--listen", "127.0.0.1:0", "--content", "any", "--data-dir"]);
-        command.arg(data_dir).stdin(Stdio::null()).stdout(Stdio::piped());
+        let listen = serve.listen.unwrap_or_else(|| (Ipv4Addr::LOCALHOST, 0).into());
+        command.args(["serve", "--content", "any", "--listen", &listen.to_string()]);
+        if let Some(url) = &serve.public_url {
+            command.args(["--public-url", url]);
+        }
+        command.arg("--data-dir").arg(data_dir).stdin(Stdio::null()).stdout(Stdio::piped());
         let log = fs::OpenOptions::new().create(true).append(true).open(&log_file)?;
         let mut child = command.stderr(log).spawn().context("the server cannot be started")?;
         let mut out = BufReader::new(child.stdout.take().context("its output")?);

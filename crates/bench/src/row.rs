@@ -7,6 +7,8 @@ use anyhow::{Context, Result};
 use criterion::Criterion;
 use serde::{Deserialize, Serialize};
 
+use crate::comparison::median;
+
 /// Rounds of a row. Its ratio is the median of theirs.
 const ROUNDS: usize = 5;
 
@@ -162,9 +164,4 @@ fn estimate(folder: &Path) -> Result<f64> {
 /// How criterion names the folder of an id: some characters cannot stand in file names.
 fn folder_name(id: &str) -> String {
     id.replace(['?', '"', '/', '\\', '*', '<', '>', ':', '|', '^'], "_")
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
 }

@@ -13,8 +13,9 @@ use wargate_api::paths;
 use wargate_api::proof::{ConsistencyRequest, InclusionRequest};
 use wargate_protocol::{LogId, LogLength};
 
+use crate::comparison::{Limit, Table, median};
 use crate::hammer::{self, Connection, Kind, Report, Target, Workload};
-use crate::process::{End, Memory, Server};
+use crate::process::{End, Memory, Serve, Server};
 
 /// How much more a registry may take that is larger: memory, and time for a request.
 const RATIO_MAX: f64 = 1.2;
@@ -48,54 +49,11 @@ pub struct Plan {
     pub content_bytes: usize,
 }
 
-/// A row of the result: of the small registry, of the large one, and what is allowed.
-#[derive(Clone, Debug, Serialize)]
-pub struct Row {
-    /// What was measured, with its unit.
-    pub name: String,
-    /// In the small registry.
-    pub small: f64,
-    /// In the large one.
-    pub large: f64,
-    /// What the row must keep.
-    pub limit: Limit,
-}
-
-/// What a row must keep.
-#[derive(Clone, Copy, Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub enum Limit {
-    /// The large one has at most so many times as much as the small one.
-    Ratio(f64),
-    /// Likewise, or so much more.
-    RatioOrMore(f64, f64),
-    /// Both have at most so much.
-    Most(f64),
-}
-
-impl Row {
-    /// The large one divided by the small one.
-    pub fn ratio(&self) -> f64 {
-        self.large / self.small
-    }
-
-    /// Whether the limit is kept.
-    pub fn holds(&self) -> bool {
-        match self.limit {
-            Limit::Ratio(most) => self.ratio() <= most,
-            Limit::RatioOrMore(most, more) => {
-                self.ratio() <= most || self.large - self.small <= more
-            }
-            Limit::Most(most) => self.small <= most && self.large <= most,
-        }
-    }
-}
-
 /// All that was measured.
 #[derive(Debug, Serialize)]
 pub struct Comparison {
-    /// The rows.
-    pub rows: Vec<Row>,
+    /// The large registry beside the small one.
+    pub table: Table,
     /// How the registries were filled.
     pub loads: [Report; 2],
     /// What the processes kept in memory after that.
@@ -141,14 +99,15 @@ pub fn compare(plan: &Plan, say: fn(&str)) -> Result<Comparison> {
     let mut sizes = [fill(small)?, fill(large)?];
     let loads = sizes.each_ref().map(|size| size.load.clone());
     let memory = sizes.each_ref().map(|size| size.memory);
-    let mut rows = memory_rows(&memory);
+    let mut table = Table::new(large.to_string(), small.to_string());
+    memory_rows(&mut table, &memory);
     for (question, name) in QUESTIONS {
         say(&format!("timing {name}"));
         let [(small, short), (large, long)] = runtime.block_on(time(&mut sizes, *question))?;
         // A proof grows with the logarithm of the tree, and what it takes to make it with it.
         let growth = (long / short).max(1.0);
         let limit = Limit::RatioOrMore(RATIO_MAX * growth, CACHED_MICROS);
-        rows.push(Row { name: format!("{name}, µs"), small, large, limit });
+        table.beside(format!("{name}, µs"), large, small, limit);
     }
     let mut servers = sizes.map(|size| (size.server, size.data_dir));
     for (end, name) in [(End::Kill, "kill"), (End::Terminate, "stop")] {
@@ -159,34 +118,29 @@ pub fn compare(plan: &Plan, say: fn(&str)) -> Result<Comparison> {
         }
         let [small, large] = <[Restarts; 2]>::try_from(times).ok().context("two sizes")?;
         let limit = Limit::Most(RESTART_MS_MAX);
-        let row = |what, small, large| {
-            let name = format!("first answer after a {name}, {what}, ms");
-            Row { name, small, large, limit }
-        };
-        rows.push(row("median", small.median_ms, large.median_ms));
-        rows.push(row("slowest", small.slowest_ms, large.slowest_ms));
+        let name = |what| format!("first answer after a {name}, {what}, ms");
+        table.beside(name("median"), large.median_ms, small.median_ms, limit);
+        table.beside(name("slowest"), large.slowest_ms, small.slowest_ms, limit);
         servers = [small, large].map(|restarts| (restarts.server, restarts.data_dir));
     }
-    Ok(Comparison { rows, loads, memory })
+    Ok(Comparison { table, loads, memory })
 }
 
-fn memory_rows([small, large]: &[Memory; 2]) -> Vec<Row> {
+fn memory_rows(table: &mut Table, [small, large]: &[Memory; 2]) {
     #[expect(clippy::cast_precision_loss, reason = "far fewer than 2^53")]
-    let row = |name: &str, of: fn(&Memory) -> u64, limit| {
+    let mut row = |name: &str, of: fn(&Memory) -> u64| {
         let (small, large) = (of(small) as f64 / 1024.0, of(large) as f64 / 1024.0);
-        Row { name: name.into(), small, large, limit }
+        table.beside(name, large, small, Limit::Ratio(RATIO_MAX));
     };
-    vec![
-        row("memory, MiB", |it| it.resident_kib, Limit::Ratio(RATIO_MAX)),
-        row("of it, heaps and stacks, MiB", |it| it.anonymous_kib, Limit::Ratio(RATIO_MAX)),
-        row("the most memory, MiB", |it| it.peak_kib, Limit::Ratio(RATIO_MAX)),
-    ]
+    row("memory, MiB", |it| it.resident_kib);
+    row("of it, heaps and stacks, MiB", |it| it.anonymous_kib);
+    row("the most memory, MiB", |it| it.peak_kib);
 }
 
 /// Starts a registry and publishes into it.
 async fn fill(plan: &Plan, packages: usize) -> Result<Size> {
     let data_dir = plan.folder.join(packages.to_string());
-    let server = Server::start(&plan.program, &data_dir)?;
+    let server = Server::start(&plan.program, &data_dir, &Serve::default())?;
     let namespace = "scale".to_owned();
     let workload = Workload { packages, content_bytes: plan.content_bytes, namespace, run: 1 };
     let prepared = workload.prepare()?;
@@ -305,16 +259,11 @@ async fn restart(
     for _ in 0..RESTARTS {
         server.end(end)?;
         let began = Instant::now();
-        server = Server::start(program, &data_dir)?;
+        server = Server::start(program, &data_dir, &Serve::default())?;
         let mut connection = Connection::open(server.address).await?;
         let _: SignedCheckpoint = connection.fetch(paths::FETCH_CHECKPOINT).await?;
         times.push(began.elapsed().as_secs_f64() * 1e3);
     }
     let slowest_ms = times.iter().copied().fold(0.0, f64::max);
     Ok(Restarts { server, data_dir, median_ms: median(times), slowest_ms })
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
 }

@@ -1,0 +1,55 @@
+//! `cargo xtask bench scale` and `client`: whole processes. What they are given goes to the program
+//! that measures; `--help` says what that knows.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+
+use anyhow::{Context, Result};
+
+use crate::workspace::Metadata;
+use crate::{interop, process};
+
+/// A large registry beside a small one, in memory, time and restarts.
+pub(super) fn scale(arguments: &[String]) -> Result<()> {
+    let Built { mut bench, server, folder, .. } = build("scale", &[])?;
+    bench.arg("--server").arg(server).arg("--folder").arg(folder);
+    process::run(bench.args(arguments))
+}
+
+/// Our client beside the reference implementation's.
+pub(super) fn client(arguments: &[String]) -> Result<()> {
+    let theirs = interop::reference_client()?;
+    let Built { mut bench, server, folder, programs } = build("client", &["wargate-cli"])?;
+    bench.arg("--server").arg(server).arg("--folder").arg(folder);
+    bench.arg("--ours").arg(programs.join("warg")).arg("--theirs").arg(theirs);
+    process::run(bench.args(arguments))
+}
+
+struct Built {
+    /// What measures.
+    bench: Command,
+    server: PathBuf,
+    /// An empty folder.
+    folder: PathBuf,
+    /// Where all programs are.
+    programs: PathBuf,
+}
+
+fn build(what: &str, packages: &[&str]) -> Result<Built> {
+    let mut cargo = process::cargo();
+    cargo.args(["build", "--quiet", "--release", "--bin=bench", "--bin=wargate", "--bin=warg"]);
+    for package in ["wargate-bench", "wargate-server"].iter().chain(packages) {
+        cargo.args(["--package", package]);
+    }
+    process::run(&mut cargo)?;
+    let target = Metadata::read()?.target_directory;
+    let (programs, folder) = (target.join("release"), target.join("bench").join(what));
+    if folder.exists() {
+        fs::remove_dir_all(&folder)
+            .with_context(|| format!("{} cannot be removed", folder.display()))?;
+    }
+    let mut bench = Command::new(programs.join("bench"));
+    bench.arg(what);
+    Ok(Built { bench, server: programs.join("wargate"), folder, programs })
+}
