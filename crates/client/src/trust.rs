@@ -8,7 +8,8 @@
 //!                    /believed           a checkpoint that came another way
 //! ```
 //!
-//! The checkpoint is written first. A log's state says at which length it is whole, and the checkpoint
+//! The checkpoint is written first, and durably; logs can be had again, and need not survive a power
+//! failure. A log's state says at which length it is whole, and the checkpoint
 //! extends that length, so whatever remains of an interrupted write is a valid state: newer checkpoint,
 //! older logs. Two processes that verified different checkpoints do not both win: whoever comes second
 //! finds another checkpoint than it began with and verifies again from there.
@@ -247,17 +248,16 @@ impl<'a> Trust<'a> {
         if there.as_ref().is_some_and(stays) {
             return Ok(());
         }
-        self.write(
-            key,
-            &StoredLog {
-                operator_key: saving.operator_key.clone(),
-                name: name.cloned(),
-                head_registry_index: followed.index(),
-                as_of: followed.as_of(),
-                head_fetch_token: token.cloned(),
-                state: followed.state().clone(),
-            },
-        )
+        let log = StoredLog {
+            operator_key: saving.operator_key.clone(),
+            name: name.cloned(),
+            head_registry_index: followed.index(),
+            as_of: followed.as_of(),
+            head_fetch_token: token.cloned(),
+            state: followed.state().clone(),
+        };
+        let bytes = serde_json::to_vec(&log).map_err(|error| damaged(key, &error))?;
+        Ok(self.state.keep(key, &bytes)?)
     }
 
     /// Believes a checkpoint that somebody else has seen: what the registry shows must agree with it.

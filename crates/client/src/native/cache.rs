@@ -5,8 +5,9 @@
 //!            /<registry>/partial/<hex>   content that comes in, locked while somebody is at it
 //! ```
 //!
-//! Content comes under its own name by a rename, after its bytes were synced. What a killed process
-//! left in `partial` is taken up by the next one: the lock ended with the process.
+//! Content comes under its own name by a rename. Nobody waits for the disk: what a power failure has
+//! damaged is found when its digest is looked at, and comes again. What a killed process left in
+//! `partial` is taken up by the next one: the lock ended with the process.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -14,7 +15,7 @@ use std::path::{Path, PathBuf};
 
 use wargate_crypto::Digest;
 
-use super::files::{complaint, is_still_at, make_directory, remove, sync_directory};
+use super::files::{complaint, is_still_at, make_directory, remove};
 use crate::origin::Domain;
 use crate::seams::{Cache, CacheError, Content, Partial};
 
@@ -250,12 +251,9 @@ impl Partial for FilePartial {
     fn commit(self: Box<Self>) -> Result<Box<dyn Content>, CacheError> {
         let Place { complete, partial } = &self.place;
         let commit = || {
-            self.file.sync_all()?;
-            let directory = complete.parent().unwrap_or(Path::new("."));
             // It may be gone if somebody has cleared the cache meanwhile.
-            make_directory(directory, false)?;
-            fs::rename(partial, complete)?;
-            sync_directory(directory)
+            make_directory(complete.parent().unwrap_or(Path::new(".")), false)?;
+            fs::rename(partial, complete)
         };
         commit().map_err(|error| failed("write", complete, &error))?;
         let content = FileContent { path: complete.clone(), length: self.length, file: None };

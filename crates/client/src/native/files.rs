@@ -2,20 +2,26 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-/// Makes a directory and those above it, only for the user if `private`, and makes that durable.
-pub(super) fn make_directory(path: &Path, private: bool) -> io::Result<()> {
+/// Makes a directory and those above it, only for the user if `private`. Returns the directories that
+/// have new names in them, the innermost first: with [`sync_directory`] they become durable. Whoever
+/// has written into the innermost first waits for the disk once rather than for each.
+pub(super) fn make_directory(path: &Path, private: bool) -> io::Result<Vec<PathBuf>> {
     if path.is_dir() {
-        return Ok(());
+        return Ok(Vec::new());
     }
-    if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
-        make_directory(parent, private)?;
-    }
+    let mut above = match path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+        Some(parent) => make_directory(parent, private)?,
+        None => Vec::new(),
+    };
     match builder(private).create(path) {
-        Ok(()) => path.parent().map_or(Ok(()), sync_directory),
+        Ok(()) => {
+            above.splice(0..0, path.parent().map(Path::to_owned));
+            Ok(above)
+        }
         // Another process was faster.
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => Ok(above),
         Err(error) => Err(error),
     }
 }

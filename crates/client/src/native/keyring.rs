@@ -58,7 +58,7 @@ impl FlatFiles {
     }
 
     fn replace(&self, entry: &KeyringEntry, secret: &str) -> io::Result<()> {
-        make_directory(&self.0, true)?;
+        let made = make_directory(&self.0, true)?;
         // Nobody else uses this name: two processes have different numbers, and one that was killed
         // has left at most what is replaced here.
         let unfinished = self.0.join(format!(".unfinished-{}", std::process::id()));
@@ -73,7 +73,8 @@ impl FlatFiles {
             let _ = remove(&unfinished);
         }
         written?;
-        sync_directory(&self.0)
+        sync_directory(&self.0)?;
+        made.iter().try_for_each(|directory| sync_directory(directory))
     }
 }
 

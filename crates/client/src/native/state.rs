@@ -64,6 +64,34 @@ impl FileState {
         Ok(path)
     }
 
+    /// Puts a value in the place of another one, at once.
+    fn replace(&self, key: &Key, value: &[u8], durably: bool) -> Result<(), StateError> {
+        let path = self.path(key)?;
+        let directory = path.parent().unwrap_or(&self.root);
+        let fail = |error: io::Error| failed("write", &path, &error);
+        if value.len() as u64 > VALUE_BYTES_MAX {
+            return Err(fail(io::Error::other("the value is too large")));
+        }
+        let made = make_directory(directory, true).map_err(fail)?;
+        self.sweep(directory);
+        let mut random = [0; 8];
+        getrandom::fill(&mut random).map_err(|error| fail(io::Error::other(error)))?;
+        let name = format!("{TEMPORARY}{:016x}", u64::from_le_bytes(random));
+        let temporary = directory.join(name);
+        let written = write_whole(&temporary, value, durably);
+        let written = written.and_then(|()| fs::rename(&temporary, &path));
+        if let Err(error) = written {
+            let _ = remove(&temporary);
+            return Err(fail(error));
+        }
+        if durably {
+            sync_directory(directory).map_err(fail)?;
+        }
+        // A directory that others find is there to stay, whatever comes into it first.
+        made.iter().try_for_each(|above| sync_directory(above)).map_err(fail)?;
+        Ok(())
+    }
+
     /// Once for each directory, removes what killed writers left. It is no failure if that fails.
     fn sweep(&self, directory: &Path) {
         let mut swept = self.swept.lock().unwrap_or_else(PoisonError::into_inner);
@@ -103,24 +131,11 @@ impl State for FileState {
     }
 
     fn write(&self, key: &Key, value: &[u8]) -> Result<(), StateError> {
-        let path = self.path(key)?;
-        let directory = path.parent().unwrap_or(&self.root);
-        let fail = |error: io::Error| failed("write", &path, &error);
-        if value.len() as u64 > VALUE_BYTES_MAX {
-            return Err(fail(io::Error::other("the value is too large")));
-        }
-        make_directory(directory, true).map_err(fail)?;
-        self.sweep(directory);
-        let mut random = [0; 8];
-        getrandom::fill(&mut random).map_err(|error| fail(io::Error::other(error)))?;
-        let name = format!("{TEMPORARY}{:016x}", u64::from_le_bytes(random));
-        let temporary = directory.join(name);
-        let written = write_whole(&temporary, value).and_then(|()| fs::rename(&temporary, &path));
-        if let Err(error) = written {
-            let _ = remove(&temporary);
-            return Err(fail(error));
-        }
-        sync_directory(directory).map_err(fail)
+        self.replace(key, value, true)
+    }
+
+    fn keep(&self, key: &Key, value: &[u8]) -> Result<(), StateError> {
+        self.replace(key, value, false)
     }
 
     fn remove(&self, key: &Key) -> Result<(), StateError> {
@@ -168,10 +183,10 @@ struct FileGuard {
 
 impl Guard for FileGuard {}
 
-fn write_whole(path: &Path, value: &[u8]) -> io::Result<()> {
+fn write_whole(path: &Path, value: &[u8], durably: bool) -> io::Result<()> {
     let mut file = private_file().write(true).create_new(true).open(path)?;
     file.write_all(value)?;
-    file.sync_all()
+    if durably { file.sync_all() } else { Ok(()) }
 }
 
 /// Adds the keys of a directory, whose own key has these segments, and of those in it.

@@ -21,6 +21,15 @@ pub trait State: Send + Sync {
     /// [`StateError`]; the old value stands then.
     fn write(&self, key: &Key, value: &[u8]) -> Result<(), StateError>;
 
+    /// Sets a value that can be had again. After a power failure it may be gone or damaged, so that
+    /// nobody waits for a disk; otherwise as [`State::write`], which is what it does if not said.
+    ///
+    /// # Errors
+    /// [`StateError`]; the old value stands then.
+    fn keep(&self, key: &Key, value: &[u8]) -> Result<(), StateError> {
+        self.write(key, value)
+    }
+
     /// Removes a key and its value. It need not exist.
     ///
     /// # Errors
