@@ -8,10 +8,10 @@ use std::time::Duration;
 use wargate_protocol::Timestamp;
 
 use crate::origin::{Domain, RegistryUrl};
-use crate::remote::Exchange;
+use crate::remote::{Exchange, Telling};
 use crate::seams::{
-    BoxFuture, Clock, Event, Observer, Random, RequestBody, ResponseBody, SecretError, Secrets,
-    Token, Transport, TransportError, TransportFault,
+    Asked, BoxFuture, Clock, Event, Observer, Random, RequestBody, ResponseBody, SecretError,
+    Secrets, Token, Transport, TransportError, TransportFault,
 };
 
 /// The name of some registry.
@@ -49,19 +49,27 @@ impl Surroundings {
             random: Arc::<FixedRandom>::clone(&self.random),
             secrets: Arc::new(FixedToken),
             observer: Arc::<Recorder>::clone(&self.observer),
+            telling: Telling::default(),
             attempts: self.attempts,
             content_bytes_max: crate::limits::CONTENT_BYTES_MAX,
         }
     }
 }
 
-/// Stands still, lets nobody wait, and remembers who wanted to.
+/// Stands still unless it is moved, lets nobody wait, and remembers who wanted to.
 #[derive(Debug, Default)]
-pub(crate) struct FakeClock(Mutex<Vec<Duration>>);
+pub(crate) struct FakeClock {
+    waits: Mutex<Vec<Duration>>,
+    passed: Mutex<Duration>,
+}
 
 impl FakeClock {
     pub(crate) fn waits(&self) -> Vec<Duration> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.waits.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn pass(&self, time: Duration) {
+        *self.passed.lock().unwrap_or_else(PoisonError::into_inner) += time;
     }
 }
 
@@ -70,8 +78,12 @@ impl Clock for FakeClock {
         Timestamp::from_seconds(1_700_000_000)
     }
 
+    fn elapsed(&self) -> Duration {
+        *self.passed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn wait(&self, how_long: Duration) -> BoxFuture<'_, ()> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(how_long);
+        self.waits.lock().unwrap_or_else(PoisonError::into_inner).push(how_long);
         Box::pin(tokio::task::yield_now())
     }
 }

@@ -60,3 +60,12 @@ pub const URL_BYTES_MAX: usize = 8 << 10;
 
 /// Longest time that is waited for another process that fetches the same content.
 pub const OTHER_PROCESS_WAIT_MAX: Duration = Duration::from_hours(1);
+
+/// Longest time that an answer may take that is read whole, such as JSON, from its head to its end.
+pub const ANSWER_TIME_MAX: Duration = Duration::from_mins(5);
+
+/// Fewest bytes of any body that must come in each [`PACE_WINDOW`], unless it ends: far less than the
+/// slowest line brings while 30 others share it, and enough that nobody is held for ever.
+pub const PACE_BYTES_MIN: u64 = 16 << 10;
+/// See [`PACE_BYTES_MIN`].
+pub const PACE_WINDOW: Duration = Duration::from_mins(1);

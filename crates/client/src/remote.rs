@@ -3,6 +3,7 @@
 
 mod call;
 mod exchange;
+mod pace;
 mod retry;
 
 use std::sync::{Arc, OnceLock};
@@ -26,10 +27,11 @@ use wargate_protocol::{LogId, RecordId, SignedCheckpoint};
 
 pub(crate) use self::call::{CallError, refusal_of};
 pub(crate) use self::exchange::{Exchange, Incoming, Outgoing, content_length};
-pub(crate) use self::retry::Retry;
+pub(crate) use self::retry::{Retry, Telling};
 use crate::error::Error;
 use crate::limits::{LARGE_ANSWER_BYTES_MAX, SMALL_ANSWER_BYTES_MAX};
 use crate::origin::{Domain, RegistryUrl};
+use crate::seams::Asked;
 
 /// One registry's API, at one URL.
 #[derive(Clone)]
@@ -72,6 +74,11 @@ impl Remote {
     /// The URL that is talked to.
     pub(crate) const fn base(&self) -> &RegistryUrl {
         &self.base
+    }
+
+    /// Who is to see a token.
+    pub(crate) const fn asked(&self) -> Asked<'_> {
+        Asked { named: &self.named, api: &self.base }
     }
 
     /// Whose data it is.

@@ -1,6 +1,7 @@
 //! The machine's clock, and its randomness.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::sync::LazyLock;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use wargate_protocol::Timestamp;
 
@@ -17,6 +18,11 @@ impl Clock for SystemClock {
         let seconds = i64::try_from(since.as_secs()).unwrap_or(i64::MAX);
         Timestamp::new(seconds, since.subsec_nanos())
             .unwrap_or_else(|_| Timestamp::from_seconds(seconds))
+    }
+
+    fn elapsed(&self) -> Duration {
+        static START: LazyLock<Instant> = LazyLock::new(Instant::now);
+        START.elapsed()
     }
 
     fn wait(&self, how_long: Duration) -> BoxFuture<'_, ()> {

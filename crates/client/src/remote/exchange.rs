@@ -6,8 +6,10 @@ use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use url::Url;
 
+use super::pace::Pace;
+use super::retry::Telling;
 use crate::error::Error;
-use crate::limits::{REDIRECTS_MAX, URL_BYTES_MAX};
+use crate::limits::{ANSWER_TIME_MAX, REDIRECTS_MAX, URL_BYTES_MAX};
 use crate::origin::{Domain, is_loopback};
 use crate::seams::{
     Clock, Observer, Random, RequestBody, ResponseBody, Secrets, Transport, TransportError,
@@ -21,6 +23,8 @@ pub(crate) struct Exchange {
     pub(crate) random: Arc<dyn Random>,
     pub(crate) secrets: Arc<dyn Secrets>,
     pub(crate) observer: Arc<dyn Observer>,
+    /// What is being told of failures that are tried again.
+    pub(crate) telling: Telling,
     /// How often something that may be tried again is tried in all.
     pub(crate) attempts: u32,
     /// Most bytes of one content.
@@ -41,6 +45,7 @@ pub(crate) struct Incoming {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     body: Box<dyn ResponseBody>,
+    pace: Pace,
 }
 
 /// Why there is no answer.
@@ -73,7 +78,7 @@ impl Exchange {
         let body = request.body.clone().map_or(RequestBody::Empty, RequestBody::Bytes);
         let outgoing = build(&request.method, &request.url, &request.headers, body)?;
         let answer = self.transport.send(outgoing).await.map_err(ExchangeError::Transport)?;
-        Incoming::new(answer)
+        Incoming::new(answer, &self.clock)
     }
 
     /// Sends a request whose body is read as it goes. It follows no redirect.
@@ -86,7 +91,7 @@ impl Exchange {
     ) -> Result<Incoming, ExchangeError> {
         let outgoing = build(&method, url, headers, body)?;
         let answer = self.transport.send(outgoing).await.map_err(ExchangeError::Transport)?;
-        Incoming::new(answer)
+        Incoming::new(answer, &self.clock)
     }
 }
 
@@ -148,21 +153,29 @@ fn redirect(request: &Outgoing, answer: &Incoming) -> Result<Option<Url>, Exchan
 }
 
 impl Incoming {
-    fn new(answer: http::Response<Box<dyn ResponseBody>>) -> Result<Self, ExchangeError> {
+    fn new(
+        answer: http::Response<Box<dyn ResponseBody>>,
+        clock: &Arc<dyn Clock>,
+    ) -> Result<Self, ExchangeError> {
         let (head, body) = answer.into_parts();
         let mut codings = head.headers.get_all(http::header::CONTENT_ENCODING).iter();
         if codings.any(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity")) {
             return Err(ExchangeError::Answer("it is compressed, which was not asked for".into()));
         }
-        Ok(Self { status: head.status, headers: head.headers, body })
+        let pace = Pace::new(Arc::clone(clock));
+        Ok(Self { status: head.status, headers: head.headers, body, pace })
     }
 
-    /// The next bytes of the body.
+    /// The next bytes of the body, which may not come too slowly.
     pub(crate) async fn chunk(&mut self) -> Result<Option<Bytes>, TransportError> {
-        self.body.chunk().await
+        let chunk = self.body.chunk().await?;
+        if let Some(bytes) = &chunk {
+            self.pace.came(bytes.len())?;
+        }
+        Ok(chunk)
     }
 
-    /// The whole body, if it is no larger.
+    /// The whole body, if it is no larger and does not take longer than an answer may.
     pub(crate) async fn collect(mut self, bytes_max: usize) -> Result<Bytes, ExchangeError> {
         let too_large = || {
             let reason = format!("it has more than {bytes_max} bytes");
@@ -177,6 +190,7 @@ impl Incoming {
                 return Err(too_large());
             }
             whole.extend_from_slice(&chunk);
+            self.pace.within(ANSWER_TIME_MAX).map_err(ExchangeError::Transport)?;
         }
         Ok(whole.freeze())
     }

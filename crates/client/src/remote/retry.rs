@@ -1,6 +1,8 @@
 //! Trying again: what may pass, after a pause that grows and that chance spreads, and not before the
 //! registry says.
 
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use http::HeaderMap;
@@ -22,12 +24,27 @@ pub(crate) struct Retry {
     done: u32,
     attempts: u32,
     waited: Duration,
+    told: Vec<Told>,
+}
+
+/// Failures that are tried again, and who is at it: what several requests meet at the same time is told
+/// once.
+#[derive(Clone, Default)]
+pub(crate) struct Telling(Arc<Mutex<BTreeMap<Failure, u32>>>);
+
+/// After which attempt, and what.
+type Failure = (u32, String);
+
+/// Something that was told, until whoever met it is done.
+struct Told {
+    telling: Telling,
+    failure: Failure,
 }
 
 impl Retry {
     /// For something that is tried so often in all; the first attempt counts.
     pub(crate) const fn new(attempts: u32) -> Self {
-        Self { done: 1, attempts, waited: Duration::ZERO }
+        Self { done: 1, attempts, waited: Duration::ZERO, told: Vec::new() }
     }
 
     /// Whether to try again after this error. Waits before it says yes.
@@ -46,11 +63,38 @@ impl Retry {
         if self.waited.saturating_add(after) > RETRY_TOTAL_MAX {
             return false;
         }
+        let reason = error.to_string();
+        let (told, is_new) = exchange.telling.note((self.done, reason.clone()));
+        self.told.push(told);
         self.done += 1;
         self.waited += after;
-        exchange.observer.event(Event::Retrying { reason: &error.to_string(), after });
+        if is_new {
+            exchange.observer.event(Event::Retrying { reason: &reason, after });
+        }
         exchange.clock.wait(after).await;
         true
+    }
+}
+
+impl Telling {
+    /// Notes a failure. Whether nobody else is at the same one.
+    fn note(&self, failure: Failure) -> (Told, bool) {
+        let mut met = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = met.entry(failure.clone()).or_default();
+        *count += 1;
+        (Told { telling: self.clone(), failure }, *count == 1)
+    }
+}
+
+impl Drop for Told {
+    fn drop(&mut self) {
+        let mut met = self.telling.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = met.get_mut(&self.failure) {
+            *count -= 1;
+            if *count == 0 {
+                met.remove(&self.failure);
+            }
+        }
     }
 }
 
@@ -93,6 +137,7 @@ pub(crate) fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duratio
 mod tests {
     use std::time::UNIX_EPOCH;
 
+    use futures_util::future;
     use http::{HeaderName, HeaderValue, header};
 
     use super::*;
@@ -158,6 +203,23 @@ mod tests {
         for (status, tries) in [(500, 2), (504, 2), (408, 2), (404, 0), (501, 0), (400, 0)] {
             assert_eq!(pauses(0, 3, busy(status, None)).await.len(), tries, "{status}");
         }
+    }
+
+    #[tokio::test]
+    async fn what_several_meet_at_once_is_told_once() {
+        let surroundings = Surroundings::default();
+        let exchange = surroundings.exchange();
+        let (same, other) = (busy(503, None), busy(500, None));
+        let try_all = async |error: &Error| {
+            let mut retry = Retry::new(3);
+            while retry.again(&exchange, error).await {}
+        };
+        future::join4(try_all(&same), try_all(&same), try_all(&same), try_all(&other)).await;
+        assert_eq!(surroundings.observer.told().len(), 4, "two attempts again, of two kinds");
+        // It is told again when it happens again.
+        try_all(&same).await;
+        assert_eq!(surroundings.observer.told().len(), 6);
+        assert_eq!(surroundings.clock.waits().len(), 10);
     }
 
     #[test]

@@ -11,6 +11,13 @@ pub trait Clock: Send + Sync {
     /// The time now.
     fn now(&self) -> Timestamp;
 
+    /// How much time has passed since some moment. It measures what takes long, so it should not jump
+    /// when the clock is set; a clock that can do no better tells the time.
+    fn elapsed(&self) -> Duration {
+        let now = self.now();
+        Duration::new(u64::try_from(now.seconds()).unwrap_or_default(), now.nanos())
+    }
+
     /// Waits.
     fn wait(&self, how_long: Duration) -> BoxFuture<'_, ()>;
 }

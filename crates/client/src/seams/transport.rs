@@ -10,8 +10,9 @@ use super::BoxFuture;
 ///
 /// Contract: one request is sent at most once, apart from what a connection does before it has sent
 /// anything. No redirect is followed, no content coding is asked for or decoded, no cookie is kept, and
-/// nothing is retried: the client does all that, or refuses it. A transport may limit how long it
-/// waits to connect and between two chunks; it does not limit how long a body may take.
+/// nothing is retried: the client does all that, or refuses it. A transport limits how long it waits to
+/// connect, for the head of an answer, and between two chunks; it does not limit how long a body may
+/// take: the client does.
 pub trait Transport: Send + Sync {
     /// Sends a request and waits for the head of its answer.
     fn send(
