@@ -1,5 +1,8 @@
 //! What can go wrong, whose fault it is, and what to do about it.
 
+#[cfg(any(test, feature = "examples"))]
+mod examples;
+
 use std::time::Duration;
 
 use wargate_api::publish::PackageError;
@@ -7,6 +10,8 @@ use wargate_crypto::{AnyDigest, Digest};
 use wargate_protocol::verify::{Culprit, Fault, Misbehaviour};
 use wargate_protocol::{Namespace, PackageName, RecordId, Version};
 
+#[cfg(any(test, feature = "examples"))]
+pub use self::examples::examples;
 use crate::client::Selector;
 use crate::evidence::EvidenceId;
 use crate::origin::{Domain, DomainError, RegistryUrlError};
@@ -197,6 +202,17 @@ pub enum Error {
         /// The record.
         record: RecordId,
     },
+    /// The registry has no such record of the package: it was never submitted there, or its id is
+    /// mistyped.
+    #[error("{registry} has no record {record} of `{package}`")]
+    UnknownRecord {
+        /// The registry.
+        registry: Domain,
+        /// The package.
+        package: PackageName,
+        /// The record.
+        record: RecordId,
+    },
     /// It would need the network.
     #[error("{0} is not at hand, and the network is not to be used")]
     Offline(String),
@@ -293,6 +309,7 @@ impl Error {
             | Self::NoSuchRelease { .. }
             | Self::Yanked { .. }
             | Self::NoContent { .. }
+            | Self::UnknownRecord { .. }
             | Self::UnknownNamespace { .. }
             | Self::ImportedNamespace { .. }
             | Self::Offline(_) => Kind::NotFound,
@@ -333,6 +350,7 @@ impl Error {
             Self::Rejected { .. } => "rejected",
             Self::Publish { .. } => "publish-refused",
             Self::StillWaiting { .. } => "still-waiting",
+            Self::UnknownRecord { .. } => "unknown-record",
             Self::Offline(_) => "offline",
             Self::NoSigningKey(_) => "no-signing-key",
             Self::NoRegistry => "no-registry",
@@ -392,5 +410,32 @@ const fn fault_code(fault: &Fault) -> &'static str {
         Fault::MissingLog { .. } => "missing-log",
         Fault::NotInLog(_) => "not-in-log",
         Fault::NotInMap(_) => "not-in-map",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+
+    use super::*;
+
+    #[test]
+    fn every_error_says_what_it_is_to_people_and_to_programs() {
+        let (mut kinds, mut messages) = (BTreeMap::new(), BTreeSet::new());
+        for error in examples() {
+            let (code, message) = (error.code(), error.to_string());
+            assert!(code.bytes().all(|byte| byte == b'-' || byte.is_ascii_lowercase()), "{code}");
+            assert!(message.len() > 8 && !message.ends_with('.'), "{code}: {message}");
+            assert!(!message.contains(char::is_control), "{code}: {message}");
+            // A code is of one kind. Two lies may have one code, if one thing shows them.
+            assert_eq!(*kinds.entry(code).or_insert(error.kind()), error.kind(), "{code}");
+            let is_lie = error.kind() == Kind::Untrusted;
+            assert_eq!(error.culprit().is_some(), is_lie, "{code}");
+            assert!(error.evidence().is_none() || is_lie, "{code}");
+            messages.insert(message);
+        }
+        assert_eq!(kinds.len(), 56, "{:?}", kinds.keys());
+        let culprits: BTreeSet<_> = examples().iter().filter_map(Error::culprit).collect();
+        assert_eq!(culprits, ["registry", "server"].into());
     }
 }

@@ -29,6 +29,7 @@ mod transcript;
 pub use anchor::{Followed, TrustAnchor, Verified};
 pub use fault::{
     ConsistencyBytes, Culprit, Evidence, Fault, Misbehaviour, PlacedEnvelope, ProofBytes,
+    ProofFault,
 };
 pub use session::{Session, Unproven};
 pub use transcript::{TranscribedLog, Transcript, transcript};
