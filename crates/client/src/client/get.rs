@@ -1,6 +1,6 @@
 //! Getting content: resolve, verify, download.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use wargate_crypto::{AnyDigest, Digest};
 use wargate_protocol::{PackageAction, PackageEntry, PackageName, Release, Version, VersionReq};
@@ -8,9 +8,10 @@ use wargate_protocol::{PackageAction, PackageEntry, PackageName, Release, Versio
 use super::Client;
 use crate::content;
 use crate::error::Error;
+use crate::origin::Domain;
 use crate::package::Package;
 use crate::registry::Registry;
-use crate::seams::Content;
+use crate::seams::{Content, Event};
 
 /// A release that is wanted.
 #[derive(Clone, Debug)]
@@ -47,19 +48,21 @@ pub struct Fetched {
 impl Client {
     /// Gets releases: brings their packages up to date, and downloads what is not in the cache.
     ///
-    /// Releases that are wanted by exact version, are known and are in the cache need no network.
+    /// Releases that are wanted by exact version, are known and are in the cache need no network. What
+    /// has rotten in the cache is downloaded again.
     ///
     /// # Errors
     /// [`Error`], of the first that fails.
     pub async fn get(&self, wanted: &[Wanted]) -> Result<Vec<Fetched>, Error> {
-        let mut packages = BTreeMap::new();
+        let (mut packages, mut open) = (BTreeMap::new(), BTreeSet::new());
         for want in wanted {
-            if let Some(package) = self.settled(want)? {
-                packages.insert(want.name.clone(), package);
+            match self.settled(want)? {
+                Some(package) => drop(packages.insert(want.name.clone(), package)),
+                None => drop(open.insert(want.name.clone())),
             }
         }
-        let names = wanted.iter().map(|want| &want.name);
-        let open: Vec<_> = names.filter(|name| !packages.contains_key(name)).cloned().collect();
+        // A package may be wanted twice, and only one of its releases be settled.
+        let open: Vec<PackageName> = open.into_iter().collect();
         for package in self.update(&open).await? {
             packages.insert(package.name().clone(), package);
         }
@@ -73,7 +76,7 @@ impl Client {
     }
 
     /// Copies content out of the cache, piece by piece, and hashes it on the way. `false`: it has
-    /// rotten, what was copied is worth nothing, and [`Self::get`] will download it again.
+    /// rotten since [`Self::get`], which will download it again; what was copied is worth nothing.
     ///
     /// # Errors
     /// [`Error::Cache`], and those of `into`.
@@ -155,14 +158,14 @@ impl Client {
         let mut groups: BTreeMap<_, Vec<Digest>> = BTreeMap::new();
         for (package, _, digest) in &chosen {
             let group = groups.entry(package.registry().clone()).or_default();
-            if self.parts.cache.open(package.registry(), digest)?.is_none() {
+            if !group.contains(digest) && !self.has_intact(package.registry(), digest)? {
                 group.push(*digest);
             }
         }
         for (domain, downloads) in groups.into_iter().filter(|(_, group)| !group.is_empty()) {
             if self.settings.offline {
-                let digest = downloads.first().map(ToString::to_string);
-                return Err(Error::Offline(format!("the content {}", digest.unwrap_or_default())));
+                let digest = downloads.first().map(ToString::to_string).unwrap_or_default();
+                return Err(Error::Offline(format!("intact content of the digest {digest}")));
             }
             let of = |(package, ..): &&(Package, Release, Digest)| *package.registry() == domain;
             let Some((package, ..)) = chosen.iter().find(of) else { continue };
@@ -177,6 +180,19 @@ impl Client {
             fetched.push(Fetched { package, release, digest, content });
         }
         Ok(fetched)
+    }
+
+    /// Whether the cache has content, and it is what its digest says. What is not is removed.
+    fn has_intact(&self, registry: &Domain, digest: &Digest) -> Result<bool, Error> {
+        let cache = &*self.parts.cache;
+        let Some(mut content) = cache.open(registry, digest)? else { return Ok(false) };
+        let is_intact =
+            content::verified_copy(cache, registry, digest, &mut *content, &mut |_| Ok(()))?;
+        if !is_intact {
+            let message = format!("the content {digest} has rotten in the cache, and was removed");
+            self.parts.observer.event(Event::Warning { message: &message });
+        }
+        Ok(is_intact)
     }
 
     async fn download_from(

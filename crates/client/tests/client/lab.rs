@@ -12,8 +12,8 @@ use tower::ServiceExt;
 use wargate_client::memory::{MemoryCache, MemoryState};
 use wargate_client::origin::RegistryUrl;
 use wargate_client::seams::{
-    BoxFuture, ChunkSource, Clock, Event, Observer, Random, RequestBody, ResponseBody, SecretError,
-    Secrets, Token, Transport, TransportError, TransportFault,
+    Asked, BoxFuture, ChunkSource, Clock, Event, Observer, Random, RequestBody, ResponseBody,
+    SecretError, Secrets, Token, Transport, TransportError, TransportFault,
 };
 use wargate_client::{Client, Contents, Parts, Settings};
 use wargate_crypto::{Digest, PrivateKey};
@@ -156,7 +156,8 @@ impl Clock for LabClock {
 
     fn wait(&self, how_long: Duration) -> BoxFuture<'_, ()> {
         self.0.fetch_add(i64::try_from(how_long.as_millis()).unwrap(), Ordering::SeqCst);
-        Box::pin(std::future::ready(()))
+        // Others have their turn.
+        Box::pin(tokio::task::yield_now())
     }
 }
 
@@ -190,6 +191,14 @@ impl Observer for Notes {
     }
 }
 
+impl Notes {
+    /// What was told that begins so.
+    pub(crate) fn of(&self, kind: &str) -> Vec<String> {
+        let notes = self.0.lock().unwrap();
+        notes.iter().filter(|note| note.starts_with(kind)).cloned().collect()
+    }
+}
+
 /// Registries and a net.
 pub(crate) struct Lab {
     pub(crate) net: Arc<Net>,
@@ -201,7 +210,7 @@ pub(crate) struct User {
     pub(crate) client: Client,
     pub(crate) state: Arc<MemoryState>,
     pub(crate) notes: Arc<Notes>,
-    parts: Parts,
+    pub(crate) parts: Parts,
 }
 
 /// Where the first registry is.
