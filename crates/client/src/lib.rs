@@ -39,7 +39,9 @@ pub mod verify;
 pub use self::client::{Client, Fetched, Parts, Selector, Wanted};
 pub use self::error::{Error, Kind};
 pub use self::package::{HistoryRecord, Package};
-pub use self::publish::{Change, Contents, Kept, MemoryContents, Plan, Publication, Published};
+pub use self::publish::{
+    Change, Collected, Contents, Kept, MemoryContents, Plan, Publication, Published,
+};
 pub use self::registry::Registry;
 pub use self::settings::{Choice, Settings};
 pub use self::trust::Pin;

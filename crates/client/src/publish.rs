@@ -19,6 +19,7 @@ use wargate_protocol::{
 };
 
 pub use self::contents::{Kept, MemoryContents};
+pub use self::pending::Collected;
 pub use self::plan::Plan;
 use crate::package::Package;
 use crate::seams::ChunkSource;

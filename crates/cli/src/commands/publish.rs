@@ -5,12 +5,14 @@ use std::io::Read;
 use std::path::Path;
 
 use serde_json::{Value, json};
-use wargate_client::{Change, Client, Error, Publication, Published, Registry};
+use wargate_client::origin::RegistryUrl;
+use wargate_client::{Change, Client, Collected, Error, Publication, Published, Registry};
+use wargate_console::counted;
 use wargate_crypto::{AnyDigest, Digest, KeyId, PrivateKey, PublicKey, Sha256};
 use wargate_protocol::{PackageName, PackagePermission, RecordId};
 
 use super::{publish_files, time};
-use crate::args::{PermissionName, Publish, PublishCommand, Release};
+use crate::args::{PermissionName, Publish, PublishCommand, PublishOptions, Release};
 use crate::context::{Context, Failed};
 use crate::failure::Failure;
 use crate::output::Report;
@@ -20,18 +22,20 @@ pub(crate) fn run(context: &Context, options: Publish) -> Result<Report, Failure
     let Some(command) = options.command else {
         return publish_files::run(context, &options.files);
     };
+    // It may also stand before the verb.
+    let waits = |own: PublishOptions| !(own.no_wait || options.files.options.no_wait);
     match command {
         PublishCommand::Init { package, options } => {
-            change(context, &package, Change::Init, !options.no_wait)
+            change(context, &package, Change::Init, waits(options))
         }
-        PublishCommand::Release(options) => release(context, &options),
+        PublishCommand::Release(options) => release(context, &options, waits(options.options)),
         PublishCommand::Yank(options) => {
             if !options.yes {
                 let (name, version) = (&options.name, &options.version);
                 context.confirm(&format!("Yank {name}@{version}, for good?"), "--yes")?;
             }
             let yank = Change::Yank { version: options.version };
-            change(context, &options.name, yank, !options.options.no_wait)
+            change(context, &options.name, yank, waits(options.options))
         }
         PublishCommand::Grant(options) => {
             let key: PublicKey = options.public_key.parse().map_err(|error| {
@@ -40,7 +44,7 @@ pub(crate) fn run(context: &Context, options: Publish) -> Result<Report, Failure
             })?;
             let permissions = permissions(&options.permission);
             let grant = Change::Grant { key, permissions };
-            change(context, &options.name, grant, !options.options.no_wait)
+            change(context, &options.name, grant, waits(options.options))
         }
         PublishCommand::Revoke(options) => {
             let digest: Digest = options.key_id.parse().map_err(|_| {
@@ -49,7 +53,7 @@ pub(crate) fn run(context: &Context, options: Publish) -> Result<Report, Failure
             })?;
             let permissions = permissions(&options.permission);
             let revoke = Change::Revoke { key_id: KeyId::from(digest), permissions };
-            change(context, &options.name, revoke, !options.options.no_wait)
+            change(context, &options.name, revoke, waits(options.options))
         }
         PublishCommand::Start { package } => {
             registry_of(&context.client()?, &package)?.begin_pending(package.clone())?;
@@ -58,7 +62,7 @@ pub(crate) fn run(context: &Context, options: Publish) -> Result<Report, Failure
         }
         PublishCommand::List => list(context),
         PublishCommand::Abort => abort(context),
-        PublishCommand::Submit(options) => submit(context, !options.no_wait),
+        PublishCommand::Submit(options) => submit(context, waits(options)),
         PublishCommand::Wait { package, record_id } => wait(context, &package, record_id),
     }
 }
@@ -100,9 +104,18 @@ fn change(
     let registry = registry_of(&client, name)?;
     if registry.pending()?.is_some() {
         let pending = registry.add_pending(name, change)?;
-        let count = pending.entries.len();
-        let text = format!("Added to the publish of {name} that is pending ({count} changes).\n");
+        let count = counted(pending.entries.len() as u64, "change");
+        let text = format!("Added to the publish of {name} that is pending ({count}).\n");
         return Ok(Report::new(text, json!({ "pending": pending })));
+    }
+    let elsewhere = client.pending()?.into_iter().find(|it| it.publication.name == *name);
+    if let Some(Collected { registry: other, .. }) = elsewhere {
+        let (here, there) = (registry.domain(), other.domain());
+        let message = format!(
+            "a publish of `{name}` is pending at {there}, and the package now belongs to {here}"
+        );
+        return Err(Failure::usage(message)
+            .hint("end it with `warg publish submit` or `warg publish abort` first"));
     }
     let publication = Publication { name: name.clone(), head: None, entries: vec![change] };
     publish(context, &publication, wait)
@@ -119,14 +132,14 @@ fn publish(context: &Context, publication: &Publication, wait: bool) -> Result<R
     })
 }
 
-fn release(context: &Context, options: &Release) -> Result<Report, Failure> {
+fn release(context: &Context, options: &Release, wait: bool) -> Result<Report, Failure> {
     let client = context.client()?;
     let registry = registry_of(&client, &options.name)?;
     let (digest, _) = digest(&options.path)?;
     keep(&client, &registry, &options.path, &digest)?;
     let release =
         Change::Release { version: options.version.clone(), content: AnyDigest::from(digest) };
-    change(context, &options.name, release, !options.options.no_wait)
+    change(context, &options.name, release, wait)
 }
 
 /// So much of a file is read at a time.
@@ -167,20 +180,20 @@ pub(crate) fn cannot_read(path: &Path, error: &std::io::Error) -> Failure {
     Failure::usage(format!("cannot read {}: {error}", path.display()))
 }
 
-/// The registry with the publish that is pending: home, or one that a mapping names.
-fn pending(client: &Client) -> Result<Option<(Registry, Publication)>, Failure> {
-    let settings = client.settings();
-    let mapped = settings.packages.values().chain(settings.namespaces.values());
-    for url in settings.home.iter().chain(mapped) {
-        let registry = client.registry(url.clone());
-        if let Some(publication) = registry.pending()? {
-            return Ok(Some((registry, publication)));
-        }
+/// The publish that is pending: at home, or else the only one.
+fn pending(client: &Client) -> Result<Collected, Failure> {
+    let mut all = client.pending()?;
+    let home = client.settings().home.as_ref().map(RegistryUrl::domain);
+    let at_home = all.iter().position(|pending| Some(pending.registry.domain()) == home.as_ref());
+    if let Some(place) = at_home.or((all.len() == 1).then_some(0)) {
+        return Ok(all.swap_remove(place));
     }
-    if settings.home.is_none() {
-        return Err(Error::NoRegistry.into());
+    if all.is_empty() {
+        return Err(none_pending());
     }
-    Ok(None)
+    let names: Vec<_> = all.iter().map(|pending| pending.registry.domain().as_str()).collect();
+    let message = format!("publishes are pending at {}", names.join(" and at "));
+    Err(Failure::usage(message).hint("name the registry of the one you mean with `--registry`"))
 }
 
 fn none_pending() -> Failure {
@@ -188,7 +201,7 @@ fn none_pending() -> Failure {
 }
 
 fn list(context: &Context) -> Result<Report, Failure> {
-    let (registry, publication) = pending(&context.client()?)?.ok_or_else(none_pending)?;
+    let Collected { registry, publication } = pending(&context.client()?)?;
     let mut text = format!("Pending at {}: {}\n", registry.domain(), publication.name);
     for change in &publication.entries {
         text.push_str(&format!("  {}\n", publish_files::sentence(change)));
@@ -197,22 +210,28 @@ fn list(context: &Context) -> Result<Report, Failure> {
 }
 
 fn abort(context: &Context) -> Result<Report, Failure> {
-    let (registry, publication) = pending(&context.client()?)?.ok_or_else(none_pending)?;
+    let Collected { registry, publication } = pending(&context.client()?)?;
     registry.abort_pending()?;
     let text = format!("Dropped the publish of {} that was pending.\n", publication.name);
     Ok(Report::new(text, json!({ "dropped": publication })))
 }
 
 fn submit(context: &Context, wait: bool) -> Result<Report, Failure> {
-    let (registry, publication) = pending(&context.client()?)?.ok_or_else(none_pending)?;
+    let Collected { registry, publication } = pending(&context.client()?)?;
     if publication.entries.is_empty() {
         return Err(Failure::usage("nothing was collected for the publish that is pending")
             .hint("`warg publish release`, `yank`, `grant` and `revoke` collect changes now"));
     }
-    let report = publish(context, &publication, wait)?;
-    // The registry has the record. What was collected meanwhile is not part of it, and stays.
-    registry.settle_pending(&publication)?;
-    Ok(report)
+    let (registry, name) = (&registry, &publication.name);
+    context.run(|client| async move {
+        // Where it was collected for, whatever is configured now.
+        let registry = client.registry(registry.url().clone());
+        let key = signing_key(context, &registry)?;
+        let contents = client.kept(registry.domain());
+        let mut published = Box::pin(registry.publish_pending(&key, &contents, wait)).await?;
+        let last = published.pop().ok_or_else(none_pending)?;
+        Ok(report(name, &registry, &last))
+    })
 }
 
 fn wait(context: &Context, name: &PackageName, record: RecordId) -> Result<Report, Failure> {

@@ -5,6 +5,7 @@ use wargate_crypto::Digest;
 use wargate_protocol::{LogId, RecordId, SignedEnvelope};
 
 use super::Change;
+use super::send::Job;
 use crate::error::Error;
 use crate::registry::Registry;
 use crate::seams::Key;
@@ -23,42 +24,45 @@ pub(super) struct Entry {
 }
 
 impl Registry {
-    /// The record that was signed for the same publication with the same key, and may have been sent.
-    pub(super) fn journalled(
-        &self,
-        log: &LogId,
-        asked: &[Change],
-        key_id: &wargate_crypto::KeyId,
-    ) -> Result<Option<Entry>, Error> {
-        let Some(bytes) = self.client().parts.state.read(&self.journal(log, asked)?)? else {
+    /// The record that was signed for the same publication, and may have been sent.
+    pub(super) fn journalled(&self, log: &LogId, job: &Job<'_>) -> Result<Option<Entry>, Error> {
+        let Some(bytes) = self.client().parts.state.read(&self.journal(log, job)?)? else {
             return Ok(None);
         };
         // One that cannot be read is one that was never sent: it is written before.
         let entry: Option<Entry> = serde_json::from_slice(&bytes).ok();
-        Ok(entry.filter(|entry| entry.asked == asked && entry.record.key_id() == key_id))
+        Ok(entry.filter(|entry| entry.asked == job.publication.entries))
     }
 
     /// Notes a record before it is sent.
-    pub(super) fn note_in_journal(&self, log: &LogId, entry: &Entry) -> Result<(), Error> {
-        let key = self.journal(log, &entry.asked)?;
+    pub(super) fn note_in_journal(
+        &self,
+        log: &LogId,
+        job: &Job<'_>,
+        entry: &Entry,
+    ) -> Result<(), Error> {
+        let key = self.journal(log, job)?;
         let bytes = serde_json::to_vec(entry)
             .map_err(|error| Error::Damaged { key: key.to_string(), reason: error.to_string() })?;
         Ok(self.client().parts.state.write(&key, &bytes)?)
     }
 
     /// Strikes a record, because its fate is known.
-    pub(super) fn strike(&self, log: &LogId, asked: &[Change]) -> Result<(), Error> {
-        Ok(self.client().parts.state.remove(&self.journal(log, asked)?)?)
+    pub(super) fn strike(&self, log: &LogId, job: &Job<'_>) -> Result<(), Error> {
+        Ok(self.client().parts.state.remove(&self.journal(log, job)?)?)
     }
 
     /// Its name has the hash of what was asked for, so that publications do not get into each other's
     /// way.
-    fn journal(&self, log: &LogId, asked: &[Change]) -> Result<Key, Error> {
-        let key = crate::client::key(&["publishing", self.domain().as_str(), &hex(log)])?;
-        let asked = serde_json::to_vec(asked)
-            .map_err(|error| Error::Damaged { key: key.to_string(), reason: error.to_string() })?;
+    fn journal(&self, log: &LogId, job: &Job<'_>) -> Result<Key, Error> {
+        let log = hex(log);
+        let asked = serde_json::to_vec(&(&job.publication.entries, job.collected));
+        let asked = asked.map_err(|error| Error::Damaged {
+            key: format!("publishing/{}/{log}", self.domain()),
+            reason: error.to_string(),
+        })?;
         let name = Digest::of(&asked).to_string();
-        Ok(crate::client::key(&["publishing", self.domain().as_str(), &hex(log), &name[7..23]])?)
+        Ok(crate::client::key(&["publishing", self.domain().as_str(), &log, &name[7..23]])?)
     }
 }
 

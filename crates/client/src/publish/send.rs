@@ -17,7 +17,7 @@ use crate::content::{self, UploadOutcome};
 use crate::error::Error;
 use crate::package::Package;
 use crate::registry::Registry;
-use crate::remote::{CallError, Remote};
+use crate::remote::{CallError, Remote, Retry};
 use crate::seams::Event;
 use crate::sync::{SyncError, Want};
 use crate::text::tame;
@@ -34,6 +34,15 @@ const SENDS_MAX: u32 = 4;
 /// The first pause between two questions after a record, and the longest.
 const POLL: Duration = Duration::from_millis(100);
 const POLL_MAX: Duration = Duration::from_secs(2);
+
+/// A publication that is to be carried out.
+pub(super) struct Job<'a> {
+    pub(super) publication: &'a Publication,
+    /// What it is called in the journal if it was put together over several calls: then each of its
+    /// changes is published once. Otherwise a call that comes long after the same one had its effect
+    /// means it anew.
+    pub(super) collected: Option<&'a str>,
+}
 
 /// What came of signing.
 enum Signed {
@@ -72,9 +81,20 @@ impl Registry {
         contents: &dyn Contents,
         wait: bool,
     ) -> Result<Published, Error> {
+        self.carry_out(&Job { publication, collected: None }, key, contents, wait).await
+    }
+
+    pub(super) async fn carry_out(
+        &self,
+        job: &Job<'_>,
+        key: &PrivateKey,
+        contents: &dyn Contents,
+        wait: bool,
+    ) -> Result<Published, Error> {
         if self.client().settings().offline {
             return Err(Error::Offline(format!("{}", self.domain())));
         }
+        let publication = job.publication;
         let remote = self.remote().await?;
         let log = LogId::package(&publication.name);
         let sending = Sending {
@@ -85,30 +105,31 @@ impl Registry {
             contents,
             wait,
         };
-        let asked = &publication.entries;
         let mut behind = None;
         for _ in 0..OVERTAKEN_MAX {
             if behind.is_some() {
                 self.let_others_pass().await;
             }
-            let (entry, fresh) = match self.take_up(publication, key, behind.is_none()).await? {
+            let (entry, fresh) = match self.take_up(&sending, job, key, behind.is_none()).await? {
                 Signed::Entry { entry, fresh } => (*entry, fresh),
-                Signed::Nothing(plan) => return already(self, plan.package, publication),
+                Signed::Nothing(plan) => return self.already(plan.package, job),
             };
             let record = entry.record.record_id::<wargate_protocol::Package>();
             match sending.see_through(&entry, record, fresh).await? {
                 Fate::InLog(index) => {
                     let published =
                         self.confirm_published(&entry, record, index, publication).await?;
-                    self.strike(&log, asked)?;
                     // What was published long ago may have been undone since.
-                    if fresh || still_says(&published, &entry, record) {
+                    let is_it = fresh || job.collected.is_some();
+                    if is_it || still_says(&published, &entry, record) {
+                        self.settle(&log, job)?;
                         return Ok(published);
                     }
+                    self.strike(&log, job)?;
                     behind = Some(record);
                 }
                 Fate::Submitted => {
-                    self.strike(&log, asked)?;
+                    self.settle(&log, job)?;
                     return Ok(Published::Submitted { record });
                 }
                 Fate::Behind(other) => {
@@ -116,7 +137,7 @@ impl Registry {
                     behind = Some(other);
                 }
                 Fate::Rejected(reason) => {
-                    self.strike(&log, asked)?;
+                    self.strike(&log, job)?;
                     let moved = self.has_moved(&entry, &publication.name).await?;
                     if publication.head.is_some() || !moved {
                         let registry = self.domain().clone();
@@ -141,19 +162,40 @@ impl Registry {
         self.client().parts.clock.wait(pause).await;
     }
 
+    /// Notes that all was done. What was put together is forgotten before the journal is struck, so that
+    /// whoever is interrupted in between finds the record, and does not publish it again.
+    fn settle(&self, log: &LogId, job: &Job<'_>) -> Result<(), Error> {
+        if let Some(id) = job.collected {
+            self.settle_pending(job.publication, id)?;
+        }
+        self.strike(log, job)
+    }
+
+    fn already(&self, package: Option<Package>, job: &Job<'_>) -> Result<Published, Error> {
+        let nothing = || Error::Usage("there is nothing to publish".into());
+        let package = Box::new(package.ok_or_else(nothing)?);
+        self.settle(&LogId::package(&job.publication.name), job)?;
+        Ok(Published::Already { package })
+    }
+
     /// Takes a publication up where it is: its record in the journal, if that may still do; or plans
     /// it, signs it, and notes it in the journal.
     async fn take_up(
         &self,
-        publication: &Publication,
+        sending: &Sending<'_>,
+        job: &Job<'_>,
         key: &PrivateKey,
         may_resume: bool,
     ) -> Result<Signed, Error> {
+        let publication = job.publication;
         let (public, log) = (key.public_key(), LogId::package(&publication.name));
-        if may_resume
-            && let Some(entry) = self.journalled(&log, &publication.entries, &public.id())?
-        {
-            return Ok(Signed::Entry { entry: Box::new(entry), fresh: false });
+        if may_resume && let Some(entry) = self.journalled(&log, job)? {
+            // One that another key signed counts only if it is there: its key may be gone.
+            let record = entry.record.record_id::<wargate_protocol::Package>();
+            let is_ours = *entry.record.key_id() == public.id();
+            if is_ours || (job.collected.is_some() && sending.state(record).await?.is_some()) {
+                return Ok(Signed::Entry { entry: Box::new(entry), fresh: false });
+            }
         }
         let plan = self.plan(publication, &public).await?;
         let now = self.client().parts.clock.now();
@@ -164,19 +206,23 @@ impl Registry {
         let record = signed.map_err(|error| Error::Usage(error.to_string()))?.into_signed();
         let (asked, changes, prev) = (publication.entries.clone(), plan.changes, plan.prev);
         let entry = Entry { asked, changes, prev, record };
-        self.note_in_journal(&log, &entry)?;
+        self.note_in_journal(&log, job, &entry)?;
         Ok(Signed::Entry { entry: Box::new(entry), fresh: true })
     }
 
     /// Waits until a record that was submitted is in the log, and verifies that it is.
     ///
     /// # Errors
-    /// [`Error`]
+    /// [`Error::UnknownRecord`] if the registry does not have it; [`Error`]
     pub async fn wait(&self, name: &PackageName, record: RecordId) -> Result<Published, Error> {
         let remote = self.remote().await?;
         let log = LogId::package(name);
         let sending =
             Sending { registry: self, remote: &remote, name, log, contents: &Nothing, wait: true };
+        if sending.state(record).await?.is_none() {
+            let (registry, package) = (self.domain().clone(), name.clone());
+            return Err(Error::UnknownRecord { registry, package, record });
+        }
         match sending.poll(record, None).await? {
             Fate::InLog(index) => {
                 let publication =
@@ -282,20 +328,6 @@ fn still_says(published: &Published, entry: &Entry, record: RecordId) -> bool {
     is_head || entry.changes.iter().all(lasts)
 }
 
-fn already(
-    registry: &Registry,
-    package: Option<Package>,
-    publication: &Publication,
-) -> Result<Published, Error> {
-    match package {
-        Some(package) => {
-            registry.strike(&LogId::package(&publication.name), &publication.entries)?;
-            Ok(Published::Already { package: Box::new(package) })
-        }
-        None => Err(Error::Usage("there is nothing to publish".into())),
-    }
-}
-
 /// One record on its way.
 struct Sending<'a> {
     registry: &'a Registry,
@@ -317,27 +349,25 @@ impl Sending<'_> {
     ) -> Result<Fate, Error> {
         let observer = &self.remote.exchange().observer;
         observer.event(Event::Submitting { package: self.name, record: &record });
-        let mut last = None;
-        for attempt in 0..SENDS_MAX {
+        let mut retry = Retry::new(SENDS_MAX);
+        let mut may_be_there = !fresh;
+        let state = loop {
             // Sending what is there twice harms at the reference (specification 12.4).
-            let there = if fresh && attempt == 0 { None } else { self.state(record).await? };
-            let state = match there {
-                Some(state) => state,
-                None => match self.send(&entry.record, record).await {
-                    Ok(Ok(state)) => state,
-                    Ok(Err(fate)) => return Ok(fate),
-                    Err(error) if may_have_arrived(&error) => {
-                        observer.event(Event::Retrying { reason: &error.to_string(), after: POLL });
-                        self.remote.exchange().clock.wait(POLL).await;
-                        last = Some(error);
-                        continue;
+            if may_be_there && let Some(state) = self.state(record).await? {
+                break state;
+            }
+            match self.send(&entry.record, record).await {
+                Ok(Ok(state)) => break state,
+                Ok(Err(fate)) => return Ok(fate),
+                Err(error) => {
+                    if !retry.again(self.remote.exchange(), &error).await {
+                        return Err(error);
                     }
-                    Err(error) => return Err(error),
-                },
-            };
-            return self.follow(entry, record, state).await;
-        }
-        Err(last.unwrap_or_else(|| self.still_waiting(record)))
+                    may_be_there = true;
+                }
+            }
+        };
+        self.follow(entry, record, state).await
     }
 
     /// Sends the record. A refusal that is a fate is one.
@@ -491,18 +521,6 @@ impl Sending<'_> {
     fn still_waiting(&self, record: RecordId) -> Error {
         let (registry, package) = (self.registry.domain().clone(), self.name.clone());
         Error::StillWaiting { registry, package, record }
-    }
-}
-
-/// Whether a request may have had its effect although it failed.
-fn may_have_arrived(error: &Error) -> bool {
-    use crate::seams::TransportFault::{Body, Broken, Connect, Timeout};
-    match error {
-        Error::Unreachable { source, .. } => {
-            matches!(source.fault, Body | Broken | Connect | Timeout)
-        }
-        Error::Unavailable { status, .. } => matches!(status, 408 | 429 | 500 | 502..=504),
-        _ => false,
     }
 }
 

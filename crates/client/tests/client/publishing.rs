@@ -1,9 +1,13 @@
 //! Publishing: once, whatever happens on the way.
 
-use wargate_client::{Change, Error, Publication, Published};
+use std::sync::{Arc, Mutex};
+
+use wargate_client::memory::MemoryState;
+use wargate_client::seams::{Clock, Key, State};
+use wargate_client::{Change, Error, Kind, Publication, Published};
 use wargate_crypto::Digest;
 use wargate_protocol::{PackagePermission, RecordId};
-use wargate_testkit::world::{key, name};
+use wargate_testkit::world::{init, key, name};
 
 use crate::lab::{HOME, Lab, Meddling, Shelf, User};
 
@@ -180,4 +184,111 @@ async fn content_that_is_not_offered_is_not_sent() {
     });
     let error = publish(&user, &release("1.0.0", ONE)).await.unwrap_err();
     assert!(matches!(error, Error::BadAnswer { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn a_registry_that_says_when_to_come_again_is_not_asked_before() {
+    let lab = Lab::new();
+    let registry = lab.registry(HOME);
+    let user = lab.user();
+    user.client.home().unwrap().refresh().await.unwrap();
+    let begin = lab.clock.now();
+    let mut busy = true;
+    lab.net.meddle(move |request| {
+        let is_record = request.method() == "POST" && request.uri().path().ends_with("/record");
+        if !is_record || !std::mem::take(&mut busy) {
+            return Meddling::Pass;
+        }
+        let answer = http::Response::builder().status(503).header("retry-after", "7");
+        Meddling::Answer(answer.body(Vec::new()).unwrap())
+    });
+    publish(&user, &release("1.0.0", ONE)).await.unwrap();
+    assert!(lab.clock.now().seconds() >= begin.seconds() + 7);
+    assert_eq!(user.notes.of("Retrying").len(), 1);
+    assert_eq!(registry.newest().committed.length().get(), 2);
+}
+
+#[tokio::test]
+async fn a_record_that_nobody_knows_is_nobodys_lie() {
+    let lab = Lab::new();
+    lab.registry(HOME);
+    let user = lab.user();
+    publish(&user, &release("1.0.0", ONE)).await.unwrap();
+    let home = user.client.home().unwrap();
+    let id = user.client.known(&name("test:hello")).unwrap().unwrap().state().head();
+    assert!(home.wait(&name("test:hello"), id.unwrap().record_id).await.is_ok());
+    let mistyped = wargate_testkit::world::record(&key(9), None, [init(&key(9))]).record_id();
+    for package in ["test:hello", "test:other"] {
+        let error = home.wait(&name(package), mistyped).await.unwrap_err();
+        assert!(matches!(error, Error::UnknownRecord { .. }), "{error}");
+        assert_eq!((error.kind(), error.culprit()), (Kind::NotFound, None));
+    }
+}
+
+/// Everything below a key.
+fn kept(state: &MemoryState) -> Vec<(Key, Vec<u8>)> {
+    let keys = state.list(&Key::new(["publishing"]).unwrap()).unwrap();
+    keys.into_iter().map(|key| (key.clone(), state.read(&key).unwrap().unwrap())).collect()
+}
+
+#[tokio::test]
+async fn what_was_collected_is_published_once_though_it_was_not_settled() {
+    let lab = Lab::new();
+    lab.registry(HOME);
+    let user = lab.user();
+    publish(&user, &release("1.0.0", ONE)).await.unwrap();
+    let home = user.client.home().unwrap();
+    let permissions = vec![wargate_protocol::PackagePermission::Release];
+    let grant = Change::Grant { key: key(9).public_key(), permissions };
+    home.begin_pending(name("test:hello")).unwrap();
+    home.add_pending(&name("test:hello"), grant).unwrap();
+    // What is kept while the record is on its way is what a crash leaves.
+    let (state, left) = (Arc::clone(&user.state), Arc::new(Mutex::new(Vec::new())));
+    let leave = Arc::clone(&left);
+    lab.net.meddle(move |request| {
+        if request.method() == "POST" && request.uri().path().ends_with("/record") {
+            *leave.lock().unwrap() = kept(&state);
+        }
+        Meddling::Pass
+    });
+    let contents = Shelf::of(&[ONE, TWO]);
+    let first = home.publish_pending(&key(7), &contents, true).await.unwrap();
+    lab.net.leave_alone();
+    assert_eq!((first.len(), kept(&user.state)), (1, Vec::new()));
+    for (key, value) in left.lock().unwrap().drain(..) {
+        user.state.write(&key, &value).unwrap();
+    }
+    // Others go on, and so does the user, with another key.
+    publish(&user, &release("1.1.0", TWO)).await.unwrap();
+    let user = user.again(|_| ());
+    let home = user.client.home().unwrap();
+    home.add_pending(&name("test:hello"), release("2.0.0", TWO).entries.remove(0)).unwrap();
+    let published = home.publish_pending(&key(9), &contents, true).await.unwrap();
+    let records: Vec<_> = published.iter().map(record).collect();
+    assert_eq!((records.len(), records[0]), (2, record(&first[0])));
+    let package = user.client.known(&name("test:hello")).unwrap().unwrap();
+    let history = home.history(&package).await.unwrap();
+    assert_eq!(history.len(), 4, "{history:#?}");
+    assert_eq!(kept(&user.state), Vec::new());
+    assert!(matches!(home.publish_pending(&key(7), &contents, true).await, Err(Error::Usage(_))));
+}
+
+#[tokio::test]
+async fn what_was_collected_goes_where_it_was_begun() {
+    const OTHER: &str = "http://127.0.0.1:8091";
+    let lab = Lab::new();
+    let (home, other) = (lab.registry(HOME), lab.registry(OTHER));
+    let user = lab.user();
+    let begun = user.client.home().unwrap();
+    begun.begin_pending(name("test:hello")).unwrap();
+    let change = release("1.0.0", ONE).entries.remove(0);
+    begun.add_pending(&name("test:hello"), change).unwrap();
+    let user = user.again(|settings| settings.home = Some(OTHER.parse().unwrap()));
+    let pending = user.client.pending().unwrap();
+    assert_eq!((pending.len(), pending[0].registry.url()), (1, begun.url()));
+    let published = pending[0].registry.publish_pending(&key(7), &Shelf::of(&[ONE]), true).await;
+    assert!(matches!(published.unwrap()[..], [Published::InLog { .. }]));
+    assert_eq!(home.newest().committed.length().get(), 2);
+    assert_eq!(other.newest().committed.length().get(), 1);
+    assert!(user.client.pending().unwrap().is_empty());
 }
