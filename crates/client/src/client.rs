@@ -16,7 +16,7 @@ use crate::evidence::{self, EvidenceId, Piece};
 use crate::origin::{Domain, RegistryUrl};
 use crate::package::Package;
 use crate::registry::Registry;
-use crate::remote::{Exchange, Remote};
+use crate::remote::{Exchange, Remote, Telling};
 use crate::seams::{Cache, Clock, Key, Observer, Random, Secrets, State, StateError, Transport};
 use crate::settings::Settings;
 
@@ -44,8 +44,8 @@ pub struct Parts {
 pub struct Client {
     pub(crate) parts: Arc<Parts>,
     pub(crate) settings: Arc<Settings>,
-    /// The APIs that were found, by registry.
-    remotes: Arc<Mutex<BTreeMap<Domain, Remote>>>,
+    /// The APIs that were found, by registry and scheme: two servers may have one name.
+    remotes: Arc<Mutex<BTreeMap<(Domain, String), Remote>>>,
 }
 
 impl Client {
@@ -94,7 +94,35 @@ impl Client {
     fn known_registry(&self, domain: &Domain) -> Result<Option<Registry>, Error> {
         let pin = crate::trust::Trust::of(&*self.parts.state, domain).pin()?;
         let Some(pin) = pin else { return Ok(None) };
-        Ok(pin.url.parse().ok().map(|url| self.registry(url)))
+        // What is configured now counts before where it was seen first.
+        let url = self.configured(domain).or_else(|| pin.url.parse().ok());
+        Ok(url.map(|url| self.registry(url)))
+    }
+
+    /// The URL of a registry of this name that the settings have.
+    pub(crate) fn configured(&self, domain: &Domain) -> Option<RegistryUrl> {
+        let settings = &self.settings;
+        let mapped = settings.packages.values().chain(settings.namespaces.values());
+        settings.home.iter().chain(mapped).find(|url| url.domain() == *domain).cloned()
+    }
+
+    /// Brings all packages of which something is known up to date, each by the registry that it was
+    /// fetched from, whatever is configured now. They come back with their registries; a package that
+    /// is known of two comes twice.
+    ///
+    /// # Errors
+    /// The first of any registry's. The others may be up to date then.
+    pub async fn update_known(&self) -> Result<Vec<Package>, Error> {
+        if self.settings.offline {
+            return self.packages();
+        }
+        let registries = self.registries()?;
+        let updates = registries.iter().map(Registry::update_known);
+        let mut packages = Vec::new();
+        for updated in future::join_all(updates).await {
+            packages.extend(updated?);
+        }
+        Ok(packages)
     }
 
     /// Brings packages up to date, each at its registry, and verifies them. They come back in order.
@@ -182,6 +210,7 @@ impl Client {
         domains.dedup();
         for domain in domains {
             let Ok(domain) = domain.parse::<Domain>() else { continue };
+            crate::registry::forget_discovery(&*self.parts.state, &domain)?;
             crate::trust::Trust::of(&*self.parts.state, &domain).forget()?;
         }
         for key in self.parts.state.list(&route::followed_hints()?)? {
@@ -206,21 +235,26 @@ impl Client {
             random: Arc::clone(&self.parts.random),
             secrets: Arc::clone(&self.parts.secrets),
             observer: Arc::clone(&self.parts.observer),
+            telling: Telling::default(),
             attempts: self.settings.attempts,
             content_bytes_max: self.settings.content_bytes_max,
         }
     }
 
     /// The API of a registry, if it was found before.
-    pub(crate) fn remote(&self, domain: &Domain) -> Option<Remote> {
-        self.remotes.lock().unwrap_or_else(PoisonError::into_inner).get(domain).cloned()
+    pub(crate) fn remote(&self, named: &RegistryUrl) -> Option<Remote> {
+        self.remotes.lock().unwrap_or_else(PoisonError::into_inner).get(&site(named)).cloned()
     }
 
     /// Remembers the API of a registry for the life of this client.
     pub(crate) fn note_remote(&self, remote: &Remote) {
         let mut remotes = self.remotes.lock().unwrap_or_else(PoisonError::into_inner);
-        remotes.insert(remote.domain().clone(), remote.clone());
+        remotes.insert(site(remote.named()), remote.clone());
     }
+}
+
+fn site(named: &RegistryUrl) -> (Domain, String) {
+    (named.domain(), named.as_url().scheme().to_owned())
 }
 
 pub(crate) fn key(segments: &[&str]) -> Result<Key, StateError> {

@@ -16,7 +16,7 @@ use crate::limits::{LOGS_PER_REQUEST_MAX, PAGES_MAX, SIMILAR_MAX};
 use crate::origin::{Domain, RegistryUrl};
 use crate::package::{HistoryRecord, Package};
 use crate::remote::{CallError, Remote};
-use crate::seams::{Event, Key, StateError};
+use crate::seams::{Event, Key, State, StateError};
 use crate::similar;
 use crate::sync::{Sync, SyncError, Want};
 use crate::trust::{Known, Pin, Trust};
@@ -60,6 +60,29 @@ impl Registry {
         &self.client
     }
 
+    /// Where its API is: what its discovery document says, or else where it is itself. It is asked
+    /// unless that is known. Tokens are kept by the name of the API (specification 15.8).
+    ///
+    /// # Errors
+    /// [`Error`]; [`Error::Offline`] if it may not be asked.
+    pub async fn api(&self) -> Result<RegistryUrl, Error> {
+        if let Some(api) = self.known_api()? {
+            return Ok(api);
+        }
+        if self.client.settings.offline {
+            return Err(Error::Offline(format!("where the API of {} is", self.domain)));
+        }
+        Ok(self.remote().await?.base().clone())
+    }
+
+    /// Where its API is, without asking; `None` if that is not known.
+    ///
+    /// # Errors
+    /// [`Error::State`]
+    pub fn known_api(&self) -> Result<Option<RegistryUrl>, Error> {
+        Ok(self.found()?.map(|remote| remote.base().clone()))
+    }
+
     /// Who operates it; `None` if it was never seen.
     ///
     /// # Errors
@@ -92,7 +115,7 @@ impl Registry {
     /// # Errors
     /// [`Error::State`]
     pub fn forget(&self) -> Result<(), Error> {
-        self.client.parts.state.remove(&self.discovery_key()?)?;
+        forget_discovery(&*self.client.parts.state, &self.domain)?;
         self.trust().forget()
     }
 
@@ -155,6 +178,30 @@ impl Registry {
             let ids: Vec<_> = part.iter().map(|(log, _)| *log).collect();
             packages.extend(self.packages_of(&self.trust().load(&ids)?));
         }
+        packages.sort_by(|one, other| one.name.cmp(&other.name));
+        Ok(packages)
+    }
+
+    /// Brings the packages of which something is known up to date.
+    pub(crate) async fn update_known(&self) -> Result<Vec<Package>, Error> {
+        let known = self.trust().packages()?;
+        // What has no name nobody can have asked for.
+        let names: Vec<_> = known.into_iter().filter_map(|(_, name)| name).collect();
+        if names.is_empty() {
+            return Ok(Vec::new());
+        }
+        let wants: Vec<_> = names.iter().map(Want::package).collect();
+        let mut packages = match self.sync(&wants).await {
+            Ok(known) => self.packages_of(&known),
+            Err(SyncError::Failed(error)) => return Err(error),
+            Err(SyncError::NotFound { log, .. }) => {
+                let missing = names.iter().find(|name| LogId::package(name) == log);
+                return Err(match missing {
+                    Some(name) => self.unknown_package(name)?,
+                    None => self.bad_answer("it says that it has no log that was not asked for"),
+                });
+            }
+        };
         packages.sort_by(|one, other| one.name.cmp(&other.name));
         Ok(packages)
     }
@@ -276,7 +323,7 @@ impl Registry {
 
     /// The API, if it was found before.
     fn found(&self) -> Result<Option<Remote>, Error> {
-        if let Some(remote) = self.client.remote(&self.domain) {
+        if let Some(remote) = self.client.remote(&self.named) {
             return Ok(Some(remote));
         }
         let Some(bytes) = self.client.parts.state.read(&self.discovery_key()?)? else {
@@ -317,7 +364,7 @@ impl Registry {
         let seconds = self.client.parts.clock.now().seconds();
         let discovered = Discovered { base: remote.base().as_url().to_string(), seconds };
         if let Ok(bytes) = serde_json::to_vec(&discovered) {
-            self.client.parts.state.write(&self.discovery_key()?, &bytes)?;
+            self.client.parts.state.keep(&self.discovery_key()?, &bytes)?;
         }
         self.client.note_remote(remote);
         Ok(())
@@ -340,7 +387,7 @@ impl Registry {
     }
 
     fn discovery_key(&self) -> Result<Key, StateError> {
-        crate::client::key(&["registries", self.domain.as_str(), "discovery"])
+        discovery_key(&self.domain, self.named.as_url().scheme())
     }
 
     pub(crate) fn trust(&self) -> Trust<'_> {
@@ -428,4 +475,15 @@ impl Registry {
             }
         }
     }
+}
+
+/// Where it is kept what discovery found. `http` and `https` of one name may be two servers.
+fn discovery_key(domain: &Domain, scheme: &str) -> Result<Key, StateError> {
+    crate::client::key(&["registries", domain.as_str(), &format!("discovery-{scheme}")])
+}
+
+/// Forgets what discovery found.
+pub(crate) fn forget_discovery(state: &dyn State, domain: &Domain) -> Result<(), StateError> {
+    state.remove(&discovery_key(domain, "http")?)?;
+    state.remove(&discovery_key(domain, "https")?)
 }

@@ -1,6 +1,6 @@
 //! How the client is to behave. [`crate::config`] makes this of files and variables.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use wargate_crypto::KeyId;
@@ -31,6 +31,9 @@ pub struct Settings {
     /// Operator keys that are believed, by registry; others are refused. A registry that has none here
     /// is believed on first use.
     pub operator_keys: BTreeMap<Domain, Vec<KeyId>>,
+    /// The registries of [`operator_keys`](Self::operator_keys) whose keys a project names. Others than
+    /// these are refused as well, but the user has not confirmed them.
+    pub keys_of_projects: BTreeSet<Domain>,
     /// Checkpoints that were signed longer ago are refused: the registry, or somebody between, shows an
     /// old state. `None`: any age will do, as for a static mirror.
     pub checkpoint_age_max: Option<Duration>,
@@ -69,6 +72,7 @@ impl Default for Settings {
             answers: Answers::default(),
             offline: false,
             operator_keys: BTreeMap::new(),
+            keys_of_projects: BTreeSet::new(),
             checkpoint_age_max: Some(Duration::from_hours(24)),
             clock_skew_max: Duration::from_mins(15),
             attempts: 4,
@@ -76,5 +80,12 @@ impl Default for Settings {
             downloads_at_once: 8,
             publish_wait_max: Duration::from_mins(2),
         }
+    }
+}
+
+impl Settings {
+    /// Whether the user says who operates a registry. What a project says is no confirmation.
+    pub(crate) fn confirm(&self, registry: &Domain) -> bool {
+        self.operator_keys.contains_key(registry) && !self.keys_of_projects.contains(registry)
     }
 }

@@ -148,7 +148,7 @@ impl Sync<'_> {
             operator_key: operator_key.clone(),
             url: self.remote.named().to_string(),
             since: exchange.clock.now(),
-            confirmed: self.settings.operator_keys.contains_key(registry),
+            confirmed: self.settings.confirm(registry),
         };
         let first_use = before.checkpoint.is_none() && self.trust().pin()?.is_none();
         let saved = self.trust().save(before, known, &pin)?;

@@ -1,8 +1,11 @@
 //! `warg info` and `warg update`: what is known, and bringing it up to date.
 
-use serde_json::json;
-use wargate_client::Package;
-use wargate_console::harmless;
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value, json};
+use wargate_client::seams::Asked;
+use wargate_client::{Client, Package};
+use wargate_console::{counted, harmless};
 use wargate_protocol::PackageName;
 
 use crate::args::Info;
@@ -13,26 +16,26 @@ use crate::output::Report;
 /// Shows what is known, without asking anybody.
 pub(crate) fn info(context: &Context, options: &Info) -> Result<Report, Failure> {
     let settings = &context.config.settings;
-    let mut namespaces = String::new();
-    let mut map = serde_json::Map::new();
-    for (namespace, registry) in &settings.namespaces {
-        namespaces.push_str(&format!("  {namespace} -> {registry}\n"));
-        map.insert(namespace.to_string(), registry.to_string().into());
-    }
+    let client = context.client()?;
+    let namespaces = namespaces(context, &client)?;
     if options.namespaces {
-        let text = if namespaces.is_empty() {
+        let text = if namespaces.text.is_empty() {
             "No namespace has a registry of its own.\n".to_owned()
         } else {
-            format!("Namespaces:\n{namespaces}")
+            namespaces.text
         };
-        return Ok(Report::new(text, json!({ "namespaces": map })));
+        let json = json!({ "namespaces": namespaces.configured, "hints": namespaces.hints });
+        return Ok(Report::new(text, json));
     }
-    let client = context.client()?;
     let mut packages = client.packages()?;
     packages.retain(|package| options.package.as_ref().is_none_or(|name| package.name() == name));
     let home = settings.home.as_ref();
-    let token = home.map(|home| context.credentials()?.locate_token(home).map_err(Failure::from));
-    let token = token.transpose()?.flatten();
+    let mut token = None;
+    if let Some(home) = home {
+        let api = client.registry(home.clone()).known_api()?;
+        let asked = Asked { named: home, api: api.as_ref().unwrap_or(home) };
+        token = context.credentials()?.locate_token(asked)?;
+    }
     let mut text = String::new();
     if options.package.is_none() {
         let label = home.map_or_else(|| "none".into(), |home| home.domain().to_string());
@@ -55,16 +58,47 @@ pub(crate) fn info(context: &Context, options: &Info) -> Result<Report, Failure>
             }).collect::<Vec<_>>(),
         }));
     }
-    if !namespaces.is_empty() && options.package.is_none() {
-        text.push_str(&format!("Namespaces:\n{namespaces}"));
+    if options.package.is_none() {
+        text.push_str(&namespaces.text);
     }
     let json = json!({
         "registry": home.map(ToString::to_string),
         "loggedIn": token.is_some(),
         "packages": list,
-        "namespaces": map,
+        "namespaces": namespaces.configured,
+        "hints": namespaces.hints,
     });
     Ok(Report::new(text, json))
+}
+
+/// Which registry namespaces have: by the configuration, and by hints that were followed.
+struct Namespaces {
+    text: String,
+    configured: Map<String, Value>,
+    hints: Map<String, Value>,
+}
+
+fn namespaces(context: &Context, client: &Client) -> Result<Namespaces, Failure> {
+    let settings = &context.config.settings;
+    let (mut text, mut configured, mut hints) = (String::new(), Map::new(), Map::new());
+    for (namespace, registry) in &settings.namespaces {
+        text.push_str(&format!("  {namespace} -> {registry}\n"));
+        configured.insert(namespace.to_string(), registry.to_string().into());
+    }
+    if !text.is_empty() {
+        text.insert_str(0, "Namespaces:\n");
+    }
+    if let Some(home) = &settings.home {
+        let followed = client.followed_hints(&home.domain())?;
+        if !followed.is_empty() {
+            text.push_str(&format!("Hints of {} that were followed:\n", home.domain()));
+        }
+        for (namespace, registry) in followed {
+            text.push_str(&format!("  {namespace} -> {registry}\n"));
+            hints.insert(namespace.to_string(), registry.to_string().into());
+        }
+    }
+    Ok(Namespaces { text, configured, hints })
 }
 
 fn versions(package: &Package) -> Vec<(String, String)> {
@@ -76,27 +110,27 @@ fn versions(package: &Package) -> Vec<(String, String)> {
 /// Brings what is known of packages up to date.
 pub(crate) fn update(context: &Context, names: &[PackageName]) -> Result<Report, Failure> {
     context.run(|client| async move {
-        let names = if names.is_empty() {
-            client.packages()?.iter().map(|package| package.name().clone()).collect()
-        } else {
-            names.to_vec()
+        let key = |package: &Package| (package.registry().clone(), package.name().clone());
+        let known = client.packages()?;
+        let before: BTreeMap<_, _> = known.iter().map(|it| (key(it), it.index())).collect();
+        // Without names each is asked for where it is from, whatever is configured now.
+        let packages = match names {
+            [] => client.update_known().await?,
+            names => client.update(names).await?,
         };
-        let mut before = Vec::new();
-        for name in &names {
-            before.push(client.known(name)?.map(|package| package.index()));
-        }
-        let packages = client.update(&names).await?;
         let mut text = String::new();
         let mut list = Vec::new();
-        for (package, before) in packages.iter().zip(before) {
-            let changed = before != Some(package.index());
+        for package in &packages {
+            context.tell_where(package);
+            let changed = before.get(&key(package)) != Some(&package.index());
             if changed {
                 text.push_str(&format!("{} has changed.\n", package.name()));
             }
             list.push(json!({ "package": package.name().as_str(), "changed": changed }));
         }
-        let plural = if packages.len() == 1 { " is" } else { "s are" };
-        text.push_str(&format!("{} package{plural} up to date.\n", packages.len()));
+        let count = counted(packages.len() as u64, "package");
+        let verb = if packages.len() == 1 { "is" } else { "are" };
+        text.push_str(&format!("{count} {verb} up to date.\n"));
         Ok(Report::new(text, json!({ "packages": list })))
     })
 }

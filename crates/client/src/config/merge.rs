@@ -12,6 +12,7 @@ use super::table::{Row, TABLE};
 use super::{
     Config, ConfigError, Entry, Machine, Origin, Project, Reference, Role, SourceFile, Sources,
 };
+use crate::credentials::Environment;
 use crate::origin::{Domain, RegistryUrl};
 use crate::settings::{Choice, Settings};
 
@@ -40,12 +41,30 @@ pub(super) fn resolve(sources: &Sources) -> Result<Config, ConfigError> {
         layers.put(Found { row, name: None, given, origin }, None)?;
     }
     layers.pin(pins)?;
-    layers.finish()
+    let mut config = layers.finish()?;
+    let has_token = |(name, value): &(String, String)| name == "WARG_TOKEN" && !value.is_empty();
+    if sources.variables.iter().any(has_token) {
+        config.warnings.extend(held_back(&config));
+    }
+    Ok(config)
+}
+
+/// Says that the token without a registry is not for a home registry that a project's file chose.
+fn held_back(config: &Config) -> Option<String> {
+    let home = config.settings.home.as_ref().filter(|_| config.home_is_of_project)?;
+    let origin = config.origin("registry")?;
+    let variable = Environment::token_variable(&home.domain());
+    Some(format!(
+        "WARG_TOKEN is not sent to {home}, which only {origin} names; if it is meant for it, name the \
+         registry in WARG_REGISTRY, or put the token into {variable}"
+    ))
 }
 
 #[derive(Default)]
 struct Layers {
     entries: BTreeMap<String, (&'static Row, Value, Origin)>,
+    /// The home registry, if no file of a project had chosen one.
+    own_home: Option<Value>,
     reference: Reference,
     warnings: Vec<String>,
 }
@@ -63,6 +82,13 @@ impl Layers {
         if pinned && origin.is_project() {
             // The user's own pins stand; a project cannot add a key to them.
             return Ok(());
+        }
+        if is_found(&origin) && !row.project && self.entries.contains_key(&key) {
+            // What is about the machine, or what is believed, the user has said.
+            return Ok(());
+        }
+        if row.key == "registry" && !origin.is_project() {
+            self.own_home = Some(value.clone());
         }
         self.entries.insert(key, (row, value, origin));
         Ok(())
@@ -98,7 +124,17 @@ impl Layers {
     /// A variable of somebody else is none of our business; a misspelt one is.
     fn look_at(&mut self, name: &str) {
         let bare = name.trim_start_matches("WARG_");
-        if OTHER_VARIABLES.contains(&name) || bare.starts_with("TOKEN_") {
+        if OTHER_VARIABLES.contains(&name) {
+            return;
+        }
+        if bare.starts_with("TOKEN_") {
+            if Environment::registry_of(name).is_none() {
+                self.warnings.push(format!(
+                    "the variable `{}` names no registry; that of `my-registry.example:8443` is \
+                     `WARG_TOKEN_MY__REGISTRY_EXAMPLE__8443`",
+                    name.escape_debug()
+                ));
+            }
             return;
         }
         let known =
@@ -134,7 +170,13 @@ impl Layers {
             warnings: self.warnings,
             entries: Vec::new(),
         };
+        let project_chose = |value: &Value, origin: &Origin| {
+            origin.is_project() && self.own_home.as_ref() != Some(value)
+        };
         for (key, (row, value, origin)) in &self.entries {
+            if row.key == "registry" {
+                config.home_is_of_project = project_chose(value, origin);
+            }
             let name = key.get(..).filter(|_| row.key.contains('<'));
             apply(&mut config, row, name, value, origin)
                 .map_err(|reason| ConfigError::new(origin, reason))?;
@@ -162,6 +204,11 @@ impl Layers {
         }
         Ok(config)
     }
+}
+
+/// Whether it is a `warg-config.json` in the current directory or above it.
+const fn is_found(origin: &Origin) -> bool {
+    matches!(origin, Origin::File { role: Role::Found, .. })
 }
 
 /// A row's key with a name in the place of its placeholder.
@@ -202,7 +249,6 @@ fn apply(
     let settings = &mut config.settings;
     match (row.key, value) {
         ("registry", Value::Registry(url)) => {
-            config.home_is_of_project = origin.is_project();
             settings.home = Some(url.clone());
         }
         ("namespaces.<namespace>", Value::Registry(url)) => {
@@ -221,6 +267,9 @@ fn apply(
                 .and_then(|key| key.strip_suffix(".operator-keys"))
                 .unwrap_or_default();
             pin(settings, &domain(name)?, keys)?;
+            if origin.is_project() {
+                settings.keys_of_projects.insert(domain(name)?);
+            }
         }
         ("checkpoint-age-max", Value::Time(time)) => settings.checkpoint_age_max = *time,
         ("clock-skew-max", Value::Time(Some(time))) => settings.clock_skew_max = *time,
@@ -250,6 +299,9 @@ fn apply_rest(config: &mut Config, row: &Row, value: &Value, origin: &Origin) {
         ("key-file", Value::Path(path)) => machine.key_file = Some(path.clone()),
         ("credential-helper", Value::Texts(command)) => {
             machine.credential_helper = Some(command.clone()).filter(|command| !command.is_empty());
+        }
+        ("safe-directories", Value::Texts(directories)) => {
+            machine.safe_directories.clone_from(directories);
         }
         ("package.name", Value::Package(name)) => config.project.name = Some(name.clone()),
         ("package.version", Value::Version(version)) => {

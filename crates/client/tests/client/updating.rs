@@ -1,6 +1,7 @@
 //! Bringing logs up to date.
 
 use wargate_client::Error;
+use wargate_client::config::{Config, Role, SourceFile, Sources};
 use wargate_protocol::{Entry, PackageEntry};
 use wargate_testkit::world::{BEGIN, World, init, key, name, publish, record, release};
 
@@ -136,4 +137,99 @@ async fn an_unknown_package_is_told_from_an_unknown_namespace() {
     assert_eq!(*similar, [name("test:hello")]);
     let error = user.client.update(&[name("nowhere:hello")]).await.unwrap_err();
     assert!(matches!(error, Error::UnknownNamespace { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn a_failure_that_several_requests_meet_is_told_once() {
+    let lab = Lab::new();
+    lab.registry(HOME);
+    let mut met = std::collections::BTreeSet::new();
+    lab.net.meddle(move |request| {
+        if met.insert(request.uri().path().to_owned()) { Meddling::Lost } else { Meddling::Pass }
+    });
+    let user = lab.user();
+    user.client.home().unwrap().refresh().await.unwrap();
+    let asked = lab.net.drain();
+    assert!(asked.len() >= 5, "discovery, transcript and checkpoint failed: {asked:?}");
+    assert_eq!(user.notes.of("Retrying").len(), 1);
+}
+
+#[tokio::test]
+async fn all_that_is_known_is_updated_where_it_is_from() {
+    const OTHER: &str = "http://127.0.0.1:8091";
+    let lab = Lab::new();
+    let (home, other) = (lab.registry(HOME), lab.registry(OTHER));
+    let user = lab.user();
+    let at_other = user.again(|settings| settings.home = Some(OTHER.parse().unwrap()));
+    let mut heads = Vec::new();
+    for (registry, name, user) in [(&home, "test:one", &user), (&other, "test:two", &at_other)] {
+        let first = record(&key(7), None, [init(&key(7))]);
+        publish(registry, name, &first, ONE).await;
+        user.client.update(&[wargate_testkit::world::name(name)]).await.unwrap();
+        let second = record(&key(7), Some(first.record_id()), [release("1.0.0", ONE)]);
+        publish(registry, name, &second, ONE).await;
+        heads.push(second.record_id());
+    }
+    for user in [&user, &at_other] {
+        let packages = user.client.update_known().await.unwrap();
+        let names: Vec<_> = packages.iter().map(|package| package.name().as_str()).collect();
+        assert_eq!(names, ["test:one", "test:two"]);
+        for (package, head) in packages.iter().zip(&heads) {
+            assert_eq!(package.state().head().unwrap().record_id, *head);
+        }
+    }
+    // A registry that knows nothing of it any more is not asked elsewhere.
+    lab.registry(OTHER);
+    assert!(user.client.update_known().await.is_err());
+    let offline = user.again(|settings| settings.offline = true);
+    lab.net.drain();
+    assert_eq!(offline.client.update_known().await.unwrap().len(), 2);
+    assert!(lab.net.drain().is_empty());
+}
+
+#[tokio::test]
+async fn one_name_over_http_and_https_is_found_twice() {
+    let lab = Lab::new();
+    lab.registry(HOME);
+    let user = lab.user();
+    let secure = user.client.registry(HOME.replace("http", "https").parse().unwrap());
+    let plain = user.client.home().unwrap();
+    assert_eq!(plain.domain(), secure.domain());
+    let discoveries = || lab.net.drain().iter().filter(|it| it.contains("well-known")).count();
+    for registry in [&plain, &secure] {
+        registry.refresh().await.unwrap();
+        assert_eq!(discoveries(), 1);
+    }
+    for user in [user.again(|_| ()), user] {
+        for url in [plain.url(), secure.url()] {
+            user.client.registry(url.clone()).refresh().await.unwrap();
+            assert_eq!(discoveries(), 0);
+        }
+    }
+}
+
+#[tokio::test]
+async fn only_the_user_confirms_an_operator() {
+    let lab = Lab::new();
+    lab.registry(HOME);
+    let known = lab.user();
+    let home = known.client.home().unwrap();
+    home.refresh().await.unwrap();
+    let operator = home.pin().unwrap().unwrap().operator_key;
+    let domain = home.domain();
+    let text = format!("[registries.\"{domain}\"]\noperator-keys = [\"{operator}\"]\n");
+    for (role, confirmed) in [(Role::User, true), (Role::Project, false)] {
+        let path = "warg.toml".into();
+        let files = vec![SourceFile { path, text: text.clone(), role }];
+        let config = Config::resolve(&Sources { files, ..Sources::default() }).unwrap();
+        let user = lab.user_with(|settings| {
+            let home = settings.home.clone();
+            *settings = config.settings.clone();
+            settings.home = home;
+        });
+        let home = user.client.home().unwrap();
+        home.refresh().await.unwrap();
+        assert_eq!(home.pin().unwrap().unwrap().confirmed, confirmed, "{role:?}");
+        assert_eq!(user.notes.of("FirstUse").is_empty(), confirmed);
+    }
 }
