@@ -7,7 +7,8 @@
 //! whatever the registry says since, and goes on looking.
 //!
 //! What it needs to go on after a restart is in the [`State`](crate::seams::State): the last checkpoint,
-//! the operator log, and the ledger, 64 bytes for each record. The map is in memory, some hundred bytes
+//! the operator log, the ledger, 64 bytes for each record, and the states of long package logs, so that
+//! only what is new of them is fetched. The map is in memory, some hundred bytes
 //! for each package; when it begins again it is computed again, which takes seconds for a hundred
 //! thousand packages.
 
@@ -29,7 +30,7 @@ use crate::remote::Remote;
 use crate::settings::Settings;
 use crate::sync::{Sync, SyncError};
 use crate::trust::Known;
-use crate::verify::{Advance, Audit, Finding, Flaw, Scene, Trees, signed_only};
+use crate::verify::{Advance, Audit, Finding, Flaw, Keep, Scene, Trees, signed_only};
 
 /// How a monitor is to behave.
 #[derive(Clone, Debug, Default)]
@@ -218,8 +219,9 @@ impl Monitor {
         known: &Known,
         checkpoint: &SignedCheckpoint,
     ) -> Result<Advance, Error> {
-        let (stops, contents) = (&self.stops[..], false);
-        let audit = Audit { remote, known, checkpoint, stops, contents };
+        let (stops, contents, store) = (&self.stops[..], false, self.store());
+        let kept: Option<&dyn Keep> = Some(&store);
+        let audit = Audit { remote, known, checkpoint, stops, contents, kept };
         let flaw = match audit.advance(&self.trees).await {
             Ok(advance) => return Ok(advance),
             Err(flaw) => flaw,

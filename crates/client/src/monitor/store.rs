@@ -3,6 +3,7 @@
 //! ```text
 //! monitors/<domain>/head                 the checkpoint and the operator log under it
 //!                  /ledger/<number>      64 bytes for each of 1024 records, the last part shorter
+//!                  /logs/<hex>           a long package log as far as it was validated, by log id
 //! ```
 //!
 //! The ledger is written first. What it has beyond the head's length counts for nothing, so whatever
@@ -19,10 +20,13 @@ use crate::error::Error;
 use crate::origin::Domain;
 use crate::seams::{Key, State, StateError};
 use crate::trust::Known;
-use crate::verify::Trees;
+use crate::verify::{Keep, KeptLog, Trees};
 
 /// Records in one part of the ledger.
 const PART_RECORDS: u64 = 1024;
+
+/// Most bytes of a package log that is kept: some hundred thousand records.
+const KEPT_BYTES_MAX: usize = 32 << 20;
 
 pub(super) struct Store<'a> {
     state: &'a dyn State,
@@ -142,6 +146,11 @@ impl<'a> Store<'a> {
         Ok(())
     }
 
+    fn log_key(&self, log: &LogId) -> Result<Key, StateError> {
+        let text = log.to_string();
+        self.key(&["logs", text.rsplit(':').next().unwrap_or_default()])
+    }
+
     fn head(&self) -> Result<Option<Head>, Error> {
         let key = self.key(&["head"])?;
         let Some(bytes) = self.state.read(&key)? else { return Ok(None) };
@@ -155,6 +164,23 @@ impl<'a> Store<'a> {
     fn key(&self, rest: &[&str]) -> Result<Key, StateError> {
         let head = ["monitors", self.domain.as_str()];
         Ok(Key::new(head.iter().chain(rest))?)
+    }
+}
+
+impl Keep for Store<'_> {
+    fn load(&self, log: &LogId) -> Result<Option<KeptLog>, Error> {
+        let Some(bytes) = self.state.read(&self.log_key(log)?)? else { return Ok(None) };
+        // One that is damaged is fetched again.
+        Ok(serde_json::from_slice(&bytes).ok())
+    }
+
+    fn save(&self, log: &LogId, kept: &KeptLog) -> Result<(), Error> {
+        let key = self.log_key(log)?;
+        let bytes = serde_json::to_vec(kept).map_err(|error| damaged(&key, &error))?;
+        if bytes.len() > KEPT_BYTES_MAX {
+            return Ok(self.state.remove(&key)?);
+        }
+        Ok(self.state.write(&key, &bytes)?)
     }
 }
 

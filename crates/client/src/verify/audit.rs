@@ -4,6 +4,7 @@ use futures_util::StreamExt;
 use wargate_protocol::{LogId, LogLeaf, SignedCheckpoint};
 
 use super::finding::{Finding, Flaw};
+use super::kept::Keep;
 use super::ledger;
 use super::records::{Course, Index, Records, Tally};
 use super::trees::Trees;
@@ -21,6 +22,8 @@ pub(crate) struct Audit<'a> {
     pub(crate) stops: &'a [SignedCheckpoint],
     /// Whether the contents of releases are of interest.
     pub(crate) contents: bool,
+    /// Where package logs were kept that need not be fetched from their starts; `None`: all are.
+    pub(crate) kept: Option<&'a dyn Keep>,
 }
 
 /// What came of it.
@@ -87,6 +90,7 @@ impl Audit<'_> {
             length: self.checkpoint.contents.checkpoint.log_length,
             operator: self.known.token(&LogId::operator()).cloned(),
             contents: self.contents,
+            kept: self.kept,
         };
         let (mut operator, mut packages) = (None, Vec::new());
         for ((log, places), head) in index.logs().zip(heads) {

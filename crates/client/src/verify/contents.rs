@@ -2,7 +2,9 @@
 
 use futures_util::{StreamExt, stream};
 use http::{HeaderMap, HeaderValue, Method, header};
+use url::Url;
 use wargate_api::content::ContentSource;
+use wargate_api::paths;
 use wargate_crypto::{AnyDigest, Digest, Sha256};
 
 use crate::error::Error;
@@ -31,11 +33,18 @@ pub(super) async fn hash_all(
     results
 }
 
-/// Tries the places that the registry names, one after another.
+/// Tries where the reference serves content, if that is known to work; then the places that the registry
+/// names, one after another.
 async fn hash(remote: &Remote, digest: &AnyDigest) -> Result<u64, Error> {
     let missing = || Error::NoContent { registry: remote.domain().clone(), digest: digest.clone() };
     // A digest of another length is no content's (specification 2.1).
     let wanted = Digest::try_from(digest.clone()).map_err(|_| missing())?;
+    if remote.has_transcripts() == Some(true) {
+        let url = remote.base().join(&paths::content(digest))?;
+        if let Ok(bytes) = hash_url(remote, url, &wanted).await {
+            return Ok(bytes);
+        }
+    }
     let sources = match remote.sources(digest).await {
         Ok(sources) => sources,
         Err(CallError::Failed(error)) => return Err(*error),
@@ -61,6 +70,10 @@ async fn hash_source(
     let what = "the content's sources";
     let bad = |reason| Error::BadAnswer { registry: remote.domain().clone(), what, reason };
     let url = crate::content::destination(url, remote.base()).map_err(bad)?;
+    hash_url(remote, url, wanted).await
+}
+
+async fn hash_url(remote: &Remote, url: Url, wanted: &Digest) -> Result<u64, Error> {
     let mut headers = HeaderMap::new();
     headers.insert(header::ACCEPT, HeaderValue::from_static("*/*"));
     let request = Outgoing { method: Method::GET, url, headers, body: None };

@@ -80,7 +80,7 @@ impl Subject<'_> {
             return Ok(());
         };
         let settings = self.registry.client().settings();
-        let pinned = settings.operator_keys.contains_key(self.registry.domain())
+        let pinned = settings.confirm(self.registry.domain())
             || self.registry.pin()?.is_some_and(|pin| pin.confirmed);
         let signed = format!(
             "{} is operated by {key}; its state of {} was signed by {} at {}",

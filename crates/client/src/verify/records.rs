@@ -15,6 +15,7 @@ use wargate_protocol::{
 };
 
 use super::finding::{Finding, Flaw, Found};
+use super::kept::{KEPT_RECORDS_MIN, Keep, KeptLog};
 use crate::error::Error;
 use crate::limits::{FETCH_TOKEN_BYTES_MAX, LOGS_PER_REQUEST_MAX};
 use crate::remote::{CallError, Remote};
@@ -78,13 +79,16 @@ pub(crate) struct Course<'a, K: LogKind> {
     done: usize,
     last: Option<RegistryIndex>,
     token: Option<FetchToken>,
+    /// How many records the state has.
+    records: u64,
     state: LogState<K>,
 }
 
 impl<'a, K: LogKind> Course<'a, K> {
     pub(crate) fn new(log: LogId, places: Places<'a>, known: Option<Digest>) -> Self {
-        let (compared, done, last, token) = (false, 0, None, None);
-        Self { log, known, compared, places, done, last, token, state: LogState::new() }
+        let (compared, done, last, token, records) = (false, 0, None, None, 0);
+        let state = LogState::new();
+        Self { log, known, compared, places, done, last, token, records, state }
     }
 
     const fn is_complete(&self) -> bool {
@@ -151,6 +155,7 @@ impl<'a, K: LogKind> Course<'a, K> {
             Err(finding) => return Err(Found { finding, record: Some(placed) }.into()),
         };
         self.last = Some(index);
+        self.records += 1;
         self.done += usize::from(is_new);
         Ok(is_new.then_some(envelope))
     }
@@ -162,6 +167,41 @@ impl<'a, K: LogKind> Course<'a, K> {
         }
         let head = self.state.head().map(|head| MapLeaf { record_id: head.record_id }.hash());
         if head == self.known { Ok(()) } else { Err(Finding::Rewritten { log: self.log }) }
+    }
+}
+
+impl<'a> Course<'a, Package> {
+    /// The same log, from its start.
+    fn afresh(&self) -> Self {
+        let places: Places<'a> = self.places;
+        Self::new(self.log, places, self.known)
+    }
+
+    /// Goes on from where the log was validated before, if that is the state that the map had. Whether
+    /// it does.
+    fn resume(&mut self, keep: &dyn Keep) -> Result<bool, Error> {
+        if self.known.is_none() {
+            return Ok(false);
+        }
+        let Some(kept) = keep.load(&self.log)? else { return Ok(false) };
+        let head = kept.state.head().map(|head| MapLeaf { record_id: head.record_id }.hash());
+        if head != self.known || kept.last.get() >= self.places.from {
+            return Ok(false);
+        }
+        (self.last, self.token) = (Some(kept.last), Some(kept.token));
+        (self.records, self.state) = (kept.records, kept.state);
+        Ok(true)
+    }
+
+    /// Keeps the log, if it is long enough for that to be worth it.
+    fn keep(&self, keep: &dyn Keep) -> Result<(), Error> {
+        if let (Some(last), Some(token)) = (self.last, &self.token)
+            && self.records >= KEPT_RECORDS_MIN
+        {
+            let (token, state, records) = (token.clone(), self.state.clone(), self.records);
+            keep.save(&self.log, &KeptLog { records, last, token, state })?;
+        }
+        Ok(())
     }
 }
 
@@ -217,6 +257,8 @@ pub(crate) struct Records<'a> {
     pub(crate) operator: Option<FetchToken>,
     /// Whether contents are of interest.
     pub(crate) contents: bool,
+    /// Where logs are kept, if they are.
+    pub(crate) kept: Option<&'a dyn Keep>,
 }
 
 impl Records<'_> {
@@ -238,7 +280,7 @@ impl Records<'_> {
         Ok(tally)
     }
 
-    /// Validates package logs, from their starts.
+    /// Validates package logs, from their starts or from where they were kept.
     pub(crate) async fn packages(&self, courses: Vec<Course<'_, Package>>) -> Result<Tally, Flaw> {
         let of = courses.len() as u64;
         let registry = self.remote.domain();
@@ -259,32 +301,31 @@ impl Records<'_> {
     }
 
     async fn batch(&self, mut courses: Vec<Course<'_, Package>>) -> Result<Tally, Flaw> {
-        let mut tally = Tally { logs: courses.len() as u64, ..Tally::default() };
-        loop {
-            let open = courses.iter().filter(|course| !course.is_complete());
-            let asked: OrderedMap<_, _> =
-                open.map(|course| (course.log, course.token.clone())).collect();
-            if asked.is_empty() {
-                break;
-            }
-            let share = RECORDS_PER_REQUEST_MAX / asked.len();
-            let limit = u16::try_from(share).unwrap_or(LIMIT_MAX).clamp(1, LIMIT_MAX);
-            let mut page = match self.ask(self.operator.clone(), asked, limit).await {
-                Err(Ask::Missing(log)) => return Err(self.missing(&courses, log)),
-                Err(Ask::Failed(error)) => return Err(Flaw::Failed(error)),
-                Ok(page) => page,
-            };
-            for course in courses.iter_mut().filter(|course| !course.is_complete()) {
-                let records = page.packages.swap_remove(&course.log).unwrap_or_default();
-                course.take_page(records, usize::from(limit), &mut |_, it| tally.see(it))?;
-            }
-            if let Some(log) = page.packages.keys().next() {
-                let reason = format!("it has the log {log}, which was not asked for");
-                return Err(self.bad(reason).into());
+        let mut resumed = false;
+        for course in &mut courses {
+            if let Some(keep) = self.kept {
+                resumed |= course.resume(keep)?;
             }
         }
+        let fetched = match self.fetch(&mut courses).await {
+            // The registry has forgotten how far they are known.
+            Err(Ask::UnknownToken(_)) if resumed => {
+                courses = courses.iter().map(Course::afresh).collect();
+                self.fetch(&mut courses).await
+            }
+            fetched => fetched,
+        };
+        let mut tally = match fetched {
+            Err(Ask::Missing(log)) => return Err(self.missing(&courses, log)),
+            Err(Ask::UnknownToken(error) | Ask::Failed(error)) => return Err(Flaw::Failed(error)),
+            Err(Ask::Flawed(flaw)) => return Err(*flaw),
+            Ok(tally) => tally,
+        };
         for course in &courses {
             tally.packages += u64::from(course.known.is_none());
+            if let Some(keep) = self.kept {
+                course.keep(keep)?;
+            }
             if self.contents {
                 let contents =
                     course.state.releases().filter_map(wargate_protocol::Release::content);
@@ -292,6 +333,32 @@ impl Records<'_> {
             }
         }
         Ok(tally)
+    }
+
+    /// Fetches and validates logs to their ends.
+    async fn fetch(&self, courses: &mut [Course<'_, Package>]) -> Result<Tally, Ask> {
+        let mut tally = Tally { logs: courses.len() as u64, ..Tally::default() };
+        loop {
+            let open = courses.iter().filter(|course| !course.is_complete());
+            let asked: OrderedMap<_, _> =
+                open.map(|course| (course.log, course.token.clone())).collect();
+            if asked.is_empty() {
+                return Ok(tally);
+            }
+            let share = RECORDS_PER_REQUEST_MAX / asked.len();
+            let limit = u16::try_from(share).unwrap_or(LIMIT_MAX).clamp(1, LIMIT_MAX);
+            let mut page = self.ask(self.operator.clone(), asked, limit).await?;
+            for course in courses.iter_mut().filter(|course| !course.is_complete()) {
+                let records = page.packages.swap_remove(&course.log).unwrap_or_default();
+                let taken =
+                    course.take_page(records, usize::from(limit), &mut |_, it| tally.see(it));
+                taken.map_err(|flaw| Ask::Flawed(Box::new(flaw)))?;
+            }
+            if let Some(log) = page.packages.keys().next() {
+                let reason = format!("it has the log {log}, which was not asked for");
+                return Err(Ask::Failed(Box::new(self.bad(reason))));
+            }
+        }
     }
 
     async fn ask(
@@ -307,6 +374,10 @@ impl Records<'_> {
             Err(CallError::Failed(error)) => Err(Ask::Failed(error)),
             Err(CallError::Refused(refusal)) => match refusal.error {
                 FetchError::LogNotFound(log) => Err(Ask::Missing(log)),
+                other @ FetchError::FetchTokenNotFound(_) => {
+                    let reason = crate::text::tame(&other.to_string());
+                    Err(Ask::UnknownToken(Box::new(self.bad(reason))))
+                }
                 other => {
                     let reason = crate::text::tame(&other.to_string());
                     Err(Ask::Failed(Box::new(self.bad(reason))))
@@ -333,14 +404,19 @@ impl Records<'_> {
 enum Ask {
     /// The registry says that it has no such log.
     Missing(LogId),
+    /// The registry does not know a token.
+    UnknownToken(Box<Error>),
     Failed(Box<Error>),
+    /// There are some, and they are not right.
+    Flawed(Box<Flaw>),
 }
 
 impl From<Ask> for Flaw {
     fn from(ask: Ask) -> Self {
         match ask {
             Ask::Missing(log) => Finding::MissingRecord { log, index: RegistryIndex::FIRST }.into(),
-            Ask::Failed(error) => Self::Failed(error),
+            Ask::UnknownToken(error) | Ask::Failed(error) => Self::Failed(error),
+            Ask::Flawed(flaw) => *flaw,
         }
     }
 }

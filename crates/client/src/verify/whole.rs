@@ -1,5 +1,6 @@
 //! A whole registry, from its first record on.
 
+use futures_util::{StreamExt, stream};
 use wargate_api::fetch::{FetchNamesRequest, NAMES_MAX};
 use wargate_protocol::{LogId, LogLeaf, PackageName};
 
@@ -9,6 +10,9 @@ use crate::error::Error;
 use crate::registry::Registry;
 use crate::remote::CallError;
 use crate::seams::Event;
+
+/// Requests for names that are under way at a time.
+const REQUESTS_AT_ONCE: usize = 3;
 
 impl Registry {
     /// Derives the whole registry anew: its ledger makes the log's root and the map's root that were
@@ -42,7 +46,9 @@ impl Registry {
         };
         let stops: Vec<_> = before.checkpoint.iter().chain(&before.believed).cloned().collect();
         let (stops, contents) = (&stops[..], depth.contents);
-        let audit = Audit { remote: &remote, known: &known, checkpoint, stops, contents };
+        // Everything is derived again.
+        let kept = None;
+        let audit = Audit { remote: &remote, known: &known, checkpoint, stops, contents, kept };
         let advance = audit.advance(&Trees::default()).await.map_err(|flaw| scene.keep(flaw))?;
         let mut report = Report::new();
         subject.describe(&mut report, &before, &known)?;
@@ -84,29 +90,14 @@ impl Subject<'_> {
         logs.dedup();
         logs.retain(|log| *log != LogId::operator());
         let (mut named, of) = (0_u64, logs.len() as u64);
-        for part in logs.chunks(NAMES_MAX) {
-            let request = FetchNamesRequest { packages: part.to_vec() };
-            let mut answer = match self.remote.names(&request).await {
-                Ok(answer) => answer,
-                Err(CallError::Failed(error)) => return Err(Flaw::Failed(error)),
-                Err(CallError::Refused(_)) => {
-                    report
-                        .notes
-                        .push("the registry does not tell the names of its packages".into());
-                    return Ok(());
-                }
+        let asked = stream::iter(logs.chunks(NAMES_MAX)).map(|part| self.names_of(part));
+        let mut asked = std::pin::pin!(asked.buffer_unordered(REQUESTS_AT_ONCE));
+        while let Some(told) = asked.next().await {
+            let Some(told) = told? else {
+                report.notes.push("the registry does not tell the names of its packages".into());
+                return Ok(());
             };
-            for log in part {
-                let name: Option<PackageName> = answer.packages.swap_remove(log).flatten();
-                match name {
-                    Some(name) if LogId::package(&name) == *log => named += 1,
-                    Some(name) => {
-                        let name = crate::text::tame(&name.to_string());
-                        return Err(Finding::WrongName { log: *log, name }.into());
-                    }
-                    None => {}
-                }
-            }
+            named += told;
             let (registry, done) = (self.remote.domain(), named);
             let observer = &self.remote.exchange().observer;
             observer.event(Event::Auditing { registry, what: "names", done, of });
@@ -118,6 +109,29 @@ impl Subject<'_> {
             report.notes.push(format!("the registry does not tell the names of {nameless}"));
         }
         Ok(())
+    }
+
+    /// How many of these logs the registry names, each rightly; `None` if it tells no names.
+    async fn names_of(&self, logs: &[LogId]) -> Result<Option<u64>, Flaw> {
+        let request = FetchNamesRequest { packages: logs.to_vec() };
+        let mut answer = match self.remote.names(&request).await {
+            Ok(answer) => answer,
+            Err(CallError::Failed(error)) => return Err(Flaw::Failed(error)),
+            Err(CallError::Refused(_)) => return Ok(None),
+        };
+        let mut named = 0;
+        for log in logs {
+            let name: Option<PackageName> = answer.packages.swap_remove(log).flatten();
+            match name {
+                Some(name) if LogId::package(&name) == *log => named += 1,
+                Some(name) => {
+                    let name = crate::text::tame(&name.to_string());
+                    return Err(Finding::WrongName { log: *log, name }.into());
+                }
+                None => {}
+            }
+        }
+        Ok(Some(named))
     }
 
     async fn contents(&self, report: &mut Report, tally: Tally) {

@@ -417,3 +417,62 @@ async fn a_webhook_is_told_all_in_order_also_later() {
         assert!(matches!(Webhook::new(&user.client, bad), Err(Error::Usage(_))));
     }
 }
+
+/// The tokens of package logs in requests for records, as they are made.
+fn tokens(lab: &Lab) -> Arc<Mutex<Vec<serde_json::Value>>> {
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let tokens = Arc::clone(&seen);
+    lab.net.meddle(move |request| {
+        if request.uri().path() == "/v1/fetch/logs" {
+            let body: serde_json::Value = serde_json::from_slice(request.body()).unwrap();
+            seen.lock().unwrap().extend(body["packages"].as_object().unwrap().values().cloned());
+        }
+        crate::lab::Meddling::Pass
+    });
+    tokens
+}
+
+#[tokio::test]
+async fn of_a_long_log_only_what_is_new_is_fetched() {
+    let lab = Lab::new();
+    let registry = lab.registry(HOME);
+    let mut head = None;
+    for number in 0..40 {
+        head = Some(grow(&registry, head, &format!("0.0.{number}"), b"0").await);
+    }
+    let user = lab.user();
+    watch(&user).tick().await.unwrap();
+    let logs = Key::new(["monitors", user.client.home().unwrap().domain().as_str(), "logs"]);
+    let kept = user.state.list(&logs.unwrap()).unwrap();
+    assert_eq!(kept.len(), 1);
+    let asked = tokens(&lab);
+    let asked = || std::mem::take(&mut *asked.lock().unwrap());
+    // Each step is another process.
+    for number in 0..3 {
+        let before = user.state.read(&kept[0]).unwrap().unwrap();
+        head = Some(grow(&registry, head, &format!("0.1.{number}"), b"1").await);
+        let tick = watch(&user).tick().await.unwrap();
+        assert_eq!(tick.outcome, Outcome::Advanced);
+        let asked = asked();
+        assert!(asked.len() == 1 && asked[0].is_string(), "{asked:?}");
+        assert_ne!(user.state.read(&kept[0]).unwrap().unwrap(), before);
+    }
+    // What is kept may be of another time, or nothing: then all of the log is fetched.
+    let old = user.state.read(&kept[0]).unwrap().unwrap();
+    for (version, left) in [("0.2.0", b"{".to_vec()), ("0.2.1", old)] {
+        head = Some(grow(&registry, head, version, b"2").await);
+        user.state.write(&kept[0], &left).unwrap();
+        assert_eq!(watch(&user).tick().await.unwrap().outcome, Outcome::Advanced);
+        assert_eq!(asked(), [serde_json::Value::Null]);
+    }
+    // The registry need not know the token any more.
+    let mut stored: serde_json::Value =
+        serde_json::from_slice(&user.state.read(&kept[0]).unwrap().unwrap()).unwrap();
+    stored["token"] =
+        "sha256:0000000000000000000000000000000000000000000000000000000000000000".into();
+    user.state.write(&kept[0], &serde_json::to_vec(&stored).unwrap()).unwrap();
+    grow(&registry, head, "1.0.0", b"3").await;
+    assert_eq!(watch(&user).tick().await.unwrap().outcome, Outcome::Advanced);
+    let asked = asked();
+    assert!(asked.len() == 2 && asked[0].is_string() && asked[1].is_null(), "{asked:?}");
+}
