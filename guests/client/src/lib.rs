@@ -18,8 +18,8 @@ use wargate_client::memory::MemoryCache;
 use wargate_client::origin::RegistryUrl;
 use wargate_client::seams::Silent;
 use wargate_client::{
-    Change, Client, Error, MemoryContents, Parts, Publication, Published, Selector, Settings,
-    Wanted,
+    Change, Client, Error, MemoryContents, Parts, Publication, Published, Registry, Selector,
+    Settings, Wanted,
 };
 use wargate_crypto::{Digest, KeyId, PrivateKey};
 use wargate_protocol::{PackageName, Version, VersionReq};
@@ -71,7 +71,8 @@ impl Guest for Component {
     ) -> Result<PublishedRecord, Problem> {
         let key = PrivateKey::from_text(&key).map_err(|error| wrong(&error.to_string()))?;
         let digest = Digest::of(&content);
-        let entries = vec![Change::Release { version: parse(&version)?, content: digest.into() }];
+        let version: Version = parse(&version)?;
+        let entries = vec![Change::Release { version: version.clone(), content: digest.into() }];
         let publication = Publication { name: parse(&name)?, head: None, entries };
         let client = client(settings)?;
         let registry = client.home().map_err(problem)?;
@@ -81,11 +82,25 @@ impl Guest for Component {
             Published::InLog { record, registry_index, .. } => {
                 Ok(PublishedRecord { id: record.to_string(), registry_index: registry_index.get() })
             }
-            Published::Already { .. } | Published::Submitted { .. } => {
-                Err(wrong("it is published already"))
-            }
+            Published::Already { package } => already(&registry, &package, &version),
+            // It was waited for.
+            Published::Submitted { record } => Err(wrong(&format!("{record} is not in the log"))),
         }
     }
+}
+
+/// The record that has released a version already.
+fn already(
+    registry: &Registry,
+    package: &wargate_client::Package,
+    version: &Version,
+) -> Result<PublishedRecord, Problem> {
+    let missing = || wrong("the version is released already, and its record is not found");
+    let record = package.state().release(version).ok_or_else(missing)?.record_id;
+    let history = wait::on(registry.history(package)).map_err(problem)?;
+    let found = history.iter().find(|found| found.id == record).ok_or_else(missing)?;
+    let registry_index = found.registry_index.get();
+    Ok(PublishedRecord { id: record.to_string(), registry_index })
 }
 
 fn client(given: Given) -> Result<Client, Problem> {
