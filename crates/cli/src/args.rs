@@ -10,7 +10,7 @@ use clap_complete::Shell;
 use wargate_client::config::BACKENDS;
 use wargate_protocol::{PackageName, Version};
 
-pub(crate) use self::publish::{Publish, PublishCommand, PublishFiles, Release};
+pub(crate) use self::publish::{Publish, PublishCommand, PublishFiles, PublishOptions, Release};
 pub(crate) use self::verify::{Monitor, Verify};
 
 /// Publish and fetch WebAssembly components, and verify every answer of their registry.
@@ -93,7 +93,7 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Key(KeyCommand),
     /// Write a configuration, or show the one that counts
-    #[command(args_conflicts_with_subcommands = true)]
+    #[command(override_usage = "warg config [OPTIONS] [PATH]\n       warg config <COMMAND>")]
     Config(Box<ConfigArguments>),
     /// Delete downloaded content
     Clear,
@@ -296,6 +296,24 @@ pub(crate) struct ConfigArguments {
     pub(crate) overwrite: bool,
 }
 
+impl ConfigArguments {
+    /// What stands before a verb and has no meaning for it.
+    pub(crate) fn misplaced(&self) -> Option<&'static str> {
+        self.command.as_ref()?;
+        let paths = [&self.path, &self.registries_dir, &self.content_dir, &self.namespace_path];
+        let flags = [
+            self.ignore_federation_hints,
+            self.disable_auto_accept_federation_hints,
+            self.disable_auto_package_init,
+        ];
+        let changes = paths.into_iter().any(Option::is_some)
+            || flags.iter().any(Option::is_some)
+            || self.keyring_backend.is_some()
+            || self.overwrite;
+        changes.then_some("what changes the configuration")
+    }
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum ConfigCommand {
     /// Show the settings that count
@@ -330,6 +348,49 @@ mod tests {
         for below in command.get_subcommands() {
             check(below, &path);
         }
+    }
+
+    /// What a command line does, or what is misplaced in it.
+    fn parse(line: &str) -> Result<Command, String> {
+        let words = line.split_whitespace();
+        let arguments = Arguments::try_parse_from(words).map_err(|error| error.to_string())?;
+        let misplaced = match &arguments.command {
+            Command::Publish(options) => options.misplaced(),
+            Command::Config(options) => options.misplaced(),
+            _ => None,
+        };
+        misplaced.map_or(Ok(arguments.command), |misplaced| Err(misplaced.to_owned()))
+    }
+
+    #[test]
+    fn what_stands_before_a_verb_means_the_same_or_is_refused() {
+        for line in [
+            "warg publish --registry r.example abort",
+            "warg publish abort --registry r.example",
+            "warg publish --quiet release a.wasm --name a:b --version 1.0.0",
+            "warg publish --no-wait init a:b",
+        ] {
+            let Ok(Command::Publish(options)) = parse(line) else { panic!("{line}") };
+            assert!(options.command.is_some() && options.files.files.is_empty(), "{line}");
+        }
+        let Ok(Command::Config(options)) = parse("warg config --registry r.example show") else {
+            panic!("`show` is taken for a file");
+        };
+        assert!(options.command.is_some() && options.path.is_none());
+        for (line, said) in [
+            ("warg publish --dry-run init a:b", "--dry-run"),
+            ("warg publish --name a:b init a:b", "--name"),
+            ("warg publish --release 1.0.0 list", "--release"),
+            ("warg publish --no-wait list", "--no-wait"),
+            ("warg publish --name a:b release a.wasm --version 1.0.0", "--name"),
+            ("warg config --overwrite show", "what changes"),
+        ] {
+            let error = parse(line).unwrap_err();
+            assert!(error.contains(said), "{line}: {error}");
+        }
+        // Behind a file, a word is a file.
+        let Ok(Command::Publish(options)) = parse("warg publish a.wasm list") else { panic!() };
+        assert_eq!(options.files.files.len(), 2);
     }
 
     #[test]

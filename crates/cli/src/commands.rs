@@ -16,6 +16,7 @@ mod trust;
 mod verify;
 
 use serde_json::json;
+use wargate_console::counted;
 
 use crate::args::Command;
 use crate::context::Context;
@@ -27,7 +28,10 @@ pub(crate) fn run(context: &Context, command: Command) -> Result<Report, Failure
     match command {
         Command::Get(options) => get::get(context, &options),
         Command::Download(options) => get::download(context, &options),
-        Command::Publish(options) => publish::run(context, *options),
+        Command::Publish(options) => {
+            refuse_misplaced("publish", options.misplaced())?;
+            publish::run(context, *options)
+        }
         Command::Show(options) => show::show(context, &options),
         Command::Versions(options) => show::versions(context, &options.package),
         Command::Log(options) => show::log(context, &options.package),
@@ -41,11 +45,14 @@ pub(crate) fn run(context: &Context, command: Command) -> Result<Report, Failure
         Command::Logout(options) => login::logout(context, options.url.as_deref()),
         Command::Whoami => login::whoami(context),
         Command::Key(command) => key::run(context, &command),
-        Command::Config(options) => config::run(context, &options),
+        Command::Config(options) => {
+            refuse_misplaced("config", options.misplaced())?;
+            config::run(context, &options)
+        }
         Command::Clear => {
             let bytes = context.client()?.clear()?;
             Ok(Report::new(
-                format!("Deleted {bytes} bytes of content.\n"),
+                format!("Deleted {} of content.\n", counted(bytes, "byte")),
                 json!({ "bytes": bytes }),
             ))
         }
@@ -65,4 +72,13 @@ pub(crate) fn run(context: &Context, command: Command) -> Result<Report, Failure
         Command::Man { markdown: true, .. } => Ok(manual::markdown()),
         Command::Man { out, .. } => manual::pages(out.as_deref()),
     }
+}
+
+/// Refuses what stands before a verb and would have no meaning there.
+fn refuse_misplaced(command: &str, misplaced: Option<&str>) -> Result<(), Failure> {
+    let Some(misplaced) = misplaced else { return Ok(()) };
+    let message = format!("{misplaced} before the verb has no meaning for `warg {command}`");
+    Err(Failure::usage(message).hint(format!(
+        "leave it out, or put it behind the verb if that takes it (`warg {command} --help`)"
+    )))
 }

@@ -1,23 +1,21 @@
 //! What every command works with: the configuration, the client, the user's secrets.
 
 use std::future::Future;
-use std::io::Read;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use wargate_client::config::{Config, FILE_BYTES_MAX, Flag, Role, SourceFile, Sources};
+use wargate_client::config::{Config, Flag, Sources};
 use wargate_client::credentials::{Credentials, InKeyring, Keyring};
 use wargate_client::native::{FileCache, FileState, Http, HttpOptions, SystemClock, SystemRandom};
 use wargate_client::origin::RegistryUrl;
-use wargate_client::seams::{Observer, Silent};
-use wargate_client::{Client, Error, Parts, Settings};
+use wargate_client::{Client, Error, Package, Parts, Settings};
 
 use crate::args::Globals;
 use crate::credentials;
-use crate::dirs::{Dirs, find_above};
+use crate::dirs::{Dirs, config_files};
 use crate::failure::Failure;
+use crate::notices::{Notice, Notices};
 use crate::output::note;
-use crate::progress::Progress;
+use crate::progress::{Progress, Talk};
 use crate::prompt;
 
 /// What every command works with.
@@ -28,11 +26,14 @@ pub(crate) struct Context {
     /// The registry that the command line or the environment names.
     pub(crate) named: Option<RegistryUrl>,
     variables: Vec<(String, String)>,
+    /// All places that may have secrets, made once: a helper remembers what it was asked.
+    credentials: OnceLock<Arc<Credentials>>,
+    progress: Arc<Progress>,
 }
 
 impl Context {
     /// Reads the configuration.
-    pub(crate) fn new(globals: &Globals) -> Result<Self, Failure> {
+    pub(crate) fn new(globals: &Globals, notices: Arc<Notices>) -> Result<Self, Failure> {
         let dirs = Dirs::of_environment();
         // A variable that is no text is not one of ours.
         let variables: Vec<(String, String)> = std::env::vars_os()
@@ -40,13 +41,27 @@ impl Context {
             .filter(|(name, _)| name.starts_with("WARG_"))
             .collect();
         let sources = Sources {
-            files: files(globals, &dirs)?,
+            files: config_files(globals.config.clone(), &dirs)?,
             variables: variables.clone(),
             flags: flags(globals),
         };
         let config = Config::resolve(&sources)?;
         let named = globals.registry.as_deref().map(str::parse).transpose()?;
-        Ok(Self { globals: globals.clone(), dirs, config, named, variables })
+        let talk = match globals {
+            Globals { json: true, .. } | Globals { quiet: true, .. } => Talk::Nothing,
+            Globals { verbose: true, .. } => Talk::Everything,
+            _ => Talk::Notices,
+        };
+        let progress = Arc::new(Progress::new(talk, notices));
+        Ok(Self {
+            globals: globals.clone(),
+            dirs,
+            config,
+            named,
+            variables,
+            credentials: OnceLock::new(),
+            progress,
+        })
     }
 
     /// Tells the user what looks like a mistake in the configuration.
@@ -69,8 +84,12 @@ impl Context {
     }
 
     /// All places that may have secrets.
-    pub(crate) fn credentials(&self) -> Result<Credentials, Failure> {
-        credentials::all(&self.config, &self.dirs, self.variables.clone())
+    pub(crate) fn credentials(&self) -> Result<Arc<Credentials>, Failure> {
+        if let Some(credentials) = self.credentials.get() {
+            return Ok(Arc::clone(credentials));
+        }
+        let made = credentials::all(&self.config, &self.dirs, self.variables.clone())?;
+        Ok(Arc::clone(self.credentials.get_or_init(|| Arc::new(made))))
     }
 
     /// Whether `WARG_TOKEN` is set and not used, because a project's file chose the home registry.
@@ -79,12 +98,25 @@ impl Context {
             && self.variables.iter().any(|(name, value)| name == "WARG_TOKEN" && !value.is_empty())
     }
 
+    /// Where the API of a registry is, by whose name its tokens are kept, and why that is not known if
+    /// it could not be asked.
+    pub(crate) fn api(&self, registry: &RegistryUrl) -> (RegistryUrl, Option<Failure>) {
+        let mut settings = self.config.settings.clone();
+        // Nothing depends on it so much that it should be waited for.
+        settings.attempts = 1;
+        let asked = self.client_with(settings).and_then(|client| {
+            let api = async { client.registry(registry.clone()).api().await };
+            Ok(runtime()?.block_on(api)?)
+        });
+        match asked {
+            Ok(api) => (api, None),
+            Err(failure) => (registry.clone(), Some(failure)),
+        }
+    }
+
     /// A client that behaves so.
     fn client_with(&self, settings: Settings) -> Result<Client, Failure> {
         let machine = &self.config.machine;
-        let silent = self.globals.quiet || self.globals.json;
-        let observer: Arc<dyn Observer> =
-            if silent { Arc::new(Silent) } else { Arc::new(Progress::new(self.globals.verbose)) };
         let mut http = HttpOptions::default();
         http.certificates.extend(machine.ca_file.clone());
         let parts = Parts {
@@ -93,8 +125,8 @@ impl Context {
             cache: Arc::new(FileCache::new(self.dirs.cache(machine.cache_dir.as_ref())?)),
             clock: Arc::new(SystemClock),
             random: Arc::new(SystemRandom),
-            secrets: Arc::new(self.credentials()?),
-            observer,
+            secrets: self.credentials()?,
+            observer: Arc::<Progress>::clone(&self.progress),
         };
         Ok(Client::new(parts, settings))
     }
@@ -109,10 +141,7 @@ impl Context {
     where
         F: Future<Output = Result<T, Failed>>,
     {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .map_err(|error| Failure::local(format!("cannot start: {error}")))?;
+        let runtime = runtime()?;
         let mut settings = self.config.settings.clone();
         loop {
             let client = self.client_with(settings.clone())?;
@@ -134,6 +163,20 @@ impl Context {
         }
     }
 
+    /// Tells the user if a package is at another registry than the one they asked: home, or what the
+    /// configuration names for it.
+    pub(crate) fn tell_where(&self, package: &Package) {
+        let (settings, name) = (&self.config.settings, package.name());
+        let named = settings.packages.get(name).or(settings.namespaces.get(name.namespace()));
+        let asked = named.or(settings.home.as_ref());
+        if asked.is_none_or(|asked| asked.domain() != *package.registry()) {
+            self.progress.notice(&Notice::Elsewhere {
+                package: name.to_string(),
+                registry: package.registry().to_string(),
+            });
+        }
+    }
+
     /// Whether there is somebody to ask.
     pub(crate) fn may_ask(&self) -> bool {
         self.config.interactive && !self.globals.json && prompt::is_possible()
@@ -151,6 +194,12 @@ impl Context {
             Err(Failure::usage("it was not done, because you did not want it"))
         }
     }
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    let failed = |error| Failure::local(format!("cannot start: {error}"));
+    builder.enable_all().build().map_err(failed)
 }
 
 /// An error of the client, or one of our own on the way.
@@ -182,50 +231,4 @@ fn flags(globals: &Globals) -> Vec<Flag> {
     .into_iter()
     .flatten()
     .collect()
-}
-
-fn files(globals: &Globals, dirs: &Dirs) -> Result<Vec<SourceFile>, Failure> {
-    let named = globals.config.clone();
-    let variable = || std::env::var_os("WARG_CONFIG").filter(|path| !path.is_empty());
-    let mut files = Vec::new();
-    if let Some(path) = named.or_else(|| variable().map(PathBuf::from)) {
-        let file = read(path.clone(), Role::Given)?.ok_or_else(|| {
-            let message = format!("there is no configuration file {}", path.display());
-            Failure::usage(message).hint("`warg config PATH` writes one")
-        })?;
-        files.push(file);
-    } else {
-        let of_user = |name: &str| dirs.config.as_ref().map(|config| config.join(name));
-        let found =
-            find_above("warg-config.json").map(|path| read(path, Role::Found)).transpose()?;
-        match found.flatten() {
-            Some(file) => files.push(file),
-            None => files.extend(optional(of_user("config.json"))?),
-        }
-        files.extend(optional(of_user("config.toml"))?);
-    }
-    if let Some(path) = find_above("warg.toml") {
-        files.extend(read(path, Role::Project)?);
-    }
-    Ok(files)
-}
-
-fn optional(path: Option<PathBuf>) -> Result<Option<SourceFile>, Failure> {
-    path.map_or(Ok(None), |path| read(path, Role::User))
-}
-
-/// Reads a configuration file; `None` if it is not there.
-fn read(path: PathBuf, role: Role) -> Result<Option<SourceFile>, Failure> {
-    match read_text(&path) {
-        Ok(text) => Ok(Some(SourceFile { path, text, role })),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(Failure::local(format!("cannot read {}: {error}", path.display()))),
-    }
-}
-
-fn read_text(path: &Path) -> std::io::Result<String> {
-    let limit = u64::try_from(FILE_BYTES_MAX).unwrap_or(u64::MAX) + 1;
-    let mut text = String::new();
-    std::fs::File::open(path)?.take(limit).read_to_string(&mut text)?;
-    Ok(text)
 }

@@ -1,9 +1,12 @@
 //! What went wrong, whose fault it is, and what helps.
 
+use clap::error::ErrorKind;
 use serde_json::{Value, json};
+use wargate_client::seams::TransportFault;
 use wargate_client::{Error, Kind};
 use wargate_console::harmless;
 
+use crate::output::Report;
 
 /// The command line cannot be understood.
 pub(crate) const EXIT_USAGE: u8 = 2;
@@ -86,6 +89,12 @@ const HELP: &[(&str, Help)] = &[
         Help::Nothing("the registry's reason is in the message, and only it knows more"),
     ),
     ("still-waiting", Help::Hint("`warg publish wait PACKAGE RECORD` goes on waiting")),
+    (
+        "unknown-record",
+        Help::Hint(
+            "check the id: `warg publish` prints it, and `warg log PACKAGE` lists those in the log",
+        ),
+    ),
     ("offline", Help::Hint("leave out `--offline`, or unset WARG_OFFLINE")),
     ("no-signing-key", Help::Hint("make a key with `warg key new`, or set WARG_SIGNING_KEY")),
     (
@@ -136,12 +145,14 @@ pub(crate) struct Failure {
     hints: Vec<String>,
     culprit: Option<&'static str>,
     evidence: Option<String>,
+    done: Option<Box<Report>>,
 }
 
 impl Failure {
     fn new(exit: u8, code: &'static str, message: impl Into<String>) -> Self {
         let message = message.into();
-        Self { exit, code, message, hints: Vec::new(), culprit: None, evidence: None }
+        let hints = Vec::new();
+        Self { exit, code, message, hints, culprit: None, evidence: None, done: None }
     }
 
     /// The user's fault.
@@ -178,6 +189,33 @@ impl Failure {
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hints.push(hint.into());
         self
+    }
+
+    /// What was done before it.
+    pub(crate) fn after(mut self, done: Report) -> Self {
+        self.done = Some(Box::new(done));
+        self
+    }
+
+    /// What was done before it; `None`: nothing.
+    pub(crate) fn done(&self) -> Option<&Report> {
+        self.done.as_deref()
+    }
+
+    /// A command line that clap cannot understand.
+    pub(crate) fn of_command_line(error: &clap::Error) -> Self {
+        if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+            return Self::usage("the command line names no command").hint("`--help` lists them");
+        }
+        let text = error.render().to_string();
+        let mut parts = text.split("\n\n").map(str::trim);
+        let message = parts.next().unwrap_or_default();
+        let message = message.strip_prefix("error: ").unwrap_or(message);
+        let mut failure = Self::usage(message.lines().map(harmless).collect::<Vec<_>>().join("\n"));
+        for part in parts.filter(|part| !part.starts_with("For more information")) {
+            failure = failure.hint(part.strip_prefix("tip: ").unwrap_or(part));
+        }
+        failure
     }
 
     pub(crate) const fn exit(&self) -> u8 {
@@ -230,6 +268,14 @@ impl From<Error> for Failure {
             && let Some(first) = similar.first()
         {
             return failure.hint(format!("did you mean `{first}`?"));
+        }
+        if let Error::Unreachable { source, .. } = &error
+            && source.fault == TransportFault::Tls
+        {
+            return failure.hint(
+                "if the registry's certificate is from an authority of your own, name its file in \
+                 `ca-file` or WARG_CA_FILE; if not, somebody may be in between",
+            );
         }
         if let Error::NoSuchRelease { available, .. } = &error
             && !available.is_empty()
@@ -298,28 +344,29 @@ impl From<wargate_client::origin::RegistryUrlError> for Failure {
 mod tests {
     use super::*;
 
-    /// The codes of the client's errors that are nobody's lie, read from its source, so that a new one
-    /// cannot be forgotten here.
-    fn codes() -> Vec<&'static str> {
-        let source = include_str!("../../client/src/error.rs");
-        let start = source.find("pub const fn code").unwrap();
-        let body = &source[start..start + source[start..].find("\n    }\n").unwrap()];
-        body.lines().filter_map(|line| line.split("=> \"").nth(1)?.split('"').next()).collect()
-    }
-
     #[test]
     fn every_error_has_a_hint_or_a_reason_for_none() {
-        let lies = ["bad-answer", "wrong-content"];
-        let codes = codes();
-        assert!(codes.len() > 20, "{codes:?}");
-        for code in codes.into_iter().filter(|code| !lies.contains(code)) {
-            assert!(HELP.iter().any(|(known, _)| *known == code), "`{code}` has no help");
+        let examples = wargate_client::error::examples();
+        for error in &examples {
+            let (code, kind) = (error.code(), error.kind());
+            let row = HELP.iter().find(|(known, _)| *known == code);
+            assert!(row.is_some() || kind == Kind::Untrusted, "`{code}` has no help");
+            let (Help::Hint(text) | Help::Nothing(text)) = help(code, kind);
+            assert!(!text.ends_with('.') && text.len() > 10, "{code}: {text}");
         }
-        for (code, help) in HELP {
-            let (Help::Hint(text) | Help::Nothing(text)) = help;
-            assert!(!text.ends_with('.') && text.len() > 10, "{code}");
+        for (code, _) in HELP {
+            assert!(examples.iter().any(|error| error.code() == *code), "nobody says `{code}`");
         }
-        assert!(matches!(help("fork", Kind::Untrusted), Help::Hint(_)));
+        for error in examples {
+            let (code, is_lie) = (error.code(), error.kind() == Kind::Untrusted);
+            let hinted = matches!(help(code, error.kind()), Help::Hint(_));
+            let kept = error.evidence().map(ToString::to_string);
+            let failure = Failure::from(error);
+            assert_eq!(!failure.hints().is_empty(), hinted, "{code}");
+            assert!(!is_lie || failure.exit() == EXIT_UNTRUSTED, "{code}");
+            let hints = failure.hints().join("\n");
+            assert!(kept.is_none_or(|id| hints.contains(&id)), "{code}: {hints}");
+        }
     }
 
     #[test]

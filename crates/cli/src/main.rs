@@ -9,17 +9,20 @@ mod context;
 mod credentials;
 mod dirs;
 mod failure;
+mod notices;
 mod output;
 mod progress;
 mod prompt;
 
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::{CommandFactory, FromArgMatches};
 
 use crate::args::Arguments;
 use crate::context::Context;
-use crate::failure::EXIT_USAGE;
+use crate::failure::Failure;
+use crate::notices::Notices;
 use crate::output::Output;
 
 fn main() -> ExitCode {
@@ -33,20 +36,34 @@ fn main() -> ExitCode {
     };
     let json = arguments.globals.json;
     let mut output = Output::new(json);
-    let done = Context::new(&arguments.globals).and_then(|context| {
+    let notices = Arc::new(Notices::default());
+    let done = Context::new(&arguments.globals, Arc::clone(&notices)).and_then(|context| {
         output.set_color(context.config.color);
         context.warn();
         commands::run(&context, arguments.command)
     });
-    match done.and_then(|report| output.report(&report).map(|()| report.exit)) {
+    match done.and_then(|report| output.report(&report, &notices).map(|()| report.exit)) {
         Ok(exit) => ExitCode::from(exit),
-        Err(failure) => output.failure(&failure),
+        Err(failure) => output.failure(&failure, &notices),
     }
 }
 
 /// Help, the version, or a command line that cannot be understood.
 fn refuse(error: &clap::Error) -> ExitCode {
-    // The reader of the help may have gone.
+    if !error.use_stderr() {
+        // The reader of the help may have gone.
+        let _ = error.print();
+        return ExitCode::SUCCESS;
+    }
+    let failure = Failure::of_command_line(error);
+    if asks_for_json() {
+        return Output::new(true).failure(&failure, &Notices::default());
+    }
     let _ = error.print();
-    if error.use_stderr() { ExitCode::from(EXIT_USAGE) } else { ExitCode::SUCCESS }
+    ExitCode::from(failure.exit())
+}
+
+/// Whether a command line that cannot be understood asks for JSON.
+fn asks_for_json() -> bool {
+    std::env::args_os().skip(1).take_while(|word| word != "--").any(|word| word == "--json")
 }

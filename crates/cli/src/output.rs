@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use serde_json::{Value, json};
 
 use crate::failure::Failure;
+use crate::notices::Notices;
 
 /// What a command has to say: the same for people and for programs.
 #[derive(Clone, Debug)]
@@ -14,12 +15,19 @@ pub(crate) struct Report {
     pub(crate) json: Value,
     /// How the process ends; not 0 if what was found is not what should be.
     pub(crate) exit: u8,
+    /// Whether the JSON is somebody else's document, which is handed on as it is.
+    pub(crate) is_export: bool,
 }
 
 impl Report {
     /// For people, and for programs.
     pub(crate) fn new(text: impl Into<String>, json: Value) -> Self {
-        Self { text: text.into(), json, exit: 0 }
+        Self { text: text.into(), json, exit: 0, is_export: false }
+    }
+
+    /// A document that is handed on as it is.
+    pub(crate) fn export(json: Value) -> Self {
+        Self { text: format!("{json:#}\n"), json, exit: 0, is_export: true }
     }
 }
 
@@ -54,23 +62,29 @@ impl Output {
     }
 
     /// Prints what came out.
-    pub(crate) fn report(self, report: &Report) -> Result<(), Failure> {
+    pub(crate) fn report(self, report: &Report, notices: &Notices) -> Result<(), Failure> {
         let text = match &report.json {
             // All was said on the way.
             Value::Null if self.json => String::new(),
-            json if self.json => format!("{json:#}\n"),
+            json if self.json && report.is_export => format!("{json:#}\n"),
+            json if self.json => document(json.clone(), notices),
             _ => report.text.clone(),
         };
         if text.is_empty() { Ok(()) } else { print(text.as_bytes()) }
     }
 
-    /// Prints what went wrong; the exit code.
-    pub(crate) fn failure(self, failure: &Failure) -> ExitCode {
+    /// Prints what was done before, and what went wrong; the exit code.
+    pub(crate) fn failure(self, failure: &Failure, notices: &Notices) -> ExitCode {
+        let done = failure.done();
         if self.json {
-            let document = json!({ "error": failure.to_json() });
+            let mut json = done.map_or_else(|| json!({}), |done| done.json.clone());
+            json["error"] = failure.to_json();
             // A reader who has gone does not learn it; the exit code says it too.
-            let _ = print(format!("{document:#}\n").as_bytes());
+            let _ = print(document(json, notices).as_bytes());
         } else {
+            if let Some(done) = done {
+                let _ = print(done.text.as_bytes());
+            }
             let (red, cyan, plain) =
                 if self.color { ("\x1b[1;31m", "\x1b[1;36m", "\x1b[0m") } else { ("", "", "") };
             let mut text = format!("{red}error:{plain} {}\n", failure.message());
@@ -81,6 +95,12 @@ impl Output {
         }
         ExitCode::from(failure.exit())
     }
+}
+
+/// A JSON document with what else there is to say.
+fn document(mut json: Value, notices: &Notices) -> String {
+    notices.put_into(&mut json);
+    format!("{json:#}\n")
 }
 
 /// Writes to standard output. A reader who has gone wants no more, which is not a failure.

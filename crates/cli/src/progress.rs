@@ -2,26 +2,46 @@
 
 use std::collections::HashMap;
 use std::io::IsTerminal;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use wargate_client::seams::{Direction, Event, Observer};
 use wargate_console::harmless;
 
+use crate::notices::{Notice, Notices};
 use crate::output::note;
 
-/// Shows bars on a terminal, and only warnings elsewhere.
+/// What is said on the way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Talk {
+    /// Nothing.
+    Nothing,
+    /// What the user should know.
+    Notices,
+    /// That, and what happens.
+    Everything,
+}
+
+/// Shows bars on a terminal, and only notices elsewhere.
 pub(crate) struct Progress {
-    verbose: bool,
+    talk: Talk,
+    notices: Arc<Notices>,
     bars: MultiProgress,
     transfers: Mutex<HashMap<String, ProgressBar>>,
 }
 
 impl Progress {
-    /// Says more if `verbose`.
-    pub(crate) fn new(verbose: bool) -> Self {
-        Self { verbose, bars: MultiProgress::new(), transfers: Mutex::default() }
+    /// Says so much, and keeps the notices in any case.
+    pub(crate) fn new(talk: Talk, notices: Arc<Notices>) -> Self {
+        Self { talk, notices, bars: MultiProgress::new(), transfers: Mutex::default() }
+    }
+
+    /// Tells the user something that they should know, once.
+    pub(crate) fn notice(&self, notice: &Notice) {
+        if self.notices.add(notice) && self.talk != Talk::Nothing {
+            self.say(&notice.text());
+        }
     }
 
     fn say(&self, text: &str) {
@@ -81,6 +101,18 @@ impl Progress {
 impl Observer for Progress {
     fn event(&self, event: Event<'_>) {
         match event {
+            Event::Warning { message } => {
+                self.notice(&Notice::Warning { message: message.to_string() });
+            }
+            Event::FirstUse { registry, operator_key } => self.notice(&Notice::FirstUse {
+                registry: registry.to_string(),
+                operator_key: operator_key.to_string(),
+            }),
+            Event::Redirected { package, registry } => self.notice(&Notice::Elsewhere {
+                package: package.to_string(),
+                registry: registry.to_string(),
+            }),
+            _ if self.talk == Talk::Nothing => {}
             Event::Transfer { digest, direction, done, length, complete } => {
                 let digest = digest.to_string();
                 if complete {
@@ -94,27 +126,21 @@ impl Observer for Progress {
                 }
             }
             Event::Auditing { what, done, of, .. } => self.audit(what, done, of),
-            Event::Warning { message } => self.say(&format!("warning: {message}")),
-            Event::FirstUse { registry, operator_key } => {
-                self.say(&format!("{registry} is new here; its operator key is {operator_key}"));
-            }
             Event::Retrying { reason, after } => {
                 let after = humantime::format_duration(Duration::from_millis(
                     u64::try_from(after.as_millis()).unwrap_or(u64::MAX),
                 ));
                 self.say(&format!("trying again in {after}: {reason}"));
             }
-            Event::Waiting { package, record } if self.verbose => {
+            _ if self.talk != Talk::Everything => {}
+            Event::Waiting { package, record } => {
                 self.say(&format!("waiting until {record} of {package} is in the log"));
             }
-            Event::Submitting { package, record } if self.verbose => {
+            Event::Submitting { package, record } => {
                 self.say(&format!("sending {record} of {package}"));
             }
-            Event::Verified { registry, length } if self.verbose => {
+            Event::Verified { registry, length } => {
                 self.say(&format!("{registry}: verified up to length {length}"));
-            }
-            Event::Redirected { package, registry } if self.verbose => {
-                self.say(&format!("{package} is at {registry}"));
             }
             _ => {}
         }

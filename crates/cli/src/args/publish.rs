@@ -8,12 +8,28 @@ use wargate_protocol::{PackageName, RecordId, Version};
 use super::PermissionName;
 
 #[derive(Debug, Args)]
-#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+#[command(override_usage = "warg publish [OPTIONS] [FILES]...\n       warg publish <COMMAND>")]
 pub(crate) struct Publish {
     #[command(subcommand)]
     pub(crate) command: Option<PublishCommand>,
     #[command(flatten)]
     pub(crate) files: PublishFiles,
+}
+
+impl Publish {
+    /// What stands before a verb and has no meaning for it.
+    pub(crate) fn misplaced(&self) -> Option<&'static str> {
+        let command = self.command.as_ref()?;
+        let PublishFiles { files, name, release, dry_run, options } = &self.files;
+        match () {
+            () if !files.is_empty() => Some("a file"),
+            () if name.is_some() => Some("`--name`"),
+            () if release.is_some() => Some("`--release`"),
+            () if *dry_run => Some("`--dry-run`"),
+            () if options.no_wait && !command.may_wait() => Some("`--no-wait`"),
+            () => None,
+        }
+    }
 }
 
 /// `warg publish FILE…`.
@@ -34,6 +50,7 @@ pub(crate) struct PublishFiles {
     pub(crate) options: PublishOptions,
 }
 
+/// What every publication takes.
 #[derive(Clone, Copy, Debug, Args)]
 pub(crate) struct PublishOptions {
     /// Do not wait until the record is in the log
@@ -81,6 +98,13 @@ pub(crate) enum PublishCommand {
         /// The record
         record_id: RecordId,
     },
+}
+
+impl PublishCommand {
+    /// Whether it takes `--no-wait`, which may also stand before it.
+    const fn may_wait(&self) -> bool {
+        !matches!(self, Self::Start { .. } | Self::List | Self::Abort | Self::Wait { .. })
+    }
 }
 
 #[derive(Debug, Args)]

@@ -72,11 +72,14 @@ pub(crate) fn get(context: &Context, options: &Get) -> Result<Report, Failure> {
         let mut items = Vec::new();
         let fetched = client.get(wants).await?;
         for (mut fetched, target) in fetched.into_iter().zip(targets) {
+            context.tell_where(&fetched.package);
             let mut item = describe(&fetched);
             match target {
                 Target::StandardOutput => return to_stdout(&client, &mut fetched),
                 Target::File(path) => {
-                    write(&client, &mut fetched, path)?;
+                    if let Err(failed) = write(&client, &mut fetched, path) {
+                        return Err(after(failed, lines, items));
+                    }
                     item["path"] = path.display().to_string().into();
                     lines.push_str(&line(&fetched, path));
                 }
@@ -86,6 +89,18 @@ pub(crate) fn get(context: &Context, options: &Get) -> Result<Report, Failure> {
         let text = if quiet { String::new() } else { lines };
         Ok(Report::new(text, json!({ "packages": items })))
     })
+}
+
+/// A failure, with what was written before it.
+fn after(failed: Failed, lines: String, items: Vec<Value>) -> Failed {
+    if items.is_empty() {
+        return failed;
+    }
+    let failure = match failed {
+        Failed::Client(error) => error.into(),
+        Failed::Other(failure) => failure,
+    };
+    failure.after(Report::new(lines, json!({ "packages": items }))).into()
 }
 
 fn targets(options: &Get, wants: &[Wanted]) -> Result<Vec<Target>, Failure> {
@@ -225,6 +240,7 @@ pub(crate) fn download(context: &Context, options: &Download) -> Result<Report, 
         let Some(mut fetched) = fetched.into_iter().next() else {
             return Err(Failure::local("nothing was fetched").into());
         };
+        context.tell_where(&fetched.package);
         let mut text = format!(
             "Downloaded version: {}\nDigest: {}\n",
             fetched.release.version, fetched.digest

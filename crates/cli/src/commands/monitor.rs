@@ -4,7 +4,7 @@ use serde_json::Value;
 use wargate_client::Client;
 use wargate_client::monitor::{MonitorEvent, Options, Outcome, Webhook};
 use wargate_client::origin::RegistryUrl;
-use wargate_console::harmless;
+use wargate_console::{counted, harmless};
 use wargate_protocol::SignedCheckpoint;
 
 use super::time;
@@ -47,8 +47,8 @@ async fn watch(
         if let Some(webhook) = &mut webhook
             && let Err(error) = webhook.tell(&tick.events).await
         {
-            let waiting = webhook.waiting();
-            note(&harmless(&format!("warning: {error}; {waiting} events wait to be told")));
+            let waiting = counted(webhook.waiting() as u64, "event");
+            note(&harmless(&format!("warning: {error}; {waiting} not told yet")));
         }
         if options.once {
             let exit = match tick.outcome {

@@ -3,15 +3,16 @@
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use serde_json::json;
+use serde_json::{Value, json};
+use wargate_client::config::closest;
 use wargate_client::{Change, Client, Plan, Publication, Registry};
 use wargate_component::inspect::{Inspection, Limits, inspect};
-use wargate_console::harmless;
+use wargate_console::{counted, harmless};
 use wargate_crypto::{AnyDigest, Digest};
 use wargate_protocol::{PackageName, Version};
 
 use super::publish::{cannot_read, digest, keep, registry_of, report, signing_key};
-use crate::args::PublishFiles;
+use crate::args::{self, PublishFiles};
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::output::{Report, note};
@@ -38,6 +39,9 @@ pub(crate) fn run(context: &Context, options: &PublishFiles) -> Result<Report, F
         return Err(Failure::usage("`--name` and `--release` are for one file")
             .hint("publish the files one by one"));
     }
+    if let Some(failure) = options.files.first().and_then(|path| verb_meant(path)) {
+        return Err(failure);
+    }
     let files: Vec<File> =
         paths.iter().map(|path| describe(context, options, path)).collect::<Result<_, _>>()?;
     for (at, file) in files.iter().enumerate() {
@@ -57,11 +61,27 @@ pub(crate) fn run(context: &Context, options: &PublishFiles) -> Result<Report, F
         }
         done.push(&file.name);
         let group: Vec<&File> = files.iter().filter(|other| other.name == file.name).collect();
-        let report = release(context, options, &group)?;
+        let report = match release(context, options, &group) {
+            Ok(report) => report,
+            Err(failure) if list.is_empty() => return Err(failure),
+            Err(failure) => {
+                return Err(failure.after(Report::new(text, json!({ "published": list }))));
+            }
+        };
         text.push_str(&report.text);
         list.push(report.json);
     }
     Ok(Report::new(text, json!({ "published": list })))
+}
+
+/// The failure for what is no file and looks like a verb.
+fn verb_meant(path: &Path) -> Option<Failure> {
+    let word = path.to_str().filter(|_| !path.exists())?;
+    let command = args::command();
+    let verbs = command.find_subcommand("publish")?.get_subcommands().map(clap::Command::get_name);
+    let meant = closest(word, verbs)?;
+    let message = format!("there is neither a file nor a verb `{}`", harmless(word));
+    Some(Failure::usage(message).hint(format!("did you mean `warg publish {meant}`?")))
 }
 
 /// Name and version: from flags, the project, the file, or the user.
@@ -70,17 +90,12 @@ fn describe(context: &Context, options: &PublishFiles, path: &Path) -> Result<Fi
     let facts = facts(path)?;
     let project = &context.config.project;
     let embedded = facts.package.as_ref();
-    let name = options
-        .name
-        .clone()
-        .or_else(|| project.name.clone())
-        .or_else(|| embedded.and_then(|package| package.name.parse().ok()));
-    let version = options
-        .release
-        .clone()
-        .or_else(|| project.version.clone())
-        .or_else(|| embedded.and_then(|package| package.version.clone()))
-        .or_else(|| facts.metadata.version.as_ref().and_then(|text| text.parse().ok()));
+    let of_file = embedded.and_then(|package| package.name.parse().ok());
+    let name = settle(options.name.as_ref(), project.name.as_ref(), of_file, path, "--name")?;
+    let of_file = embedded.and_then(|package| package.version.clone());
+    let version =
+        settle(options.release.as_ref(), project.version.as_ref(), of_file, path, "--release")?
+            .or_else(|| facts.metadata.version.as_ref().and_then(|text| text.parse().ok()));
     let file = path.display();
     let name = match name {
         Some(name) => name,
@@ -88,10 +103,7 @@ fn describe(context: &Context, options: &PublishFiles, path: &Path) -> Result<Fi
             context,
             &format!("Package of {file}: "),
             "--name",
-            &format!(
-                "{file} does not \
-                    say which package it is"
-            ),
+            &format!("{file} does not say which package it is"),
         )?,
     };
     let version = match version {
@@ -100,13 +112,30 @@ fn describe(context: &Context, options: &PublishFiles, path: &Path) -> Result<Fi
             context,
             &format!("Version of {name}: "),
             "--release",
-            &format!(
-                "{file} does \
-                    not say which version it is"
-            ),
+            &format!("{file} does not say which version it is"),
         )?,
     };
     Ok(File { path: path.to_owned(), name, version, digest, size })
+}
+
+/// What the flag says, or else the project, or else the file. Where the latter two differ, somebody is
+/// wrong, and only the user can say who.
+fn settle<T: Clone + PartialEq + std::fmt::Display>(
+    flag: Option<&T>,
+    project: Option<&T>,
+    file: Option<T>,
+    path: &Path,
+    name: &str,
+) -> Result<Option<T>, Failure> {
+    match (flag, project, file) {
+        (Some(flag), ..) => Ok(Some(flag.clone())),
+        (None, Some(project), Some(file)) if *project != file => {
+            let path = path.display();
+            let message = format!("{path} says that it is `{file}`, and warg.toml `{project}`");
+            Err(Failure::usage(message).hint(format!("`{name}` says which of them counts")))
+        }
+        (None, project, file) => Ok(project.cloned().or(file)),
+    }
 }
 
 /// What a file says about itself. It is in memory for that, up to a limit.
@@ -152,14 +181,17 @@ fn release(context: &Context, options: &PublishFiles, files: &[&File]) -> Result
         let registry = registry_of(&client, name)?;
         let key = signing_key(context, &registry)?;
         let plan = Box::pin(registry.plan(publication, &key.public_key())).await?;
-        let shown = show(&plan, files, &registry, key.public_key().id().as_str());
+        let key_id = key.public_key().id();
+        let shown = show(name, &plan, files, &registry, key_id.as_str());
         if options.dry_run {
             let json = json!({
                 "package": name.as_str(),
                 "registry": registry.domain().as_str(),
                 "state": "planned",
+                "keyId": key_id.as_str(),
                 "creates": plan.creates,
                 "changes": plan.changes,
+                "releases": files.iter().map(|file| release_json(file)).collect::<Vec<_>>(),
             });
             return Ok(Report::new(format!("{shown}Nothing was signed.\n"), json));
         }
@@ -173,13 +205,20 @@ fn release(context: &Context, options: &PublishFiles, files: &[&File]) -> Result
         let mut report = report(name, &registry, &published);
         let mut releases = Vec::new();
         for file in files {
-            let (version, digest) = (&file.version, file.digest);
-            report.text.push_str(&format!("{name}@{version}: {digest}\n"));
-            releases.push(json!({
-                "version": version.to_string(), "digest": digest.to_string(), "size": file.size }));
+            report.text.push_str(&format!("{name}@{}: {}\n", file.version, file.digest));
+            releases.push(release_json(file));
         }
         report.json["releases"] = releases.into();
         Ok(report)
+    })
+}
+
+fn release_json(file: &File) -> Value {
+    json!({
+        "version": file.version.to_string(),
+        "digest": file.digest.to_string(),
+        "size": file.size,
+        "file": file.path.display().to_string(),
     })
 }
 
@@ -191,13 +230,28 @@ fn keep_all(client: &Client, registry: &Registry, files: &[&File]) -> Result<(),
 }
 
 /// What will be signed.
-fn show(plan: &Plan, files: &[&File], registry: &Registry, key: &str) -> String {
-    let mut text = format!("To sign with {key} for {}:\n", registry.url());
+fn show(
+    name: &PackageName,
+    plan: &Plan,
+    files: &[&File],
+    registry: &Registry,
+    key: &str,
+) -> String {
+    let url = registry.url();
+    if plan.changes.is_empty() {
+        return format!("{name} at {url} says all of it already.\n");
+    }
+    let mut text = format!("To sign for {name} at {url}, with the key {key}:\n");
     for change in &plan.changes {
         text.push_str(&format!("  {}\n", sentence(change)));
-    }
-    for file in files {
-        text.push_str(&format!("  from {}, {} bytes\n", file.path.display(), file.size));
+        let Change::Release { version, .. } = change else { continue };
+        if let Some(file) = files.iter().find(|file| file.version == *version) {
+            let size = counted(file.size, "byte");
+            text.push_str(&format!(
+                "    from {}, {size}\n",
+                harmless(&file.path.to_string_lossy())
+            ));
+        }
     }
     text
 }

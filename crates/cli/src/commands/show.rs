@@ -16,9 +16,16 @@ use crate::context::{Context, Failed};
 use crate::failure::Failure;
 use crate::output::Report;
 
-async fn updated(client: &Client, name: &PackageName) -> Result<Package, Failed> {
+async fn updated(
+    context: &Context,
+    client: &Client,
+    name: &PackageName,
+) -> Result<Package, Failed> {
     let packages = client.update(std::slice::from_ref(name)).await?;
-    packages.into_iter().next().ok_or_else(|| Failed::Other(Failure::local("nothing was fetched")))
+    let package = packages.into_iter().next();
+    let package = package.ok_or_else(|| Failed::Other(Failure::local("nothing was fetched")))?;
+    context.tell_where(&package);
+    Ok(package)
 }
 
 /// Shows a package, or one release of it.
@@ -36,7 +43,7 @@ pub(crate) fn show(context: &Context, options: &Show) -> Result<Report, Failure>
         .transpose()?;
     let (name, version) = (&name, &version);
     context.run(|client| async move {
-        let package = updated(&client, name).await?;
+        let package = updated(context, &client, name).await?;
         match version {
             None => Ok(whole(&package)),
             Some(version) => {
@@ -165,7 +172,7 @@ fn one(package: &Package, release: &Release, facts: Option<&Inspection>) -> Repo
 /// Lists the versions of a package.
 pub(crate) fn versions(context: &Context, name: &PackageName) -> Result<Report, Failure> {
     context.run(|client| async move {
-        let package = updated(&client, name).await?;
+        let package = updated(context, &client, name).await?;
         let (table, releases) = list(&package);
         Ok(Report::new(table.to_string(), document(&package, json!({ "releases": releases }))))
     })
@@ -215,7 +222,7 @@ fn document(package: &Package, more: Value) -> Value {
 /// Shows the records of a package, the newest first.
 pub(crate) fn log(context: &Context, name: &PackageName) -> Result<Report, Failure> {
     context.run(|client| async move {
-        let package = updated(&client, name).await?;
+        let package = updated(context, &client, name).await?;
         let known = client.registries()?;
         let registry = known.into_iter().find(|known| known.domain() == package.registry());
         let registry = registry.map_or_else(|| client.home(), Ok)?;

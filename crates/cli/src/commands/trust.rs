@@ -67,7 +67,7 @@ fn evidence(context: &Context, id: &str) -> Result<Report, Failure> {
     let piece = client.evidence_piece(id)?.ok_or_else(unknown)?;
     let json = serde_json::to_value(piece)
         .map_err(|error| Failure::local(format!("the evidence is no JSON: {error}")))?;
-    Ok(Report::new(format!("{json:#}\n"), json))
+    Ok(Report::export(json))
 }
 
 fn describe(context: &Context, registry: &Registry) -> Result<(String, Value), Failure> {

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use wargate_client::origin::RegistryUrl;
 use wargate_client::verify::{Depth, Relation};
 use wargate_client::{Client, Registry};
-use wargate_console::harmless;
+use wargate_console::{counted, harmless};
 use wargate_protocol::{PackageName, SignedCheckpoint, Version};
 
 use super::time;
@@ -120,11 +120,14 @@ fn read(path: &Path, bytes_max: u64) -> Result<Vec<u8>, Failure> {
 
 async fn compare(registry: &Registry, given: &SignedCheckpoint) -> Result<Report, Failed> {
     let comparison = registry.compare(given).await?;
-    let length = |checkpoint: &SignedCheckpoint| checkpoint.contents.checkpoint.log_length;
+    let length = |checkpoint: &SignedCheckpoint| checkpoint.contents.checkpoint.log_length.get();
     let (given, ours) = (length(&comparison.given), length(&comparison.ours));
     let how = match comparison.relation {
+        Relation::Earlier if given == 1 => {
+            format!("its one record is the first of the {ours} that we see")
+        }
         Relation::Earlier => format!("its {given} records are the first of the {ours} that we see"),
-        Relation::Same => format!("we see the same {ours} records"),
+        Relation::Same => format!("we see the same {}", counted(ours, "record")),
         Relation::Later => {
             format!("it has {given} records, of which we are shown the first {ours}")
         }
@@ -145,8 +148,7 @@ async fn export(context: &Context, registry: &Registry) -> Result<Report, Failed
         let message = format!("no checkpoint of {} is known", registry.domain());
         return Err(Failed::Other(Failure::not_found(message)));
     };
-    let json = json!(checkpoint);
-    Ok(Report::new(format!("{json:#}\n"), json))
+    Ok(Report::export(json!(checkpoint)))
 }
 
 /// What was proven, line by line.
@@ -157,7 +159,8 @@ fn describe(report: &wargate_client::verify::Report) -> Report {
     }
     // For a file the facts have said it.
     for release in report.releases.iter().filter(|_| report.file.is_none()) {
-        let content = release.content_bytes.map(|bytes| format!(", {bytes} bytes hashed"));
+        let content =
+            release.content_bytes.map(|bytes| format!(", {} hashed", counted(bytes, "byte")));
         text.push_str(&format!(
             "  {}{}: {}{}; record {}, signed by {} at {}\n",
             release.version,
