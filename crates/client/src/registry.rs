@@ -70,7 +70,7 @@ impl Registry {
             return Ok(api);
         }
         if self.client.settings.offline {
-            return Err(Error::Offline(format!("where the API of {} is", self.domain)));
+            return Err(Error::Offline(format!("the place of the API of {}", self.domain)));
         }
         Ok(self.remote().await?.base().clone())
     }

@@ -16,7 +16,7 @@ use std::pin::Pin;
 pub use self::cache::{Cache, CacheError, Content, Partial};
 pub use self::clock::{Clock, Random};
 pub use self::observer::{Direction, Event, Observer, Silent};
-pub use self::secrets::{SecretError, Secrets, Token};
+pub use self::secrets::{Asked, SecretError, Secrets, Token};
 pub use self::state::{Guard, Key, KeyError, State, StateError};
 pub use self::transport::{
     ChunkSource, RequestBody, ResponseBody, Transport, TransportError, TransportFault,

@@ -5,8 +5,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use wargate_client::origin::RegistryUrl;
 use wargate_client::seams::{
-    BoxFuture, Clock, Guard, Key, Random, RequestBody, ResponseBody, SecretError, Secrets, State,
-    StateError, Token, Transport, TransportError, TransportFault,
+    Asked, BoxFuture, Clock, Guard, Key, Random, RequestBody, ResponseBody, SecretError, Secrets,
+    State, StateError, Token, Transport, TransportError, TransportFault,
 };
 use wargate_crypto::PrivateKey;
 use wargate_protocol::Timestamp;
@@ -161,7 +161,7 @@ impl Secrets for NoSecrets {
         Ok(None)
     }
 
-    fn token(&self, _: &RegistryUrl) -> Result<Option<Token>, SecretError> {
+    fn token(&self, _: Asked<'_>) -> Result<Option<Token>, SecretError> {
         Ok(None)
     }
 }

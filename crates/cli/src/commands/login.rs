@@ -3,6 +3,7 @@
 use serde_json::json;
 use wargate_client::credentials::{Keyring, KeyringEntry, read_token};
 use wargate_client::origin::RegistryUrl;
+use wargate_client::seams::Asked;
 
 use super::{config, key};
 use crate::args::Login;
@@ -19,10 +20,8 @@ fn target(context: &Context, url: Option<&str>) -> Result<RegistryUrl, Failure> 
 /// Stores a token, and sees to it that there is a key.
 pub(crate) fn login(context: &Context, options: &Login) -> Result<Report, Failure> {
     let registry = target(context, options.url.as_deref())?;
-    let domain = registry.domain();
     let keyring = context.keyring()?;
-    let entry = KeyringEntry::token(&domain);
-    let mut text = String::new();
+    let (mut text, mut place) = (String::new(), None);
     if !options.no_token {
         if !options.token_stdin && !context.may_ask() {
             return Err(Failure::usage("nobody can be asked for a token here")
@@ -32,13 +31,20 @@ pub(crate) fn login(context: &Context, options: &Login) -> Result<Report, Failur
         let given = prompt::secret(&question, !options.token_stdin)?;
         let token =
             read_token(&given, "what was given").map_err(|error| Failure::usage(error.message))?;
+        let (api, unknown) = context.api(&registry);
+        let domain = api.domain();
+        let entry = KeyringEntry::token(&domain);
         keyring.keyring().write(&entry, token.expose())?;
-        text = format!("Stored a token for {domain} in {}.\n", keyring.keyring().place(&entry));
-        if let Some(other) = context.credentials()?.locate_token(&registry)?
-            && other.place != keyring.keyring().place(&entry)
+        let stored = keyring.keyring().place(&entry);
+        text = api_line(&registry, &api, unknown.as_ref());
+        text.push_str(&format!("Stored a token for {domain} in {stored}.\n"));
+        let asked = Asked { named: &registry, api: &api };
+        if let Some(other) = context.credentials()?.locate_token(asked)?
+            && other.place != stored
         {
             text.push_str(&format!("But {} has one too, and counts before it.\n", other.place));
         }
+        place = Some((api, stored));
     }
     write_config(context, options, &registry)?;
     let made = key::make_if_missing(context)?;
@@ -55,11 +61,27 @@ pub(crate) fn login(context: &Context, options: &Login) -> Result<Report, Failur
     let json = json!({
         "registry": registry.to_string(),
         "token": !options.no_token,
+        "api": place.as_ref().map(|(api, _)| api.to_string()),
+        "place": place.as_ref().map(|(_, place)| place.as_str()),
         "keyId": public.as_ref().map(|key| key.id().to_string()),
         "publicKey": public.as_ref().map(ToString::to_string),
         "newKey": made.is_some(),
     });
     Ok(Report::new(text, json))
+}
+
+/// Says where the API of a registry is, if that is not where the registry is, or not known.
+fn api_line(registry: &RegistryUrl, api: &RegistryUrl, unknown: Option<&Failure>) -> String {
+    match unknown {
+        Some(failure) => format!(
+            "API: taken for the same, because the registry could not be asked where it is: {}\n",
+            failure.message()
+        ),
+        None if api != registry => {
+            format!("API: {api}, as {} says; tokens are kept by its name\n", registry.domain())
+        }
+        None => String::new(),
+    }
 }
 
 /// Changes what was given and nothing else (specification 20.3, N14).
@@ -87,13 +109,23 @@ fn write_config(context: &Context, options: &Login, registry: &RegistryUrl) -> R
 pub(crate) fn logout(context: &Context, url: Option<&str>) -> Result<Report, Failure> {
     let registry = target(context, url)?;
     let keyring = context.keyring()?;
-    let removed = keyring.keyring().remove(&KeyringEntry::token(&registry.domain()))?;
-    let mut text = if removed {
-        format!("Removed the token for {}.\n", registry.domain())
-    } else {
-        format!("There was no token for {} in the keyring.\n", registry.domain())
-    };
-    if let Some(other) = context.credentials()?.locate_token(&registry)? {
+    let (api, unknown) = context.api(&registry);
+    let mut text = api_line(&registry, &api, unknown.as_ref());
+    // Under the registry's own name, too: its API may have been there, or not have been known.
+    let mut domains = vec![api.domain(), registry.domain()];
+    domains.dedup();
+    let mut removed = false;
+    for domain in &domains {
+        if keyring.keyring().remove(&KeyringEntry::token(domain))? {
+            removed = true;
+            text.push_str(&format!("Removed the token for {domain}.\n"));
+        }
+    }
+    if !removed {
+        text.push_str(&format!("There was no token for {} in the keyring.\n", api.domain()));
+    }
+    let asked = Asked { named: &registry, api: &api };
+    if let Some(other) = context.credentials()?.locate_token(asked)? {
         text.push_str(&format!("But {} has one.\n", other.place));
     }
     let json = json!({ "registry": registry.to_string(), "removed": removed });
@@ -105,11 +137,14 @@ pub(crate) fn whoami(context: &Context) -> Result<Report, Failure> {
     let credentials = context.credentials()?;
     let registry = context.config.settings.home.as_ref();
     let key = credentials.locate_signing_key(registry)?;
-    let token = registry.map(|registry| credentials.locate_token(registry)).transpose()?.flatten();
-    let mut text = registry.map_or_else(
-        || "Registry: none\n".to_owned(),
-        |registry| format!("Registry: {registry}\n"),
-    );
+    let (mut text, mut token, mut api) = ("Registry: none\n".to_owned(), None, None);
+    if let Some(registry) = registry {
+        let (found, unknown) = context.api(registry);
+        token = credentials.locate_token(Asked { named: registry, api: &found })?;
+        text = format!("Registry: {registry}\n");
+        text.push_str(&api_line(registry, &found, unknown.as_ref()));
+        api = Some(found).filter(|_| unknown.is_none());
+    }
     match &key {
         Some(key) => {
             let public = key.secret.public_key();
@@ -132,6 +167,7 @@ pub(crate) fn whoami(context: &Context) -> Result<Report, Failure> {
     let public = key.as_ref().map(|key| key.secret.public_key());
     let json = json!({
         "registry": registry.map(ToString::to_string),
+        "api": api.as_ref().map(ToString::to_string),
         "keyId": public.as_ref().map(|key| key.id().to_string()),
         "publicKey": public.as_ref().map(ToString::to_string),
         "keyFrom": key.as_ref().map(|key| key.place.as_str()),

@@ -102,6 +102,11 @@ fn variables_are_enough_without_a_home_directory() {
     assert!(out.contains("WARG_TOKEN is not sent"), "{out}");
     let out = run(&[("WARG_TOKEN", TOKEN), ("WARG_REGISTRY", URL)]);
     assert!(out.contains("Token from: the variable WARG_TOKEN"), "{out}");
+    // Whose name is in the variable's gets the token, whoever named the registry; a like name does not.
+    let out = run(&[("WARG_TOKEN_EVIL_EXAMPLE", TOKEN), ("WARG_OFFLINE", "1")]);
+    assert!(out.contains("Token from: the variable WARG_TOKEN_EVIL_EXAMPLE"), "{out}");
+    let out = run(&[("WARG_TOKEN_EVIL__EXAMPLE", TOKEN), ("WARG_OFFLINE", "1")]);
+    assert!(out.contains("Token: none"), "{out}");
     // Files that others can read are refused.
     user.write("key", KEY);
     let path = user.home().join("key");
@@ -112,6 +117,71 @@ fn variables_are_enough_without_a_home_directory() {
     std::fs::set_permissions(&path, PermissionsExt::from_mode(0o600)).unwrap();
     let output = user.run_with(&[("WARG_SIGNING_KEY_FILE", path.to_str().unwrap())], &["whoami"]);
     assert!(output.out.contains("Key from: the file"), "{output}");
+}
+
+/// A server that says where the API of a registry is, and answers so often.
+fn discovery(api: &str, times: usize) -> String {
+    use std::io::{Read, Write};
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let body = format!("{{\"wargUrl\": \"{api}\"}}");
+    std::thread::spawn(move || {
+        for stream in listener.incoming().take(times) {
+            let mut stream = stream.unwrap();
+            let mut request = vec![0; 4096];
+            let read = stream.read(&mut request).unwrap();
+            let request = String::from_utf8_lossy(&request[..read]).to_lowercase();
+            assert!(request.contains("/.well-known/") && !request.contains("authorization"));
+            let length = body.len();
+            let answer = format!(
+                "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\
+                 connection: close\r\n\r\n{body}"
+            );
+            stream.write_all(answer.as_bytes()).unwrap();
+        }
+    });
+    format!("http://{address}/")
+}
+
+#[test]
+fn a_token_is_kept_by_the_name_of_the_api() {
+    let user = User::new();
+    let named = discovery("http://localhost:9/api", 4);
+    user.write(".config/warg/config.toml", &format!("registry = \"{named}\"\n"));
+    let output = user.tell(TOKEN, &["login", "--token-stdin"]);
+    let says = "API: http://localhost:9/api/, as 127.0.0.1-";
+    assert!(output.out.contains(says), "{output}");
+    assert!(output.out.contains("Stored a token for localhost-9_api in the file"), "{output}");
+    let file = "service=warg-auth-token%3Alocalhost-9_api&user=localhost-9_api";
+    assert_eq!(user.read(&format!("{KEYRING}/{file}")), TOKEN);
+    let who = user.run(&["whoami"]);
+    assert!(who.out.contains(says) && who.out.contains("Token from: the file"), "{who}");
+    // Both names are fine in a variable, and `WARG_TOKEN` goes where the home registry leads.
+    let own = format!(
+        "WARG_TOKEN_127_0_0_1__{}",
+        named.trim_end_matches('/').rsplit(':').next().unwrap()
+    );
+    let who = user.run_with(&[(&own, TOKEN)], &["whoami"]);
+    assert!(who.out.contains(&format!("Token from: the variable {own}\n")), "{who}");
+    assert!(user.run(&["logout"]).out.contains("Removed the token for localhost-9_api"));
+    assert!(!user.home().join(KEYRING).join(file).exists());
+    // Where it cannot be asked, that is said, and the name is taken.
+    let output = user.tell(TOKEN, &["login", "--token-stdin", "--offline"]);
+    assert!(output.out.contains("API: taken for the same, because"), "{output}");
+    assert!(output.out.contains("Stored a token for 127.0.0.1-"), "{output}");
+    let who = user.run(&["whoami", "--offline"]);
+    assert!(who.out.contains("Token from: the file"), "{who}");
+}
+
+#[test]
+fn a_password_in_a_registrys_url_is_refused_and_not_repeated() {
+    let user = User::new();
+    let refused = user.run(&["config", "--registry", "https://me:hush@r.example"]);
+    assert!(refused.code == Some(2) && !refused.err.contains("hush"), "{refused}");
+    assert!(refused.err.contains("no user and no password") && refused.err.contains("warg login"));
+    user.write(".config/warg/config.json", "{\"homeUrl\": \"https://me:hush@r.example\"}");
+    let refused = user.run(&["whoami"]);
+    assert!(refused.code == Some(2) && !refused.err.contains("hush"), "{refused}");
 }
 
 #[test]

@@ -18,19 +18,99 @@ fn environment(variables: &[(&str, &str)], home: Option<&str>) -> Environment {
 
 #[test]
 fn a_token_without_a_registry_is_for_home_alone() {
-    let variables = [("WARG_TOKEN", "general"), ("WARG_TOKEN_A_EXAMPLE_8443", " special\n")];
+    let variables = [("WARG_TOKEN", "general"), ("WARG_TOKEN_A_EXAMPLE__8443", " special\n")];
     let of = |home, registry: &str| {
-        let found = environment(&variables, home).token(&url(registry)).unwrap();
+        let found = environment(&variables, home).token(Asked::itself(&url(registry))).unwrap();
         found.map(|found| (found.secret.expose().to_owned(), found.place))
     };
     let general = Some(("general".to_owned(), "the variable WARG_TOKEN".to_owned()));
     assert_eq!(of(Some("h.example"), "https://h.example/"), general);
     assert_eq!(of(Some("h.example"), "https://evil.example/"), None);
     assert_eq!(of(None, "https://h.example/"), None);
-    let special = ("special".to_owned(), "the variable WARG_TOKEN_A_EXAMPLE_8443".to_owned());
+    let special = ("special".to_owned(), "the variable WARG_TOKEN_A_EXAMPLE__8443".to_owned());
     assert_eq!(of(None, "https://a.example:8443"), Some(special.clone()));
     // The one that names the registry counts before the other.
     assert_eq!(of(Some("a.example:8443"), "https://a.example:8443"), Some(special));
+    // Names that are alike do not share it.
+    for other in ["a-example:8443", "a.example.8443.x", "a.example", "a.example/8443"] {
+        assert_eq!(of(None, other), None, "{other}");
+    }
+}
+
+#[test]
+fn a_token_goes_to_the_api_that_its_registry_leads_to_and_to_no_other() {
+    let variables = [
+        ("WARG_TOKEN", "general"),
+        ("WARG_TOKEN_NAMED_EXAMPLE", "of-named"),
+        ("WARG_TOKEN_API_EXAMPLE", "of-api"),
+    ];
+    let of = |home: &str, named: &str, api: &str| {
+        let asked = (url(named), url(api));
+        let asked = Asked { named: &asked.0, api: &asked.1 };
+        let found = environment(&variables, Some(home)).token(asked).unwrap();
+        found.map(|found| found.secret.expose().to_owned())
+    };
+    assert_eq!(of("h.example", "h.example", "elsewhere.example").unwrap(), "general");
+    assert_eq!(of("h.example", "named.example", "elsewhere.example").unwrap(), "of-named");
+    assert_eq!(of("h.example", "h.example", "api.example").unwrap(), "of-api");
+    // Whoever leads to the home registry, or is led to from elsewhere, gets nothing of it.
+    assert_eq!(of("h.example", "evil.example", "h.example"), None);
+    assert_eq!(of("h.example", "evil.example", "elsewhere.example"), None);
+    // In a keyring a token has the name of the API alone (specification 15.8).
+    let keyring = InKeyring::new(Memory::default(), Vec::new());
+    keyring.keyring().write(&KeyringEntry::token(&url("api.example").domain()), "kept").unwrap();
+    let (named, api) = (url("named.example"), url("api.example"));
+    assert!(keyring.token(Asked { named: &named, api: &api }).unwrap().is_some());
+    assert!(keyring.token(Asked { named: &api, api: &named }).unwrap().is_none());
+}
+
+#[test]
+fn no_two_registries_share_a_variable() {
+    for (registry, variable) in [
+        ("registry.acme.com", "WARG_TOKEN_REGISTRY_ACME_COM"),
+        ("registry-acme.com", "WARG_TOKEN_REGISTRY__ACME_COM"),
+        ("127.0.0.1-8090", "WARG_TOKEN_127_0_0_1__8090"),
+        ("acme.com_warg", "WARG_TOKEN_ACME_COM___WARG"),
+        ("acme.com_Warg", "WARG_TOKEN_ACME_COM____5F57_ARG"),
+        ("ipv6_..1-8090", "WARG_TOKEN_IPV6____5F2E2E_1__8090"),
+        ("xn--bcher-kva.example", "WARG_TOKEN_XN____2D2D_BCHER__KVA_EXAMPLE"),
+    ] {
+        let registry = registry.parse().unwrap();
+        assert_eq!(Environment::token_variable(&registry), variable);
+        assert_eq!(Environment::registry_of(variable), Some(registry));
+    }
+    // Every name of up to five of the characters that matter.
+    let mut names = vec![String::new()];
+    let mut variables = BTreeMap::new();
+    for _ in 0..5 {
+        names = names
+            .iter()
+            .flat_map(|name| "a0A2._-".chars().map(move |next| format!("{name}{next}")))
+            .collect();
+        for name in &names {
+            let Ok(registry) = name.parse() else { continue };
+            let variable = Environment::token_variable(&registry);
+            let legal =
+                |byte: u8| byte == b'_' || byte.is_ascii_uppercase() || byte.is_ascii_digit();
+            assert!(variable.bytes().all(legal), "{variable}");
+            assert_eq!(Environment::registry_of(&variable), Some(registry), "{variable}");
+            assert_eq!(variables.insert(variable, name.clone()), None, "{name}");
+        }
+    }
+    for none in [
+        "WARG_TOKEN_",
+        "WARG_TOKEN__A",
+        "WARG_TOKEN_a",
+        "WARG_TOKEN_A____2E_B",
+        "WARG_TOKEN_A____2D2D",
+        "WARG_TOKEN_A____XX_",
+        "WARG_TOKEN_A____+2_",
+        "WARG_TOKEN_A____é_",
+        "WARG_TOKEN_A_____B",
+        "TOKEN",
+    ] {
+        assert_eq!(Environment::registry_of(none), None, "{none}");
+    }
 }
 
 #[test]
@@ -44,7 +124,7 @@ fn the_key_of_the_environment_is_for_all_registries() {
         environment(&[("WARG_SIGNING_KEY", secret), ("WARG_TOKEN", "two words")], Some("h"));
     let error = wrong.signing_key(None).unwrap_err();
     assert!(error.message.contains("WARG_SIGNING_KEY") && !error.message.contains("notthekey"));
-    let error = wrong.token(&url("h")).unwrap_err();
+    let error = wrong.token(Asked::itself(&url("h"))).unwrap_err();
     assert!(error.message.contains("WARG_TOKEN") && !error.message.contains("two"), "{error}");
     assert!(!format!("{wrong:?}").contains("notthekey"));
 }
@@ -137,8 +217,11 @@ fn the_first_place_counts_and_one_that_cannot_be_read_ends_the_search() {
     credentials.push(InKeyring::new(memory, Vec::new()));
     credentials.push(InKeyring::new(NoKeyring::new("secret-service"), Vec::new()));
     assert!(credentials.signing_key(&registry).unwrap().is_some());
-    assert_eq!(credentials.token(&registry).unwrap().unwrap().expose(), "of-keyring");
-    let error = credentials.token(&url("other.example")).unwrap_err();
+    assert_eq!(
+        credentials.token(Asked::itself(&registry)).unwrap().unwrap().expose(),
+        "of-keyring"
+    );
+    let error = credentials.token(Asked::itself(&url("other.example"))).unwrap_err();
     assert!(error.message.contains("`secret-service`"), "{error}");
     let none = InKeyring::new(NoKeyring::new("none"), Vec::new());
     assert!(none.signing_key(None).unwrap().is_none());

@@ -210,6 +210,9 @@ pub(crate) fn refusal_of(
 ) -> Error {
     let registry = remote.domain.clone();
     let message = message.unwrap_or_else(|| reason_of(status).to_owned());
+    if status == StatusCode::UNAUTHORIZED {
+        remote.exchange.secrets.refused(remote.asked());
+    }
     match status.as_u16() {
         401 | 403 => Error::Unauthorized { registry, message },
         status => {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 use wargate_client::native::{FileCache, FileState, Http, HttpOptions, SystemRandom};
 use wargate_client::origin::RegistryUrl;
-use wargate_client::seams::{BoxFuture, Clock, SecretError, Secrets, Silent, Token};
+use wargate_client::seams::{Asked, BoxFuture, Clock, SecretError, Secrets, Silent, Token};
 use wargate_client::verify::Depth;
 use wargate_client::{
     Change, Client, Error, MemoryContents, Parts, Publication, Published, Selector, Settings,
