@@ -28,17 +28,15 @@ pub(crate) struct ConfigFile {
 }
 
 impl ConfigFile {
-    /// The one that was read (specification 20.3, N14): the one that `--config` names, a
-    /// `warg-config.json` that was found, or else the user's. It need not exist.
+    /// The one that `--config` names, or else the user's; it need not exist. A `warg-config.json` that
+    /// came with the current directory is read and never written to: what is in it, and where a link of
+    /// that name leads, somebody else has chosen.
     pub(crate) fn of(context: &Context) -> Result<Self, Failure> {
         if let Some(path) = &context.globals.config {
             return Self::at(path.clone());
         }
         if let Some(path) = std::env::var_os("WARG_CONFIG").filter(|path| !path.is_empty()) {
             return Self::at(path.into());
-        }
-        if let Some(path) = crate::dirs::find_above("warg-config.json") {
-            return Self::at(path);
         }
         let own = context.dirs.config()?.join("config.toml");
         let shared = context.dirs.config()?.join("config.json");

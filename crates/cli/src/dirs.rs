@@ -1,6 +1,11 @@
-//! Where things are on this machine.
+//! Where things are on this machine, and which configuration files count.
 
+#[cfg(unix)]
+use std::fs::Metadata;
+use std::io::Read;
 use std::path::{Path, PathBuf};
+
+use wargate_client::config::{Config, FILE_BYTES_MAX, Role, SourceFile, Sources};
 
 use crate::failure::Failure;
 
@@ -9,6 +14,7 @@ use crate::failure::Failure;
 pub(crate) struct Dirs {
     /// The directory that is shared with the reference client.
     pub(crate) config: Option<PathBuf>,
+    home: Option<PathBuf>,
     cache: Option<PathBuf>,
     state: Option<PathBuf>,
 }
@@ -29,6 +35,7 @@ impl Dirs {
         };
         let local = || absolute("LOCALAPPDATA").filter(|_| cfg!(windows));
         Self {
+            home: absolute(if cfg!(windows) { "USERPROFILE" } else { "HOME" }),
             config: config.map(|path| path.join("warg")),
             cache: absolute("XDG_CACHE_HOME")
                 .or_else(local)
@@ -62,8 +69,117 @@ fn homeless(variable: &str) -> Failure {
         .hint(format!("set HOME, or {variable} to an absolute path"))
 }
 
-/// The nearest file of this name, here or in a directory above.
-pub(crate) fn find_above(name: &str) -> Option<PathBuf> {
+/// The configuration files that count: the user's own, or the one that they name instead, and those
+/// that came with the current directory.
+pub(crate) fn config_files(
+    given: Option<PathBuf>,
+    dirs: &Dirs,
+) -> Result<Vec<SourceFile>, Failure> {
+    let variable = || std::env::var_os("WARG_CONFIG").filter(|path| !path.is_empty());
+    let given = given.or_else(|| variable().map(PathBuf::from));
+    let mut files = Vec::new();
+    if let Some(path) = &given {
+        files.extend(read(path, Role::Given)?);
+        if files.is_empty() {
+            let message = format!("there is no configuration file {}", path.display());
+            return Err(Failure::usage(message).hint("`warg config PATH` writes one"));
+        }
+    } else if let Some(config) = &dirs.config {
+        files.extend(read(&config.join("config.json"), Role::User)?);
+        files.extend(read(&config.join("config.toml"), Role::User)?);
+    }
+    let own = files.clone();
+    for (name, role) in [("warg-config.json", Role::Found), ("warg.toml", Role::Project)] {
+        if role == Role::Found && given.is_some() {
+            continue;
+        }
+        if let Some(path) = find_above(name, dirs.home.as_deref()) {
+            if !is_ours(&path) && !is_safe(&path, &own)? {
+                return Err(foreign(&path));
+            }
+            files.extend(read(&path, role)?);
+        }
+    }
+    Ok(files)
+}
+
+/// The nearest file of this name, here or in a directory above, up to the root of a repository or the
+/// home directory. What is above them is none of the project, and may be anybody's.
+fn find_above(name: &str, home: Option<&Path>) -> Option<PathBuf> {
     let here = std::env::current_dir().ok()?;
-    here.ancestors().map(|directory| directory.join(name)).find(|path| path.is_file())
+    // The current directory has no links in its path.
+    let home = home.and_then(|home| home.canonicalize().ok());
+    for directory in here.ancestors() {
+        let path = directory.join(name);
+        if path.is_file() {
+            return Some(path);
+        }
+        if home.as_deref() == Some(directory) || directory.join(".git").exists() {
+            break;
+        }
+    }
+    None
+}
+
+/// Whether a file belongs to whoever runs this, or to the administrator; a link has to, as well as what
+/// it leads to.
+#[cfg(unix)]
+fn is_ours(path: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let us = rustix::process::geteuid().as_raw();
+    let ours = |metadata: std::io::Result<Metadata>| {
+        metadata.is_ok_and(|metadata| metadata.uid() == us || metadata.uid() == 0)
+    };
+    ours(std::fs::symlink_metadata(path)) && ours(std::fs::metadata(path))
+}
+
+/// Files have other kinds of owners here.
+#[cfg(not(unix))]
+fn is_ours(_path: &Path) -> bool {
+    true
+}
+
+/// Whether the user has said that a file's directory is safe, in their own files or in the environment.
+fn is_safe(path: &Path, own: &[SourceFile]) -> Result<bool, Failure> {
+    let variable = "WARG_SAFE_DIRECTORIES";
+    let variables = std::env::var(variable).map(|value| (variable.to_owned(), value));
+    let sources = Sources {
+        files: own.to_vec(),
+        variables: variables.into_iter().collect(),
+        flags: Vec::new(),
+    };
+    let safe = Config::resolve(&sources)?.machine.safe_directories;
+    let directory = path.parent().and_then(|parent| parent.canonicalize().ok());
+    Ok(safe.iter().any(|safe| {
+        safe == "*" || directory.is_some() && Path::new(safe).canonicalize().ok() == directory
+    }))
+}
+
+fn foreign(path: &Path) -> Failure {
+    let directory = path.parent().unwrap_or(path).display();
+    let message = format!(
+        "{} belongs to another user of this machine, who could choose with it what you get and where \
+         you publish",
+        path.display()
+    );
+    Failure::usage(message).hint(format!(
+        "if you trust it, make it yours with `chown`, or set WARG_SAFE_DIRECTORIES={directory} or \
+         `safe-directories` in your own configuration"
+    ))
+}
+
+/// Reads a configuration file; `None` if it is not there.
+fn read(path: &Path, role: Role) -> Result<Option<SourceFile>, Failure> {
+    match read_text(path) {
+        Ok(text) => Ok(Some(SourceFile { path: path.to_owned(), text, role })),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(Failure::local(format!("cannot read {}: {error}", path.display()))),
+    }
+}
+
+fn read_text(path: &Path) -> std::io::Result<String> {
+    let limit = u64::try_from(FILE_BYTES_MAX).unwrap_or(u64::MAX) + 1;
+    let mut text = String::new();
+    std::fs::File::open(path)?.take(limit).read_to_string(&mut text)?;
+    Ok(text)
 }

@@ -9,8 +9,9 @@
 //! 2. the user's `config.json` in the reference client's form, shared with it;
 //! 3. the user's `config.toml`. It comes after the shared file because it is written for this program
 //!    alone, so who has both says in it what is to be different here;
-//! 4. a `warg-config.json` in the current directory or above it, which takes the place of the
-//!    `config.json`, as in the reference client;
+//! 4. a `warg-config.json` in the current directory or above it. Unlike in the reference client it hides
+//!    nothing: what it does not say is said by the files before it, and but for the registry it says
+//!    nothing that they say;
 //! 5. the project's `warg.toml` in the current directory or above it;
 //! 6. a file that the user names (`--config`). It takes the place of 2, 3 and 4, and comes after the
 //!    project's file because who names a file means it;
@@ -155,7 +156,8 @@ pub struct Config {
     pub interactive: bool,
     /// When to colour: `auto`, `always` or `never`.
     pub color: &'static str,
-    /// Whether the home registry was chosen by a file that came with the current directory.
+    /// Whether the home registry was chosen by a file that came with the current directory, and by
+    /// nobody else.
     pub home_is_of_project: bool,
     /// What the user should know: words that are probably misspelt.
     pub warnings: Vec<String>,
@@ -177,6 +179,8 @@ pub struct Machine {
     pub key_file: Option<PathBuf>,
     /// A program that has secrets, with its arguments.
     pub credential_helper: Option<Vec<String>>,
+    /// Directories whose files count although they are another user's; `*` for all.
+    pub safe_directories: Vec<String>,
 }
 
 /// What the project publishes.

@@ -90,6 +90,104 @@ fn a_projects_file_cannot_name_files_of_the_machine() {
 }
 
 #[test]
+fn projects_end_at_their_repository_and_at_home() {
+    let user = User::new();
+    let home_of = |directory: &str, variables: &[(&str, &str)]| {
+        let mut command = user.command(&["config", "show", "registry", "--json"]);
+        let output =
+            command.envs(variables.iter().copied()).current_dir(directory).output().unwrap();
+        let json: Value = serde_json::from_slice(&output.stdout).unwrap();
+        json["registry"]["value"].as_str().map(str::to_owned)
+    };
+    let path = |below: &str| user.home().join(below).display().to_string();
+    user.write("here/a/b/file", "");
+    user.write("warg.toml", "registry = \"above.example\"\n");
+    // The home directory is the last one that is looked into.
+    assert_eq!(home_of(&path("here/a/b"), &[]).unwrap(), "https://above.example/");
+    let home = [("HOME", path("here/a"))];
+    let home = home.each_ref().map(|(name, value)| (*name, value.as_str()));
+    assert_eq!(home_of(&path("here/a/b"), &home), None);
+    // A link that leads home is home.
+    std::os::unix::fs::symlink(path("here/a"), user.home().join("link")).unwrap();
+    assert_eq!(home_of(&path("here/a/b"), &[("HOME", &path("link"))]), None);
+    // A repository is a directory with `.git`, which is a file in a work tree.
+    user.write("here/a/.git", "gitdir: elsewhere\n");
+    assert_eq!(home_of(&path("here/a/b"), &[]), None);
+    user.write("here/a/warg-config.json", "{\"homeUrl\": \"of-repository.example\"}");
+    assert_eq!(home_of(&path("here/a/b"), &[]).unwrap(), "https://of-repository.example/");
+    user.write("here/a/b/warg.toml", "registry = \"nearest.example\"\n");
+    assert_eq!(home_of(&path("here/a/b"), &[]).unwrap(), "https://nearest.example/");
+}
+
+#[test]
+fn files_of_other_users_are_refused() {
+    let user = User::new();
+    user.write("here/warg.toml", "registry = \"evil.example\"\n");
+    let path = user.home().join("here/warg.toml");
+    if std::os::unix::fs::lchown(&path, Some(12345), None).is_err() {
+        // Only the administrator can give files away, as in CI's containers.
+        return;
+    }
+    insta::assert_snapshot!(user.tame(&user.run(&["config", "show", "registry"])), @r"
+    exit: 2
+    --- stderr
+    error: ~/here/warg.toml belongs to another user of this machine, who could choose with it what you get and where you publish
+    hint: if you trust it, make it yours with `chown`, or set WARG_SAFE_DIRECTORIES=~/here or `safe-directories` in your own configuration
+    ");
+    // A link of theirs to a file of ours, too, and the other name.
+    std::fs::rename(&path, user.home().join("kept")).unwrap();
+    user.write("ours", "{\"homeUrl\": \"evil.example\"}");
+    let link = user.home().join("here/warg-config.json");
+    std::os::unix::fs::symlink("../ours", &link).unwrap();
+    assert_eq!(user.run(&["config", "show"]).code, Some(0));
+    std::os::unix::fs::lchown(&link, Some(12345), None).unwrap();
+    let refused = user.run(&["config", "show"]);
+    assert!(
+        refused.code == Some(2) && refused.err.contains("warg-config.json belongs"),
+        "{refused}"
+    );
+    // The user may trust a directory, in the environment or in a file of their own, and a project may not.
+    let here = user.home().join("here").display().to_string();
+    for (safe, code) in [(here.as_str(), 0), ("*", 0), ("/elsewhere /", 2)] {
+        let output = user.run_with(&[("WARG_SAFE_DIRECTORIES", safe)], &["config", "show"]);
+        assert_eq!(output.code, Some(code), "{safe}: {output}");
+    }
+    user.write(".config/warg/config.toml", &format!("safe-directories = [\"{here}\"]\n"));
+    assert_eq!(user.run(&["config", "show"]).code, Some(0));
+    user.write(".config/warg/config.toml", "");
+    user.write("here/warg.toml", &format!("safe-directories = [\"{here}\"]\n"));
+    assert_eq!(user.run(&["config", "show"]).code, Some(2));
+}
+
+#[test]
+fn what_came_with_a_project_is_read_and_never_written() {
+    let user = User::new();
+    user.write(
+        ".config/warg/config.json",
+        "{\"homeUrl\": \"mine.example\", \"ignoreFederationHints\": true}",
+    );
+    user.write("victim.json", "{\"homeUrl\": \"theirs.example\"}");
+    std::os::unix::fs::symlink("../victim.json", user.home().join("here/warg-config.json"))
+        .unwrap();
+    let show = |key: &str| user.run(&["config", "show", key]).out;
+    // It adds to the user's own file, and does not hide it.
+    assert!(show("registry").contains("theirs.example") && show("hints").contains("ignore"));
+    for arguments in [&["config", "--registry", URL][..], &["key", "new"], &["login", "--no-token"]]
+    {
+        let output = user.run(arguments);
+        assert_eq!(output.code, Some(0), "{output}");
+    }
+    assert_eq!(user.read("victim.json"), "{\"homeUrl\": \"theirs.example\"}");
+    let own = user.read(".config/warg/config.json");
+    assert!(own.contains(URL) && own.contains("\"default\""), "{own}");
+    // Unless it is named.
+    let named = ["--config", "warg-config.json", "config", "--registry", URL];
+    let output = user.run(&named);
+    assert_eq!(output.code, Some(0), "{output}");
+    assert!(user.read("victim.json").contains(URL));
+}
+
+#[test]
 fn failures_are_for_people_and_for_programs() {
     let user = User::new();
     insta::assert_snapshot!(user.tame(&user.run(&["show", "a:b"])), @r"

@@ -20,19 +20,52 @@ From the weakest to the strongest; a later one replaces an earlier one, value by
 2. `warg/config.json` in `$XDG_CONFIG_HOME` (`~/.config`), in the form of the reference client and \
 shared with it;
 3. `warg/config.toml` beside it, which is this program's own;
-4. `warg-config.json` in the current directory or the nearest directory above it that has one, which \
-takes the place of `config.json`;
+4. `warg-config.json` in the current directory or the nearest directory above it that has one. But for \
+the registry, it counts only for what your own files do not say, and it is never written to;
 5. `warg.toml`, the project's file, found the same way;
 6. the file that `--config` or `WARG_CONFIG` names, JSON or TOML, which takes the place of 2, 3 and 4;
 7. variables of the environment; an empty one says nothing;
 8. flags.
 
+Both are looked for up to the root of a repository (a directory with `.git`) or your home directory, \
+and no further. One that belongs to another user of the machine is an error, as in git: make it yours, \
+or list its directory in `safe-directories`.
+
 A `warg.toml` comes with whatever you cloned. It chooses registries and may pin their keys, but it may \
-neither name files and programs of your machine nor weaken a check: that is an error. A token in \
-`WARG_TOKEN` is not sent to a home registry that only a project's file names.
+neither name files and programs of your machine nor weaken a check: that is an error.
 
 Of the reference client's file, `registriesDir`, `contentDir` and `namespaceMapPath` are left alone: \
 its cache is not shared. Its `keys` help to find keys in its keyring.
+
+## Keys and tokens
+
+The first place that has one counts:
+
+1. the variables `WARG_SIGNING_KEY`, `WARG_TOKEN_<REGISTRY>` and `WARG_TOKEN`;
+2. `key-file`, for a key;
+3. `credential-helper`, which is asked once for each secret;
+4. the keyring, where `warg login` and `warg key` keep them.
+
+`WARG_TOKEN` is for your home registry alone, and is not sent to one that only a project's file names. \
+`WARG_TOKEN_<REGISTRY>` is for the registry that it names. Its name is the registry's as `warg trust` \
+shows it, in capitals, with `_` for `.`, `__` for `-` and `___` for `_`, so that no two registries share \
+one. What that leaves open (several of these in a row, capitals in a path) stands as `____`, its bytes in \
+hexadecimal, and `_`.
+
+| registry | variable |
+|---|---|
+| `https://registry.acme.com` | `WARG_TOKEN_REGISTRY_ACME_COM` |
+| `https://registry-acme.com` | `WARG_TOKEN_REGISTRY__ACME_COM` |
+| `https://registry.acme.com:8443` | `WARG_TOKEN_REGISTRY_ACME_COM__8443` |
+| `http://127.0.0.1:8090` | `WARG_TOKEN_127_0_0_1__8090` |
+| `https://acme.com/warg` | `WARG_TOKEN_ACME_COM___WARG` |
+
+A registry may say in its discovery document that its API is at another host. Tokens are kept by the name \
+of the API: `warg login` asks where it is, and `warg whoami` shows it. Variables may name either.
+
+A registry's URL has no user and no password in it.
+
+## Paths
 
 Relative paths in a file are relative to that file's directory; others to the current directory.
 

@@ -213,6 +213,14 @@ pub const TABLE: &[Row] = &[
         ..ROW
     },
     Row {
+        key: "safe-directories",
+        variable: Some("WARG_SAFE_DIRECTORIES"),
+        form: Form::Texts,
+        what: "Directories whose `warg.toml` and `warg-config.json` count although they belong to \
+               another user; `*` for all. Without it such a file is an error.",
+        ..ROW
+    },
+    Row {
         key: "package.name",
         form: Form::Package,
         project: true,

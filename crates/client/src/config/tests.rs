@@ -98,6 +98,60 @@ fn a_stronger_source_replaces_a_weaker_one() {
 }
 
 #[test]
+fn a_token_is_held_back_from_what_only_a_project_chose() {
+    let mut files = vec![file("/u/config.toml", Role::User, "registry = 'mine.example'")];
+    files.extend(project("registry = 'evil-one.example'"));
+    let token = [("WARG_TOKEN", "s3cret")];
+    let config = resolve(files.clone(), &token, &[]).unwrap();
+    assert!(config.home_is_of_project && config.trusted_home().is_none());
+    assert_eq!(
+        config.warnings,
+        [
+            "WARG_TOKEN is not sent to https://evil-one.example/, which only /p/warg.toml:1 names; if it \
+          is meant for it, name the registry in WARG_REGISTRY, or put the token into \
+          WARG_TOKEN_EVIL__ONE_EXAMPLE"
+        ]
+    );
+    // Whom the user named as well, the project did not choose.
+    files[1].text = "registry = 'https://mine.example/'".into();
+    let config = resolve(files.clone(), &token, &[]).unwrap();
+    assert_eq!(config.trusted_home().unwrap().to_string(), "https://mine.example/");
+    assert!(config.warnings.is_empty());
+    // The same name without TLS is not the same registry.
+    files[0].text = "registry = 'https://localhost'".into();
+    files[1].text = "registry = 'http://localhost'".into();
+    assert!(resolve(files.clone(), &token, &[]).unwrap().trusted_home().is_none());
+    let variables = [token[0], ("WARG_REGISTRY", "evil-one.example")];
+    assert!(resolve(files, &variables, &[]).unwrap().trusted_home().is_some());
+}
+
+#[test]
+fn a_file_that_was_found_adds_to_the_users_own_and_replaces_nothing_of_it() {
+    let found = r#"{"homeUrl": "found.example", "keys": ["b"], "keyringBackend": "none",
+        "disableAutoAcceptFederationHints": true, "disableAutoPackageInit": true}"#;
+    let files = |own: &str| {
+        vec![
+            file("/p/warg-config.json", Role::Found, found),
+            file("/u/config.json", Role::User, r#"{"homeUrl": "mine.example", "keys": ["a"]}"#),
+            file("/u/config.toml", Role::User, own),
+        ]
+    };
+    let config =
+        of(files("hints = 'ignore'\nkeyring-backend = 'flat-file'\nattempts = 2")).unwrap();
+    assert_eq!(config.settings.home.as_ref().unwrap().to_string(), "https://found.example/");
+    assert!(config.trusted_home().is_none());
+    assert_eq!((config.settings.hints, config.settings.attempts), (Choice::No, 2));
+    assert_eq!(config.settings.create_packages, Choice::Ask);
+    assert_eq!(config.machine.keyring_backend, Some("flat-file"));
+    assert_eq!(config.reference.keys, ["a", "b"]);
+    let config = of(files("")).unwrap();
+    assert_eq!(
+        (config.settings.hints, config.machine.keyring_backend),
+        (Choice::Ask, Some("none"))
+    );
+}
+
+#[test]
 fn every_setting_arrives() {
     let key = "sha256:5bf53b8c27ae8c9f3d2f9a35a1b1a6c5d3c9e7a0f0b1c2d3e4f5061728394a5b";
     let config = of(user(&format!(
@@ -105,6 +159,7 @@ fn every_setting_arrives() {
          offline = true\nattempts = 7\ndownloads-at-once = 3\npublish-wait = '5s'\n\
          interactive = false\ncolor = 'never'\ncache-dir = 'c'\nstate-dir = '/s'\n\
          keyring-backend = 'none'\nkey-file = 'k'\ncredential-helper = ['/bin/h', 'a b']\n\
+         safe-directories = ['/srv/a b']\n\
          [namespaces]\nwasi = 'wasi.example'\n[packages]\n'a:b' = 'http://localhost:8090'\n\
          [registries.'wasi.example']\noperator-keys = ['{key}']\n\
          [package]\nname = 'a:b'\nversion = '1.2.3'\nfiles = ['x.wasm']\n"
@@ -128,6 +183,7 @@ fn every_setting_arrives() {
     assert_eq!(machine.key_file, Some(PathBuf::from("/u/k")));
     assert_eq!(machine.keyring_backend, Some("none"));
     assert_eq!(machine.credential_helper, Some(vec!["/bin/h".into(), "a b".into()]));
+    assert_eq!(machine.safe_directories, ["/srv/a b"]);
     assert_eq!(config.project.files, [PathBuf::from("/u/x.wasm")]);
     assert_eq!(config.project.name.unwrap().to_string(), "a:b");
     assert_eq!(config.color, "never");
@@ -184,6 +240,7 @@ fn what_is_wrong_is_said_with_its_line() {
         ("publish-wait = '9999999999y'", "is not a time"),
         ("registry = 'http://r.example'", "only talked to over https"),
         ("registry = 'https://user:secret@'", ":1: `registry`: "),
+        ("registry = 'https://user:secret@h'", ":1: `registry`: the URL of a registry has no user"),
         ("registry = ['a']", "a list is not the URL of a registry"),
         ("namespaces = 1", ":1: `namespaces` is a table, not a number"),
         ("[namespaces]\n'A!' = 'x.example'", ":2: `A!` is not a namespace"),
@@ -206,6 +263,10 @@ fn what_is_wrong_is_said_with_its_line() {
         let error = resolve(Vec::new(), &[variable], &[]).unwrap_err();
         assert!(error.starts_with(message), "{error}");
     }
+    let config = resolve(Vec::new(), &[("WARG_TOKEN_A_b", "s3cret")], &[]).unwrap();
+    let [warning] = &config.warnings[..] else { unreachable!("{:?}", config.warnings) };
+    assert!(warning.starts_with("the variable `WARG_TOKEN_A_b` names no registry"), "{warning}");
+    assert!(!warning.contains("s3cret"));
     let config = resolve(Vec::new(), &[("WARG_REGISTY", "x"), ("WARG_TOKEN_A", "y")], &[]).unwrap();
     let warning = "the variable `WARG_REGISTY` means nothing here; did you mean `WARG_REGISTRY`?";
     assert_eq!(config.warnings, [warning]);
@@ -283,6 +344,19 @@ fn the_reference_clients_file_is_read_as_it_is() {
 #[test]
 fn every_setting_is_described() {
     let page = markdown();
+    let variables = page.lines().filter_map(|line| {
+        let (registry, variable) = line.strip_prefix("| `http")?.split_once("` | `WARG_TOKEN_")?;
+        Some((
+            format!("http{registry}"),
+            format!("WARG_TOKEN_{}", variable.trim_end_matches("` |")),
+        ))
+    });
+    let variables: Vec<_> = variables.collect();
+    assert_eq!(variables.len(), 5);
+    for (registry, variable) in variables {
+        let domain = registry.parse::<RegistryUrl>().unwrap().domain();
+        assert_eq!(crate::credentials::Environment::token_variable(&domain), variable);
+    }
     for row in TABLE {
         assert!(row.what.ends_with('.'), "{}", row.key);
         assert!(page.contains(&format!("| `{}` |", row.key)), "{}", row.key);
