@@ -1,7 +1,7 @@
 //! Registries' URLs, and the names that are made of them (specification 15.1).
 
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::Ipv6Addr;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
@@ -9,6 +9,8 @@ use url::{Host, Url};
 use wargate_crypto::Digest;
 
 /// The base URL of a registry: `https`, or `http` on this machine. Its path ends in `/`.
+///
+/// **Invariant**: there is no user and no password in it, so that it can be kept and shown.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct RegistryUrl(Url);
 
@@ -26,6 +28,11 @@ pub enum RegistryUrlError {
     /// Its scheme is neither `https` nor `http`.
     #[error("a registry is reached over https, not over `{0}`")]
     Scheme(String),
+    /// It has a user or a password in it, which would be kept and shown with it.
+    #[error(
+        "the URL of a registry has no user and no password in it; `warg login` keeps a token for `{0}`"
+    )]
+    Credentials(String),
     /// It is `http` to another machine.
     #[error("`{0}` is on another machine, which is only talked to over https")]
     Insecure(String),
@@ -94,14 +101,26 @@ fn shortened(mut label: String) -> String {
     label
 }
 
-/// Whether a URL names this machine: `localhost`, or an address of the loopback.
+/// Whether a URL names this machine: `localhost` or a name below it (RFC 6761), or an address of the
+/// loopback, an IPv4 one in the form of IPv6, too. Whoever connects must not ask the network what such
+/// a name means.
 pub(crate) fn is_loopback(url: &Url) -> bool {
     match url.host() {
-        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Domain(name)) => names_this_machine(name),
         Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address == Ipv6Addr::LOCALHOST,
+        Some(Host::Ipv6(address)) => {
+            address.is_loopback()
+                || address.to_ipv4_mapped().is_some_and(|address| address.is_loopback())
+        }
         None => false,
     }
+}
+
+/// Whether a name is `localhost`, or below it.
+fn names_this_machine(name: &str) -> bool {
+    let name = name.strip_suffix('.').unwrap_or(name);
+    let last = name.rsplit('.').next().unwrap_or_default();
+    last.eq_ignore_ascii_case("localhost")
 }
 
 impl FromStr for RegistryUrl {
@@ -110,6 +129,10 @@ impl FromStr for RegistryUrl {
     fn from_str(text: &str) -> Result<Self, RegistryUrlError> {
         let whole = if text.contains("://") { text.to_owned() } else { format!("https://{text}") };
         let mut url = Url::parse(&whole).map_err(|error| invalid(text, error))?;
+        if !url.username().is_empty() || url.password().is_some() {
+            let host = url.host_str().unwrap_or_default();
+            return Err(RegistryUrlError::Credentials(host.into()));
+        }
         match url.scheme() {
             "https" => {}
             "http" if is_loopback(&url) => {}
@@ -139,16 +162,8 @@ fn invalid(text: &str, error: url::ParseError) -> RegistryUrlError {
 }
 
 impl fmt::Display for RegistryUrl {
-    /// Without user and password.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0.username().is_empty() && self.0.password().is_none() {
-            return f.write_str(self.0.as_str());
-        }
-        let mut shown = self.0.clone();
-        // Both fail only for URLs without a host, which a registry's has.
-        let _ = shown.set_username("");
-        let _ = shown.set_password(None);
-        f.write_str(shown.as_str())
+        f.write_str(self.0.as_str())
     }
 }
 
@@ -218,14 +233,12 @@ fn is_port(text: &str) -> bool {
 }
 
 fn compose(host: &str, port: Option<&str>, path: &str) -> Option<RegistryUrl> {
-    let loopback = host == "localhost"
-        || host == "[::1]"
-        || host.parse::<Ipv4Addr>().is_ok_and(|address| IpAddr::V4(address).is_loopback());
-    let scheme = if loopback { "http" } else { "https" };
     let port = port.map(|port| format!(":{port}")).unwrap_or_default();
     // The name's `.` stands for `%`, and `_` for `/`.
     let path = path.replace('.', "%").replace('_', "/");
-    format!("{scheme}://{host}{port}/{path}").parse().ok()
+    let rest = format!("{host}{port}/{path}");
+    let url: RegistryUrl = format!("https://{rest}").parse().ok()?;
+    if url.is_loopback() { format!("http://{rest}").parse().ok() } else { Some(url) }
 }
 
 impl FromStr for Domain {

@@ -108,8 +108,7 @@ fn relative_to_file(path: &Path, file: &Path) -> PathBuf {
 
 /// The home registry.
 pub(crate) fn home(registry: &RegistryUrl) -> Change {
-    // With user and password, which some put there.
-    let url = registry.as_url().to_string();
+    let url = registry.to_string();
     Change { member: "homeUrl", value: url.clone().into(), own: Some(("registry", url)) }
 }
 

@@ -11,7 +11,10 @@ fn the_vectors_hold() {
     for case in vectors.list("cases") {
         let input = case.text("input");
         let url: Result<RegistryUrl, _> = input.parse();
-        if case["accepted"] == true {
+        if case.text("input").contains('@') {
+            // The reference client keeps user and password in the URL, and so on the disk. We do not.
+            assert!(matches!(url, Err(RegistryUrlError::Credentials(_))), "{input}");
+        } else if case["accepted"] == true {
             let url = url.unwrap_or_else(|error| unreachable!("{input}: {error}"));
             assert_eq!(url.as_url().as_str(), case.text("url"));
             assert_eq!(url.domain().as_str(), case.text("label"));
@@ -26,13 +29,11 @@ fn the_vectors_hold() {
 fn a_name_leads_back_to_its_url() {
     let vectors = load("registry-urls");
     let accepted = vectors.list("cases").iter().filter(|case| case["accepted"] == true);
-    for case in accepted {
+    for case in accepted.filter(|case| !case.text("input").contains('@')) {
         let url: RegistryUrl = case.text("url").parse().unwrap();
         let mut plain = url.as_url().clone();
         plain.set_query(None);
         plain.set_fragment(None);
-        plain.set_username("").unwrap();
-        plain.set_password(None).unwrap();
         let back = url.domain().to_url().unwrap();
         assert_eq!(back.domain(), url.domain());
         // What the name has as `.2A` was not written as `%2A` in the URL, which means the same.
@@ -99,11 +100,12 @@ fn long_names_stay_apart() {
 }
 
 #[test]
-fn passwords_are_not_shown() {
-    let url: RegistryUrl = "https://user:secret@h/x".parse().unwrap();
-    assert_eq!(url.to_string(), "https://h/x/");
-    assert!(!format!("{url:?}").contains("secret"));
+fn passwords_are_neither_taken_nor_shown() {
     for text in [
+        "https://user:secret@h/x",
+        "secret@h",
+        "https://:secret@h:1",
+        "http://secret@localhost",
         "https://user:secret@",
         "https://user:secret@h:x",
         "ftp://user:secret@h",
@@ -116,13 +118,32 @@ fn passwords_are_not_shown() {
 
 #[test]
 fn only_this_machine_is_reached_without_tls() {
-    for text in ["http://localhost", "http://127.9.9.9", "http://[::1]:1"] {
-        assert!(text.parse::<RegistryUrl>().unwrap().is_loopback(), "{text}");
+    for host in [
+        "localhost",
+        "127.9.9.9",
+        "[::1]:1",
+        "[::ffff:127.0.0.1]",
+        "[::ffff:7f01:203]:8090",
+        "localhost.",
+        "LocalHost.:1",
+        "x.localhost",
+        "a.b.localhost.:8090/path",
+        "0x7f.1",
+        "2130706433",
+    ] {
+        let url: RegistryUrl = format!("http://{host}").parse().unwrap();
+        assert!(url.is_loopback(), "{host}");
+        // And its name leads back there.
+        let back = url.domain().to_url().unwrap();
+        assert_eq!((back.as_url().scheme(), back.domain()), ("http", url.domain()), "{host}");
     }
     let bad = [
         "http://localhost.example",
+        "http://xlocalhost",
+        "http://localhost..",
+        "http://[::ffff:10.0.0.1]",
+        "http://[::2]",
         "http://0.0.0.0",
-        "http://[::ffff:127.0.0.1]",
         "http://127.0.0.1.example",
         "http://localhost@example.com",
         "ws://localhost",
