@@ -11,6 +11,7 @@ use wargate_crypto::PrivateKey;
 use super::{FlatFiles, Helper, KeyFile};
 use crate::credentials::{InKeyring, Keyring, KeyringEntry, SECRET_BYTES_MAX, Source};
 use crate::origin::RegistryUrl;
+use crate::seams::Asked;
 
 const KEY: &str = "ecdsa-p256:I+UlDo0HxyBBFeelhPPWmD+LnklOpqZDkrFP5VduASk=";
 
@@ -52,7 +53,7 @@ fn what_the_reference_client_has_written_is_found() {
     fs::write(folder.path().join(token), "abc\n").unwrap();
     set_mode(&folder.path().join(token), 0o600);
     let files = InKeyring::new(FlatFiles::new(folder.path().into()), Vec::new());
-    assert_eq!(files.token(&registry()).unwrap().unwrap().secret.expose(), "abc");
+    assert_eq!(files.token(Asked::itself(&registry())).unwrap().unwrap().secret.expose(), "abc");
     assert!(files.signing_key(Some(&registry())).unwrap().is_none());
 }
 
@@ -123,7 +124,7 @@ fn a_helper_is_asked_and_answers() {
     );
     // The question ends without a line end, which `read` reports and shells go on after.
     let helper = helper(&script, Duration::from_mins(1));
-    assert!(helper.token(&registry()).unwrap().is_none());
+    assert!(helper.token(Asked::itself(&registry())).unwrap().is_none());
     let found = helper.signing_key(Some(&registry())).unwrap().unwrap();
     assert_eq!(found.place, "the credential helper `/bin/sh`");
     assert!(helper.signing_key(None).unwrap().is_some());
@@ -139,6 +140,45 @@ fn a_helper_is_asked_and_answers() {
 }
 
 #[test]
+fn a_helper_is_asked_once_until_its_answer_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("asked");
+    let script = format!("echo asked >> '{}'; echo '{{\"secret\": \"t0ken\"}}'", log.display());
+    let helper = helper(&script, Duration::from_mins(1));
+    let times = || fs::read_to_string(&log).unwrap().lines().count();
+    let (here, there) = (registry(), "https://other.example".parse().unwrap());
+    let token = |helper: &Helper, of| helper.token(Asked::itself(of)).unwrap().unwrap().secret;
+    assert_eq!(token(&helper, &here).expose(), "t0ken");
+    // Requests that are made at once, and those of a clone, are the same.
+    std::thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| assert_eq!(token(&helper.clone(), &here).expose(), "t0ken"));
+        }
+    });
+    assert_eq!(times(), 1);
+    token(&helper, &there);
+    assert_eq!(times(), 2);
+    // Another registry's refusal is none of this one's.
+    helper.refused(Asked::itself(&there));
+    token(&helper, &here);
+    assert_eq!(times(), 2);
+    helper.refused(Asked::itself(&here));
+    token(&helper, &here);
+    token(&helper, &here);
+    assert_eq!(times(), 3);
+    // That it has none is an answer, too; that it failed is not.
+    let script = format!("echo asked >> '{}'; echo '{{}}'", log.display());
+    let none = self::helper(&script, Duration::from_mins(1));
+    assert!(none.signing_key(None).unwrap().is_none() && none.signing_key(None).unwrap().is_none());
+    assert_eq!(times(), 4);
+    let script = format!("echo asked >> '{}'; exit 1", log.display());
+    let fails = self::helper(&script, Duration::from_mins(1));
+    assert!(fails.signing_key(None).is_err() && fails.signing_key(None).is_err());
+    assert_eq!(times(), 6);
+    assert!(!format!("{helper:?}").contains("t0ken"));
+}
+
+#[test]
 fn a_helper_that_fails_is_an_error_without_the_secret() {
     let long = Duration::from_mins(1);
     for (script, message) in [
@@ -151,10 +191,25 @@ fn a_helper_that_fails_is_an_error_without_the_secret() {
         let error = helper(script, long).signing_key(None).unwrap_err().message;
         assert!(error.contains(message) && !error.contains("hush"), "{script}: {error}");
     }
+    // It has answered, and neither ends nor says more.
+    let answered = "echo '{\"secret\": \"hush\"}'; exec >&-; exec tail -f /dev/null";
+    let stays = helper(answered, Duration::from_millis(50)).signing_key(None).unwrap_err().message;
+    assert!(stays.contains("took too long to end") && !stays.contains("hush"), "{stays}");
+    // It would go on for ever, and does not care whether anybody listens.
+    let endless =
+        "trap '' PIPE; while :; do echo aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa 2>/dev/null; done";
+    let error = helper(endless, long).signing_key(None).unwrap_err().message;
+    assert!(error.contains("says too much"), "{error}");
     // It waits for ever for what nobody writes.
     let stuck = helper("exec tail -f /dev/null", Duration::from_millis(50));
     assert!(stuck.signing_key(None).unwrap_err().message.contains("took too long"));
     let missing = Helper::new(vec!["/no/such/program".into()], long);
-    assert!(missing.token(&registry()).unwrap_err().message.contains("cannot be started"));
-    assert!(Helper::new(Vec::new(), long).token(&registry()).unwrap().is_none());
+    assert!(
+        missing
+            .token(Asked::itself(&registry()))
+            .unwrap_err()
+            .message
+            .contains("cannot be started")
+    );
+    assert!(Helper::new(Vec::new(), long).token(Asked::itself(&registry())).unwrap().is_none());
 }
