@@ -2,7 +2,9 @@
 
 use std::error::Error as StdError;
 use std::fs;
+use std::future::ready;
 use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -11,7 +13,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::{Certificate, Client, redirect};
+use rustls::CertificateError;
 use tokio::time::{Instant, timeout, timeout_at};
 use url::Url;
 
@@ -78,8 +82,9 @@ fn build(options: &HttpOptions, local: bool) -> Result<Client, TransportError> {
         .connect_timeout(options.connect_timeout)
         .tcp_nodelay(true);
     if local {
-        // Another machine's proxy would send it to another machine, and has no business to see it.
-        builder = builder.no_proxy();
+        // Another machine's proxy would send it to another machine, and has no business to see it; nor
+        // may a name server say that a name of this machine leads elsewhere.
+        builder = builder.no_proxy().dns_resolver(ThisMachine);
     }
     let mut certificates = Vec::new();
     for path in &options.certificates {
@@ -101,6 +106,17 @@ fn build(options: &HttpOptions, local: bool) -> Result<Client, TransportError> {
         fault: TransportFault::Tls,
         message: format!("HTTP cannot be set up: {}", chain(&error)),
     })
+}
+
+/// Resolves every name to this machine's own addresses.
+struct ThisMachine;
+
+impl Resolve for ThisMachine {
+    fn resolve(&self, _name: Name) -> Resolving {
+        let addresses = [IpAddr::from(Ipv4Addr::LOCALHOST), IpAddr::from(Ipv6Addr::LOCALHOST)];
+        let addresses = addresses.map(|address| SocketAddr::new(address, 0));
+        Box::pin(ready(Ok(Box::new(addresses.into_iter()) as Addrs)))
+    }
 }
 
 impl Transport for Http {
@@ -243,14 +259,48 @@ fn fault(error: reqwest::Error) -> TransportError {
     } else {
         TransportFault::Broken
     };
-    TransportError { fault, message: chain(&error) }
+    let message = match causes(&error).find_map(certificate) {
+        Some(reason) => format!("{reason} ({})", chain(&error)),
+        None => chain(&error),
+    };
+    TransportError { fault, message }
+}
+
+/// What is wrong with the other side's certificate, if that is what an error says.
+fn certificate(cause: &(dyn StdError + 'static)) -> Option<&'static str> {
+    let mut errors = io_errors(cause).filter_map(io::Error::get_ref);
+    let Some(rustls::Error::InvalidCertificate(error)) =
+        errors.find_map(|error| error.downcast_ref())
+    else {
+        return None;
+    };
+    Some(match error {
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
+            "its certificate has expired"
+        }
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+            "its certificate is not valid yet"
+        }
+        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+            "its certificate is for another host"
+        }
+        CertificateError::Revoked => "its certificate was revoked",
+        CertificateError::UnknownIssuer => {
+            "its certificate was issued by nobody whom this machine trusts"
+        }
+        _ => "its certificate cannot be believed",
+    })
 }
 
 /// TLS reports what it refuses as data that is invalid, in an error that others may have wrapped.
 fn is_tls(cause: &(dyn StdError + 'static)) -> bool {
+    io_errors(cause).any(|error| error.kind() == io::ErrorKind::InvalidData)
+}
+
+/// An error of input and output, and those that it wraps.
+fn io_errors<'a>(cause: &'a (dyn StdError + 'static)) -> impl Iterator<Item = &'a io::Error> {
     let outer = cause.downcast_ref::<io::Error>();
-    let mut errors = std::iter::successors(outer, |error| error.get_ref()?.downcast_ref());
-    errors.any(|error| error.kind() == io::ErrorKind::InvalidData)
+    std::iter::successors(outer, |error| error.get_ref()?.downcast_ref())
 }
 
 fn causes<'a>(

@@ -1,5 +1,6 @@
-//! The seams of this machine as its users meet them: HTTP over a bad line, and files that many
+//! The seams of this machine as its users meet them: HTTP over a bad line and over TLS, and files that many
 //! processes share, some of which are killed.
 
 mod http;
 mod processes;
+mod tls;
