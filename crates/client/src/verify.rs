@@ -25,6 +25,7 @@ pub use self::finding::Finding;
 pub(crate) use self::finding::{Flaw, Scene};
 pub(crate) use self::kept::{Keep, KeptLog};
 pub(crate) use self::records::{OperatorStep, Tally};
+pub(crate) use self::report::counted;
 pub use self::report::{Fact, ReleaseFacts, Report};
 pub(crate) use self::trees::Trees;
 

@@ -36,6 +36,7 @@ fn wanted(text: &str, yanked: bool) -> Result<Wanted, Failure> {
             Err(_) => Selector::Highest(text.parse().map_err(|_| {
                 let text = text.escape_debug();
                 Failure::usage(format!("`{text}` is neither a version nor a requirement"))
+                    .hint("a version is like 1.2.0, a requirement like ^1 or >=1.2,<2")
             })?),
         },
     };
@@ -154,6 +155,13 @@ fn write(client: &Client, fetched: &mut Fetched, path: &Path) -> Result<(), Fail
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
     };
+    if !directory.is_dir() {
+        let (path, directory) = (path.display(), directory.display());
+        let message = format!("cannot write {path}: there is no directory {directory}");
+        return Err(Failure::local(message)
+            .hint("make it, or name another with `--output`")
+            .into());
+    }
     let mut builder = tempfile::Builder::new();
     builder.prefix(".warg-");
     #[cfg(unix)]
@@ -195,7 +203,10 @@ fn copy(
 }
 
 fn cannot_write(path: &Path, error: &std::io::Error) -> Failure {
-    Failure::local(format!("cannot write {}: {error}", path.display()))
+    let text = error.to_string();
+    // The name of the unfinished file says nothing to anybody.
+    let reason = text.split(" at path ").next().unwrap_or(&text);
+    Failure::local(format!("cannot write {}: {reason}", path.display()))
 }
 
 fn line(fetched: &Fetched, path: &Path) -> String {

@@ -42,7 +42,7 @@ pub(crate) fn info(context: &Context, options: &Info) -> Result<Report, Failure>
         let login = if token.is_some() { "logged in" } else { "not logged in" };
         text.push_str(&format!("Registry: {label} ({login})\n"));
     }
-    text.push_str("Packages:\n");
+    text.push_str(if packages.is_empty() { "Packages: none\n" } else { "Packages:\n" });
     let mut list = Vec::new();
     for package in &packages {
         let versions = versions(package);

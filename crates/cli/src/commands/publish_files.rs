@@ -241,7 +241,7 @@ fn show(
     if plan.changes.is_empty() {
         return format!("{name} at {url} says all of it already.\n");
     }
-    let mut text = format!("To sign for {name} at {url}, with the key {key}:\n");
+    let mut text = format!("To sign with {key} for {name} at {url}:\n");
     for change in &plan.changes {
         text.push_str(&format!("  {}\n", sentence(change)));
         let Change::Release { version, .. } = change else { continue };

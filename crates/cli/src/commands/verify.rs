@@ -73,7 +73,13 @@ fn target(options: &Verify) -> Result<Target, Failure> {
     };
     let Ok(name) = name.parse::<PackageName>() else {
         let path = Path::new(target);
-        return Ok(Target::File(read(path, FILE_BYTES_MAX)?));
+        let bytes = read(path, FILE_BYTES_MAX).map_err(|failure| {
+            if path.exists() || target == "-" {
+                return failure;
+            }
+            failure.hint("a package is named NAMESPACE:NAME; anything else is a file")
+        });
+        return Ok(Target::File(bytes?));
     };
     let version = version.map(str::parse).transpose();
     let version =
@@ -100,8 +106,7 @@ fn read(path: &Path, bytes_max: u64) -> Result<Vec<u8>, Failure> {
     let failed = |error: io::Error| {
         let message = format!("cannot read {}: {error}", path.display());
         match error.kind() {
-            io::ErrorKind::NotFound => Failure::usage(message)
-                .hint("a package is named NAMESPACE:NAME; anything else is a file"),
+            io::ErrorKind::NotFound => Failure::usage(message),
             _ => Failure::local(message),
         }
     };

@@ -1,11 +1,14 @@
 //! The program as a person meets it.
 
-#![expect(clippy::unwrap_used, reason = "tests")]
+#![expect(clippy::format_push_string, clippy::panic, clippy::unwrap_used, reason = "tests")]
 
 mod alone;
 mod auditing;
 mod documentation;
+mod every;
 mod help;
+mod mask;
 mod program;
+mod schema;
 mod secrets;
 mod with_registry;

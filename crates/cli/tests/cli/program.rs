@@ -63,7 +63,18 @@ impl User {
 
     /// With a text on standard input.
     pub(crate) fn tell(&self, input: &str, arguments: &[&str]) -> Output {
+        self.tell_with(&[], input, arguments)
+    }
+
+    /// With variables, and a text on standard input.
+    pub(crate) fn tell_with(
+        &self,
+        variables: &[(&str, &str)],
+        input: &str,
+        arguments: &[&str],
+    ) -> Output {
         let mut command = self.command(arguments);
+        command.envs(variables.iter().copied());
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         // It may end without reading.
@@ -76,6 +87,13 @@ impl User {
         let home = self.home().display().to_string();
         output.to_string().replace(&home, "~")
     }
+}
+
+/// All commands, from the page that the program makes of itself; those below others are `above below`.
+pub(crate) fn commands(user: &User) -> Vec<String> {
+    let page = user.run(&["man", "--markdown"]).out;
+    let names = page.lines().filter_map(|line| line.strip_prefix("### `warg ")?.strip_suffix('`'));
+    names.map(str::to_owned).collect()
 }
 
 fn run(command: &mut Command) -> Output {

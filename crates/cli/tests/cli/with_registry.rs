@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use crate::program::{Output, User};
+use crate::schema::check;
 
 pub(crate) const COMPONENT: &str =
     concat!(env!("CARGO_MANIFEST_DIR"), "/../../testdata/components/greeter-rust.wasm");
-const OTHER: &str =
+pub(crate) const OTHER: &str =
     concat!(env!("CARGO_MANIFEST_DIR"), "/../../testdata/components/tower-rust.wasm");
 
 /// A registry in a directory of its own; it ends with its value.
@@ -98,7 +99,7 @@ impl<'a> Session<'a> {
 }
 
 /// Hashes, keys and times give way to a word.
-fn masked(text: &str) -> String {
+pub(crate) fn masked(text: &str) -> String {
     let is_word = |letter: char| letter.is_ascii_alphanumeric() || "+/=:-…".contains(letter);
     let mut masked = String::new();
     let mut word = String::new();
@@ -110,6 +111,7 @@ fn masked(text: &str) -> String {
         let date = word.len() == 20 && word.ends_with('Z') && word.starts_with("20");
         masked.push_str(match word.split_once(':') {
             _ if date => "TIME",
+            _ if word.len() == 10 && word.bytes().all(|byte| byte.is_ascii_digit()) => "SECONDS",
             Some(("sha256", hash)) if hash.ends_with('…') => "SHORT",
             Some(("sha256", hash)) if hash.len() > 20 => "HASH",
             Some(("ecdsa-p256", _)) => "KEY",
@@ -235,4 +237,66 @@ fn a_registry_that_is_not_there_is_one_that_may_come_back() {
     let variables = [("WARG_REGISTRY", "http://127.0.0.1:1"), ("WARG_ATTEMPTS", "1")];
     let output = user.run_with(&variables, &["get", "a:b"]);
     assert!(output.code == Some(5) && output.err.contains("hint: "), "{output}");
+}
+
+/// A WIT package in its binary form, which says what it is called.
+fn wit_package(name: &str) -> Vec<u8> {
+    let text = |text: &str| [&[0, u8::try_from(text.len()).unwrap()], text.as_bytes()].concat();
+    let section =
+        |id: u8, body: Vec<u8>| [vec![id, u8::try_from(body.len()).unwrap()], body].concat();
+    // One type: a component that exports an instance of the first type in it, which is empty.
+    let types = [&[1, 0x41, 2, 1, 0x42, 0, 4][..], &text(name), &[5, 0]].concat();
+    let exports = [&[1][..], &text("api"), &[3, 0, 0]].concat();
+    [b"\0asm\x0d\0\x01\0".to_vec(), section(7, types), section(11, exports)].concat()
+}
+
+#[test]
+fn what_was_published_before_a_failure_is_told() {
+    let registry = Registry::start();
+    let session = Session::new(&registry);
+    session.fine(&["key", "new"]);
+    for name in ["one", "two"] {
+        let bytes = wit_package(&format!("demo:{name}/api@1.0.0"));
+        std::fs::write(session.user.home().join(format!("here/{name}.wasm")), bytes).unwrap();
+    }
+    session.fine(&["publish", COMPONENT, "--name", "demo:two", "--release", "1.0.0"]);
+    let output = session.run(&["publish", "one.wasm", "two.wasm"]);
+    assert_eq!(output.code, Some(7), "{output}");
+    assert!(output.out.starts_with("Created and published demo:one at "), "{output}");
+    assert!(output.err.contains("error: `demo:two@1.0.0` is released already"), "{output}");
+    let output = session.run(&["publish", "one.wasm", "two.wasm", "--json"]);
+    assert_eq!(output.code, Some(7), "{output}");
+    let document: serde_json::Value = serde_json::from_str(&output.out).unwrap();
+    check("publish", &document);
+    assert_eq!(document["published"][0]["package"], "demo:one");
+    assert_eq!(document["error"]["code"], "already-released");
+    // So it is with files that are written.
+    session.user.write("here/out/one.wasm/in-the-way", "");
+    let output = session.run(&["get", "demo:two", "demo:one", "--output", "out", "--json"]);
+    let document: serde_json::Value = serde_json::from_str(&output.out).unwrap();
+    check("get", &document);
+    assert_eq!(
+        (output.code, document["packages"][0]["path"].as_str()),
+        (Some(8), Some("out/two.wasm"))
+    );
+}
+
+#[test]
+fn a_project_that_says_something_else_than_its_file_is_refused() {
+    let registry = Registry::start();
+    let session = Session::new(&registry);
+    session.fine(&["key", "new"]);
+    let bytes = wit_package("demo:one/api@1.0.0");
+    std::fs::write(session.user.home().join("here/one.wasm"), bytes).unwrap();
+    for (project, hint) in
+        [("name = \"demo:other\"", "`--name`"), ("version = \"2.0.0\"", "`--release`")]
+    {
+        session.user.write("here/warg.toml", &format!("[package]\n{project}\n"));
+        let output = session.run(&["publish", "one.wasm", "--dry-run"]);
+        assert!(output.code == Some(2) && output.err.contains(hint), "{output}");
+    }
+    let line = ["publish", "one.wasm", "--release", "2.0.0", "--dry-run"];
+    assert!(session.fine(&line).contains("release 2.0.0"));
+    session.user.write("here/warg.toml", "[package]\nname = \"demo:one\"\n");
+    assert!(session.fine(&["publish", "one.wasm", "--dry-run"]).contains("for demo:one at "));
 }

@@ -7,6 +7,8 @@ mod crowd;
 mod demo;
 mod downloads;
 mod files;
+#[path = "../cli/mask.rs"]
+mod mask;
 mod pages;
 #[path = "../cli/program.rs"]
 #[expect(dead_code, reason = "other tests use the rest")]

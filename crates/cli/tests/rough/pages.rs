@@ -6,6 +6,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use crate::files::component;
+use crate::mask::mask;
 use crate::program::User;
 use crate::server::{Server, run};
 
@@ -25,9 +26,9 @@ const JSON: &str = "
 
 With `--json` a command prints one JSON document to standard output and nothing else there; `warg \
 monitor` prints one a line. Members are added in later versions, and none is removed or changes its \
-meaning. A failure is a document with the one member `error`; its `code` stays what it is, `message` and \
-`hint` are for people, `culprit` is `registry` or `server`, and `evidence` names what `warg trust \
---evidence` prints. These are real documents, with other hashes, keys and times:
+meaning. A failure has the member `error`, beside what was done before it; its `code` stays what it is, \
+`message` and `hint` are for people, `culprit` is `registry` or `server`, and `evidence` names what `warg trust \
+--evidence` prints. [json.md](json.md) describes each document. These are real documents, with other hashes, keys and times:
 ";
 
 /// What is run, in order, as one user. The last two fail.
@@ -98,48 +99,4 @@ fn the_page_of_all_commands_is_fresh() {
     }
     let written = std::fs::read_to_string(&path).unwrap_or_default();
     assert!(written == page, "docs/cli.md is not what the program says; WARGATE_WRITE=1 writes it");
-}
-
-/// Hashes, keys, signatures, times and this machine's names give way to what is always the same.
-fn mask(value: &mut Value, key: &str, own: &dyn Fn(&str) -> String) {
-    match value {
-        Value::Object(members) => {
-            for (key, value) in members {
-                mask(value, key, own);
-            }
-        }
-        Value::Array(items) => items.iter_mut().for_each(|item| mask(item, key, own)),
-        Value::Number(number) if number.as_u64().is_some_and(|n| n > 1_000_000_000) => {
-            *value = 1_767_225_600.into();
-        }
-        Value::String(text) => *text = masked(&own(text), key),
-        _ => {}
-    }
-}
-
-fn masked(text: &str, key: &str) -> String {
-    if key == "contentBytes" || key == "signature" {
-        return "…".into();
-    }
-    let is_word = |letter: char| letter.is_ascii_alphanumeric() || "+/=:-".contains(letter);
-    let mut words = String::new();
-    let mut word = String::new();
-    for letter in text.chars().chain(['\0']) {
-        if is_word(letter) {
-            word.push(letter);
-            continue;
-        }
-        let date = word.len() == 20 && word.starts_with("20") && word.ends_with('Z');
-        words.push_str(match word.split_once(':') {
-            _ if date => "2026-01-01T00:00:00Z",
-            Some(("sha256", hash)) if hash.len() > 20 => "sha256:…",
-            Some(("ecdsa-p256", _)) => "ecdsa-p256:…",
-            _ => &word,
-        });
-        word.clear();
-        if letter != '\0' {
-            words.push(letter);
-        }
-    }
-    words
 }

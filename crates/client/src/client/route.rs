@@ -178,6 +178,14 @@ impl Client {
         Ok(())
     }
 
+    /// The hints of a registry that were followed: namespaces, and the registries that have them.
+    ///
+    /// # Errors
+    /// [`Error::State`], [`Error::Damaged`]
+    pub fn followed_hints(&self, home: &Domain) -> Result<BTreeMap<Namespace, Domain>, Error> {
+        self.hints(home)
+    }
+
     /// The hints of a registry that were followed.
     fn hints(&self, home: &Domain) -> Result<Hints, Error> {
         let key = hints_of(home)?;

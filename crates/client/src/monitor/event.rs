@@ -12,7 +12,7 @@ use wargate_protocol::{
 use crate::error::Error;
 use crate::evidence::EvidenceId;
 use crate::origin::Domain;
-use crate::verify::{OperatorStep, Tally};
+use crate::verify::{OperatorStep, Tally, counted};
 
 /// Something that happened. It serialises as one flat object with the member `event`, which says what.
 #[derive(Clone, Debug, Serialize)]
@@ -229,15 +229,20 @@ impl fmt::Display for Happening {
                 Ok(())
             }
             Self::Verified { checkpoint, records, logs, releases, .. } => {
-                let length = checkpoint.contents.checkpoint.log_length;
+                let length = checkpoint.contents.checkpoint.log_length.get();
                 write!(
                     f,
-                    "{records} new records in {logs} logs, {releases} releases: all valid and in \
-                     place; the roots of {length} records are those that were signed"
+                    "{} in {}, {}: all valid and in place; the roots of {} are those that were \
+                     signed",
+                    counted(*records, "new record", "new records"),
+                    counted(*logs, "log", "logs"),
+                    counted(*releases, "release", "releases"),
+                    counted(length, "record", "records"),
                 )
             }
             Self::Unchanged { length, timestamp } => {
-                write!(f, "nothing new; {length} records, signed at second {timestamp}")
+                let records = counted(length.get(), "record", "records");
+                write!(f, "nothing new; {records}, signed at second {timestamp}")
             }
             Self::Operator { registry_index, signed_by, change } => {
                 write!(f, "{change} (record {registry_index}, signed by {signed_by})")

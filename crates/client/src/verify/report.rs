@@ -120,7 +120,7 @@ impl Report {
 }
 
 /// `1 record`, `12,345 records`.
-pub(super) fn counted(count: u64, one: &str, many: &str) -> String {
+pub(crate) fn counted(count: u64, one: &str, many: &str) -> String {
     format!("{} {}", grouped(count), if count == 1 { one } else { many })
 }
 
