@@ -180,7 +180,7 @@ impl Keep for Store<'_> {
         if bytes.len() > KEPT_BYTES_MAX {
             return Ok(self.state.remove(&key)?);
         }
-        Ok(self.state.write(&key, &bytes)?)
+        Ok(self.state.keep(&key, &bytes)?)
     }
 }
 
