@@ -61,7 +61,10 @@ const HELP: &[(&str, Help)] = &[
         "unreachable",
         Help::Hint("check the network and the registry's URL (`warg config show registry`)"),
     ),
-    ("unavailable", Help::Hint("try again later")),
+    (
+        "unavailable",
+        Help::Hint("try again later, or check the registry's URL (`warg config show registry`)"),
+    ),
     ("unauthorized", Help::Hint("store a token with `warg login`, or set WARG_TOKEN")),
     ("unknown-package", Help::Hint("check the name; `warg publish` creates packages")),
     ("no-such-release", Help::Hint("`warg versions PACKAGE` lists what there is")),

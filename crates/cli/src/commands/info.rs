@@ -24,7 +24,11 @@ pub(crate) fn info(context: &Context, options: &Info) -> Result<Report, Failure>
         } else {
             namespaces.text
         };
-        let json = json!({ "namespaces": namespaces.configured, "hints": namespaces.hints });
+        let json = json!({
+            "namespaces": namespaces.configured,
+            "imported": namespaces.imported,
+            "hints": namespaces.hints,
+        });
         return Ok(Report::new(text, json));
     }
     let mut packages = client.packages()?;
@@ -66,21 +70,25 @@ pub(crate) fn info(context: &Context, options: &Info) -> Result<Report, Failure>
         "loggedIn": token.is_some(),
         "packages": list,
         "namespaces": namespaces.configured,
+        "imported": namespaces.imported,
         "hints": namespaces.hints,
     });
     Ok(Report::new(text, json))
 }
 
-/// Which registry namespaces have: by the configuration, and by hints that were followed.
+/// Which registry namespaces have: by the configuration, by the home registry's operator, and by hints
+/// that were followed.
 struct Namespaces {
     text: String,
     configured: Map<String, Value>,
+    imported: Map<String, Value>,
     hints: Map<String, Value>,
 }
 
 fn namespaces(context: &Context, client: &Client) -> Result<Namespaces, Failure> {
     let settings = &context.config.settings;
-    let (mut text, mut configured, mut hints) = (String::new(), Map::new(), Map::new());
+    let (mut text, mut configured) = (String::new(), Map::new());
+    let (mut imported, mut hints) = (Map::new(), Map::new());
     for (namespace, registry) in &settings.namespaces {
         text.push_str(&format!("  {namespace} -> {registry}\n"));
         configured.insert(namespace.to_string(), registry.to_string().into());
@@ -89,6 +97,14 @@ fn namespaces(context: &Context, client: &Client) -> Result<Namespaces, Failure>
         text.insert_str(0, "Namespaces:\n");
     }
     if let Some(home) = &settings.home {
+        let imports = client.imported_namespaces(&client.home()?)?;
+        if !imports.is_empty() {
+            text.push_str(&format!("Imported by the operator of {}:\n", home.domain()));
+        }
+        for (namespace, registry) in imports {
+            text.push_str(&format!("  {namespace} -> {registry}\n"));
+            imported.insert(namespace.to_string(), registry.to_string().into());
+        }
         let followed = client.followed_hints(&home.domain())?;
         if !followed.is_empty() {
             text.push_str(&format!("Hints of {} that were followed:\n", home.domain()));
@@ -98,7 +114,7 @@ fn namespaces(context: &Context, client: &Client) -> Result<Namespaces, Failure>
             hints.insert(namespace.to_string(), registry.to_string().into());
         }
     }
-    Ok(Namespaces { text, configured, hints })
+    Ok(Namespaces { text, configured, imported, hints })
 }
 
 fn versions(package: &Package) -> Vec<(String, String)> {

@@ -16,7 +16,7 @@ pub(crate) const OTHER: &str =
 pub(crate) struct Registry {
     child: Child,
     pub(crate) url: String,
-    _data: tempfile::TempDir,
+    data: tempfile::TempDir,
 }
 
 impl Registry {
@@ -43,7 +43,17 @@ impl Registry {
             }
         }
         assert!(!url.is_empty(), "the server did not start");
-        Self { child, url, _data: data }
+        Self { child, url, data }
+    }
+}
+
+impl Registry {
+    /// Lets its operator import a namespace from another one.
+    fn import(&self, namespace: &str, from: &str) {
+        let mut command = Command::new(server());
+        command.args(["operator", "import", namespace, from, "--data-dir"]);
+        let output = command.arg(self.data.path().join("data")).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
     }
 }
 
@@ -299,4 +309,33 @@ fn a_project_that_says_something_else_than_its_file_is_refused() {
     assert!(session.fine(&line).contains("release 2.0.0"));
     session.user.write("here/warg.toml", "[package]\nname = \"demo:one\"\n");
     assert!(session.fine(&["publish", "one.wasm", "--dry-run"]).contains("for demo:one at "));
+}
+
+#[test]
+fn whoever_gets_a_package_from_another_registry_is_told() {
+    let (home, other) = (Registry::start(), Registry::start());
+    let publisher = Session::new(&other);
+    publisher.fine(&["key", "new"]);
+    publisher.fine(&["publish", COMPONENT, "--name", "far:greet", "--release", "1.0.0"]);
+    let name = other.url.trim_start_matches("http://").trim_end_matches('/').replace(':', "-");
+    home.import("far", &name);
+    let session = Session::new(&home);
+    let told = format!("far:greet is at another registry: {name}\n");
+    // When the way is found, and whenever it is known.
+    for _ in 0..2 {
+        let output = session.run(&["get", "far:greet"]);
+        assert!(output.code == Some(0) && output.err.matches(&told).count() == 1, "{output}");
+    }
+    assert_eq!(session.run(&["versions", "far:greet", "--quiet"]).err, "");
+    let document: serde_json::Value =
+        serde_json::from_str(&session.fine(&["show", "far:greet", "--json"])).unwrap();
+    check("show", &document);
+    let notice = serde_json::json!({
+        "notice": "elsewhere", "package": "far:greet", "registry": name });
+    assert_eq!(document["notices"], serde_json::json!([notice]));
+    let info = session.fine(&["info", "--namespaces"]);
+    assert!(info.contains(&format!("  far -> {name}\n")), "{info}");
+    // Whoever names the registry is not told.
+    let url = ("WARG_REGISTRY", other.url.as_str());
+    assert!(!session.user.run_with(&[url], &["get", "far:greet"]).err.contains("another registry"));
 }

@@ -186,6 +186,23 @@ impl Client {
         self.hints(home)
     }
 
+    /// The namespaces that a registry's operator says are other registries', as far as its operator log
+    /// is known, with the names of these.
+    ///
+    /// # Errors
+    /// [`Error::State`], [`Error::Damaged`]
+    pub fn imported_namespaces(
+        &self,
+        registry: &Registry,
+    ) -> Result<BTreeMap<Namespace, Domain>, Error> {
+        let known = registry.trust().load(&[])?;
+        let Some(operator) = known.verified.operator() else { return Ok(BTreeMap::new()) };
+        let imported = |(namespace, state): (&Namespace, &NamespaceState)| {
+            Some((namespace.clone(), imported_from(Some(state))?))
+        };
+        Ok(operator.state().items().iter().filter_map(imported).collect())
+    }
+
     /// The hints of a registry that were followed.
     fn hints(&self, home: &Domain) -> Result<Hints, Error> {
         let key = hints_of(home)?;
