@@ -9,7 +9,9 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 use wargate_client::native::Http;
 use wargate_client::seams::{RequestBody, ResponseBody, Transport, TransportError, TransportFault};
-use wargate_testkit::hostile::{HELLO, Operation, Served, alice, operator};
+use wargate_testkit::hostile::{
+    HELLO, Hostile, Mode, Operation, PRESENT, Served, Stage, alice, content, operator, truth,
+};
 use wasmtime::component::{Component, HasSelf, Linker, Resource, ResourceTable};
 use wasmtime::{Config, Engine, Store, StoreLimits, StoreLimitsBuilder};
 use wit_component::ComponentEncoder;
@@ -175,6 +177,16 @@ impl random::Host for Host {
     }
 }
 
+fn instance(values: Values, handle: Handle) -> (Store<Host>, bindings::Client) {
+    let (engine, component) = runtime();
+    let mut store = Store::new(engine, Host::new(values, handle));
+    store.limiter(|host| &mut host.limits);
+    let mut linker = Linker::new(engine);
+    bindings::Client::add_to_linker::<_, HasSelf<_>>(&mut linker, |host: &mut Host| host).unwrap();
+    let instance = bindings::Client::instantiate(&mut store, component, &linker).unwrap();
+    (store, instance)
+}
+
 /// One call, in an instance of its own.
 fn call(
     settings: &Settings,
@@ -182,12 +194,7 @@ fn call(
     operation: Operation,
     handle: Handle,
 ) -> Result<(), Problem> {
-    let (engine, component) = runtime();
-    let mut store = Store::new(engine, Host::new(values, handle));
-    store.limiter(|host| &mut host.limits);
-    let mut linker = Linker::new(engine);
-    bindings::Client::add_to_linker::<_, HasSelf<_>>(&mut linker, |host: &mut Host| host).unwrap();
-    let instance = bindings::Client::instantiate(&mut store, component, &linker).unwrap();
+    let (mut store, instance) = instance(values, handle);
     let exports = instance.wargate_client_packages();
     let names = |names: &[&str]| -> Vec<String> { names.iter().map(ToString::to_string).collect() };
     match operation {
@@ -256,4 +263,25 @@ impl Runner for Guest {
     fn does(operation: Operation) -> bool {
         operation != Operation::Names
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_published_already_is_no_error() {
+    let served = Hostile::serve(truth(), Mode::Transcript, PRESENT).await;
+    served.hostile.set(Stage::After);
+    let guest = Guest::new(&served);
+    let handle = Handle::current();
+    let publish = move || {
+        let (mut store, instance) = instance(Arc::clone(&guest.values), handle.clone());
+        let (key, content) = (alice().to_text(), content(HELLO, "0.2.0", false));
+        let exports = instance.wargate_client_packages();
+        let published =
+            exports.call_publish(&mut store, &guest.settings, &key, HELLO, "0.2.0", &content);
+        let published = published.unwrap().unwrap();
+        (published.id, published.registry_index)
+    };
+    let calls = tokio::task::spawn_blocking(move || [publish(), publish()]);
+    let [first, again] = calls.await.unwrap();
+    assert!(first.0.starts_with("sha256:") && first.1 > 0, "{first:?}");
+    assert_eq!(first, again);
 }
