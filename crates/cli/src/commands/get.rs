@@ -79,7 +79,7 @@ pub(crate) fn get(context: &Context, options: &Get) -> Result<Report, Failure> {
                 Target::StandardOutput => return to_stdout(&client, &mut fetched),
                 Target::File(path) => {
                     if let Err(failed) = write(&client, &mut fetched, path) {
-                        return Err(after(failed, lines, items));
+                        return Err(after(failed, &lines, &items));
                     }
                     item["path"] = path.display().to_string().into();
                     lines.push_str(&line(&fetched, path));
@@ -93,7 +93,7 @@ pub(crate) fn get(context: &Context, options: &Get) -> Result<Report, Failure> {
 }
 
 /// A failure, with what was written before it.
-fn after(failed: Failed, lines: String, items: Vec<Value>) -> Failed {
+fn after(failed: Failed, lines: &str, items: &[Value]) -> Failed {
     if items.is_empty() {
         return failed;
     }

@@ -235,10 +235,10 @@ fn short(value: &mut Value) {
 }
 
 fn shortened(text: &str) -> String {
-    let lines: Vec<&str> = text.lines().collect();
+    let lines: Vec<&str> = text.lines().map(str::trim_end).collect();
     // JSON is never cut: it is short already.
     if lines.len() <= LINES_MAX || text.contains("\n{\n") {
-        return text.to_owned();
+        return lines.join("\n") + "\n";
     }
     format!("{}\n…\n", lines[..LINES_MAX].join("\n"))
 }

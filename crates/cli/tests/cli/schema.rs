@@ -139,10 +139,8 @@ fn members(schema: &Value, above: &str, rows: &mut Vec<String>) {
     let required = schema["required"].as_array().cloned().unwrap_or_default();
     for (name, member) in schema["properties"].as_object().unwrap_or(&empty) {
         let path = format!("{above}{name}");
-        let shown = match required.contains(&Value::from(name.as_str())) {
-            true => format!("`{path}`"),
-            false => format!("*`{path}`*"),
-        };
+        let always = required.contains(&Value::from(name.as_str()));
+        let shown = if always { format!("`{path}`") } else { format!("*`{path}`*") };
         rows.push(format!("| {shown} | {} | {} |\n", kind(member), text(member)));
         members(member, &format!("{path}."), rows);
         members(&member["items"], &format!("{path}[]."), rows);
