@@ -184,16 +184,16 @@ fn misbehaviour(culprit: Culprit, fault: Fault) -> Error {
     let evidence =
         Evidence { summary, offered, seen: None, log_id: None, record: None, proofs: None };
     let source = Box::new(Misbehaviour { culprit, fault, evidence });
-    Error::Misbehaviour { registry: registry(), source, evidence: kept() }
+    Error::Misbehaviour { registry: registry(), source, evidence: Some(kept()) }
 }
 
 fn finding(convicted: Option<KeyId>, finding: Finding) -> Error {
     let finding = Box::new(finding);
-    Error::Finding { registry: registry(), finding, convicted, evidence: kept() }
+    Error::Finding { registry: registry(), finding, convicted, evidence: Some(kept()) }
 }
 
-fn kept() -> Option<EvidenceId> {
-    Some(EvidenceId { registry: registry(), name: "0123456789abcdef".into() })
+fn kept() -> EvidenceId {
+    EvidenceId { registry: registry(), name: "0123456789abcdef".into() }
 }
 
 fn checkpoint() -> SignedCheckpoint {
