@@ -57,7 +57,12 @@ impl RegistryUrl {
         let mut label = match self.0.host() {
             Some(Host::Domain(name)) => name.to_owned(),
             Some(Host::Ipv4(address)) => address.to_string(),
-            Some(Host::Ipv6(address)) => format!("ipv6_{}", address.to_string().replace(':', ".")),
+            // As it stands in the URL, in hexadecimal throughout: with the decimal end that some are
+            // written with, two addresses would share a name.
+            Some(Host::Ipv6(_)) => {
+                let address = self.0.host_str().unwrap_or_default().trim_matches(['[', ']']);
+                format!("ipv6_{}", address.replace(':', "."))
+            }
             None => String::new(),
         };
         if let Some(port) = self.0.port() {

@@ -143,7 +143,8 @@ fn a_helper_is_asked_and_answers() {
 fn a_helper_is_asked_once_until_its_answer_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let log = folder.path().join("asked");
-    let script = format!("echo asked >> '{}'; echo '{{\"secret\": \"t0ken\"}}'", log.display());
+    let answer = "printf '{\"secret\": \"%s%s\"}' t0 ken";
+    let script = format!("echo asked >> '{}'; {answer}", log.display());
     let helper = helper(&script, Duration::from_mins(1));
     let times = || fs::read_to_string(&log).unwrap().lines().count();
     let (here, there) = (registry(), "https://other.example".parse().unwrap());
@@ -192,7 +193,7 @@ fn a_helper_that_fails_is_an_error_without_the_secret() {
         assert!(error.contains(message) && !error.contains("hush"), "{script}: {error}");
     }
     // It has answered, and neither ends nor says more.
-    let answered = "echo '{\"secret\": \"hush\"}'; exec >&-; exec tail -f /dev/null";
+    let answered = "echo '{\"secret\": \"hush\"}'; exec >/dev/null; exec tail -f /dev/null";
     let stays = helper(answered, Duration::from_millis(50)).signing_key(None).unwrap_err().message;
     assert!(stays.contains("took too long to end") && !stays.contains("hush"), "{stays}");
     // It would go on for ever, and does not care whether anybody listens.

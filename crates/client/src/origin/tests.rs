@@ -90,7 +90,10 @@ fn hostile_names_are_refused() {
 }
 
 #[test]
-fn long_names_stay_apart() {
+fn names_of_different_registries_stay_apart() {
+    let mapped = ["https://[::ffff:127.0.0.1]", "https://[::ffff:127:0:0:1]"];
+    let [one, other] = mapped.map(|text| text.parse::<RegistryUrl>().unwrap().domain());
+    assert_eq!((one.as_str(), other.as_str()), ("ipv6_..ffff.7f00.1", "ipv6_..ffff.127.0.0.1"));
     let at = |end: &str| -> RegistryUrl {
         format!("https://h/{}{end}", "x".repeat(200)).parse().unwrap()
     };

@@ -12,7 +12,9 @@ use http_body_util::Full;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
 use hyper_util::service::TowerToHyperService;
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, date_time_ymd};
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, date_time_ymd,
+};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
@@ -29,8 +31,9 @@ struct Authority {
 }
 
 impl Authority {
-    fn new() -> Self {
+    fn new(name: &str) -> Self {
         let mut params = CertificateParams::new(Vec::new()).unwrap();
+        params.distinguished_name.push(DnType::CommonName, name);
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
         let folder = tempfile::tempdir().unwrap();
@@ -128,7 +131,7 @@ async fn refusal(http: &Http, server: &Server, host: &str) -> String {
 
 #[tokio::test]
 async fn an_authority_in_a_file_is_believed_and_http_2_is_spoken() {
-    let authority = Authority::new();
+    let authority = Authority::new("ours");
     let server = authority.server(&["localhost", "127.0.0.1"], false).await;
     let http = trusting([authority.file()]);
     // By name and by address, and at once over one connection for each.
@@ -144,7 +147,7 @@ async fn an_authority_in_a_file_is_believed_and_http_2_is_spoken() {
 
 #[tokio::test]
 async fn an_authority_that_nobody_named_is_not_believed() {
-    let (authority, other) = (Authority::new(), Authority::new());
+    let (authority, other) = (Authority::new("ours"), Authority::new("another"));
     let server = authority.server(&["localhost"], false).await;
     for http in [trusting([]), trusting([other.file()])] {
         let said = refusal(&http, &server, "localhost").await;
@@ -157,7 +160,7 @@ async fn an_authority_that_nobody_named_is_not_believed() {
 
 #[tokio::test]
 async fn a_certificate_of_another_host_or_time_is_refused() {
-    let authority = Authority::new();
+    let authority = Authority::new("ours");
     let http = trusting([authority.file()]);
     let server = authority.server(&["other.example"], false).await;
     let said = refusal(&http, &server, "localhost").await;
@@ -169,7 +172,7 @@ async fn a_certificate_of_another_host_or_time_is_refused() {
 
 #[tokio::test]
 async fn every_name_of_this_machine_leads_here_without_asking_the_network() {
-    let authority = Authority::new();
+    let authority = Authority::new("ours");
     let server = authority.server(&["registry.localhost", "localhost"], false).await;
     let http = trusting([authority.file()]);
     assert!(get(&http, &server.url("registry.localhost")).await.is_ok());
