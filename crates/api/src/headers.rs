@@ -6,6 +6,14 @@ pub const REGISTRY: &str = "warg-registry";
 /// Response header on a log that was not found: `<namespace>=<registry domain>`.
 pub const REGISTRY_HINT: &str = "warg-registry-hint";
 
+/// Request header of an upload: what its sender calls it, 32 random hexadecimal digits. Not part of the
+/// reference's API.
+pub const UPLOAD: &str = "warg-upload";
+
+/// Header of an upload: how many of its bytes came before, as draft-ietf-httpbis-resumable-upload has
+/// it. Not part of the reference's API.
+pub const UPLOAD_OFFSET: &str = "upload-offset";
+
 /// The media type of every API body. Sent without parameters: the reference client compares the
 /// whole value.
 pub const JSON: &str = "application/json";

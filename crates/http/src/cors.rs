@@ -50,7 +50,7 @@ pub(crate) fn check(
 /// Opens an answer to pages.
 pub(crate) fn open(options: &Options, access: Access, response: &mut Response) {
     if is_open(options, access) {
-        const EXPOSED: &str = "etag, retry-after, warg-registry, warg-registry-hint";
+        const EXPOSED: &str = "etag, retry-after, upload-offset, warg-registry, warg-registry-hint";
         set(response, ACCESS_CONTROL_ALLOW_ORIGIN, ANY);
         set(response, ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(EXPOSED));
     }
@@ -58,7 +58,8 @@ pub(crate) fn open(options: &Options, access: Access, response: &mut Response) {
 
 /// The answer to a browser that asks before it sends something.
 pub(crate) fn preflight(options: &Options, access: Access, allow: &HeaderValue) -> Response {
-    const HEADERS: &str = "content-type, accept, authorization, range, warg-registry";
+    const HEADERS: &str =
+        "content-type, accept, authorization, range, upload-offset, warg-registry, warg-upload";
     let mut answer = Response::new(Body::empty());
     set(&mut answer, ALLOW, allow.clone());
     if is_open(options, access) {

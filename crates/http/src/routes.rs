@@ -62,6 +62,7 @@ pub(crate) const ROUTES: &[Route] = &[
     route!(Get Read "/v1/package/{logId}/record/{recordId}" publish::state),
     route!(Post Write "/v1/package/{logId}/record/{recordId}/content/{digest}" upload::upload),
     route!(Put Write "/v1/package/{logId}/record/{recordId}/content/{digest}" upload::upload),
+    route!(Get Read "/v1/package/{logId}/record/{recordId}/content/{digest}" upload::progress),
     route!(Get Read "/v1/content/{digest}" content::sources),
     route!(Post Read "/v1/proof/inclusion" proof::inclusion),
     route!(Post Read "/v1/proof/consistency" proof::consistency),

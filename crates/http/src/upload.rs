@@ -1,13 +1,18 @@
 //! Taking content (specification 12.5): streamed, hashed on the way, never whole in memory.
 
+use std::fmt::Display;
+use std::str::FromStr;
+
 use axum::body::Body;
 use axum::http::StatusCode;
+use axum::http::header::HeaderName;
 use axum::response::Response;
+use wargate_api::headers;
 use wargate_crypto::Digest;
 use wargate_registry::WriteError;
-use wargate_registry::content::Upload;
+use wargate_registry::content::{Upload, UploadName};
 
-use crate::answer::Answer;
+use crate::answer::{self, Answer};
 use crate::call::Call;
 use crate::front::Front;
 use crate::limits::UPLOAD_BATCH_BYTES;
@@ -15,18 +20,31 @@ use crate::problem::Problem;
 
 /// `POST v1/package/{logId}/record/{recordId}/content/{digest}`, or `PUT`.
 ///
-/// Whoever breaks off drops the upload, and with it what came so far. Once all has come, the answer
-/// is 201 even if the log then refuses the record: the content itself was in order, and the record's
-/// state tells.
+/// Whoever breaks off drops the upload, and with it what came so far, unless the request names the
+/// upload: then [`progress`] tells how much came, and a request that says so goes on there. Once all
+/// has come, the answer is 201 even if the log then refuses the record: the content itself was in
+/// order, and the record's state tells.
 pub(crate) async fn upload(mut call: Call) -> Answer {
-    let (log, record, content) = (call.log()?, call.record()?, call.digest()?);
-    let digest = Digest::try_from(&content).map_err(|_| {
-        Problem::bad_request(format!("the record {record} does not need the content {content}"))
-    })?;
-    let begun = call.front.ask(move |registry| registry.begin_upload(&log, &record, &digest));
+    let (log, record, digest) = (call.log()?, call.record()?, digest(&call)?);
+    let name = header(&call, headers::UPLOAD)?;
+    let offset = header(&call, headers::UPLOAD_OFFSET)?.unwrap_or(0);
+    let begun = call.front.ask(move |registry| match name {
+        Some(name) if offset > 0 => registry.resume_upload(&log, &record, &digest, name, offset),
+        _ => registry.begin_upload(&log, &record, &digest),
+    });
     let mut upload = begun.await?;
     let mut batch = Vec::new();
-    while let Some(chunk) = call.chunk().await? {
+    loop {
+        let chunk = match call.chunk().await {
+            Ok(Some(chunk)) => chunk,
+            Ok(None) => break,
+            Err(problem) => {
+                if let Some(name) = name {
+                    park(&call.front, upload, batch, name).await;
+                }
+                return Err(problem);
+            }
+        };
         if batch.is_empty() && !upload.may_block(chunk.len()) {
             upload.write(&chunk)?;
             continue;
@@ -43,6 +61,50 @@ pub(crate) async fn upload(mut call: Call) -> Answer {
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::CREATED;
     Ok(response)
+}
+
+/// `GET v1/package/{logId}/record/{recordId}/content/{digest}`: how much came of an upload that broke
+/// off. Not part of the reference's API: other registries answer 404 or 405.
+pub(crate) async fn progress(call: Call) -> Answer {
+    let (record, digest) = (call.record()?, digest(&call)?);
+    let name = header(&call, headers::UPLOAD)?;
+    let parked = name.and_then(|name| call.front.registry().parked_upload(&record, &digest, name));
+    let offset = parked.ok_or_else(|| {
+        Problem::new(StatusCode::NOT_FOUND, "no such upload broke off: send all of the content")
+    })?;
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    answer::set(
+        &mut response,
+        HeaderName::from_static(headers::UPLOAD_OFFSET),
+        answer::number(offset),
+    );
+    answer::cache(&mut response, answer::NO_STORE);
+    Ok(response)
+}
+
+fn digest(call: &Call) -> Result<Digest, Problem> {
+    let (record, content) = (call.record()?, call.digest()?);
+    Digest::try_from(&content).map_err(|_| {
+        Problem::bad_request(format!("the record {record} does not need the content {content}"))
+    })
+}
+
+/// A header's value, if it is there.
+fn header<T: FromStr<Err: Display>>(call: &Call, name: &str) -> Result<Option<T>, Problem> {
+    let Some(value) = call.headers().get(name) else { return Ok(None) };
+    let value = value.to_str().unwrap_or_default().parse();
+    value.map(Some).map_err(|error| Problem::bad_request(format!("the header {name}: {error}")))
+}
+
+/// Keeps what came, as far as it can be written.
+async fn park(front: &Front, upload: Upload, batch: Vec<u8>, name: UploadName) {
+    let upload = match written(front, upload, batch).await {
+        Ok((upload, _)) => upload,
+        // Whoever sent it hears of the body that broke off.
+        Err(error) => return tracing::debug!(%error, "an upload that broke off is not kept"),
+    };
+    upload.park(name);
 }
 
 /// Writes where writing may block. Upload and buffer go there and come back.

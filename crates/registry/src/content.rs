@@ -1,5 +1,7 @@
 //! Content: the bytes of releases, from the first that comes to the last that is kept.
 
+mod parked;
+
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -9,6 +11,7 @@ use wargate_protocol::{
     Entry, LogId, PackageAction, PackageEnvelope, PackageName, RecordId, Version,
 };
 
+pub use self::parked::UploadName;
 use crate::blobs::{Blob, Spool};
 use crate::error::WriteError;
 use crate::limits::INLINE_CONTENT_BYTES_MAX;
@@ -77,15 +80,22 @@ pub(crate) fn check(
     policies.iter().try_for_each(|policy| policy.check(&release))
 }
 
+pub(crate) use self::parked::Parked;
+
 /// Content on its way in. Dropping it forgets the bytes.
 pub struct Upload {
     registry: Arc<Registry>,
     pending: PendingRecord,
     digest: Digest,
+    received: Received,
+    room: Room,
+}
+
+/// What has come of content.
+pub(crate) struct Received {
     hasher: Sha256,
     size: u64,
     bytes: Bytes,
-    room: Room,
 }
 
 /// Room on the medium, given back with the value.
@@ -152,9 +162,48 @@ impl Registry {
             )));
         }
         let bytes = if needed { Bytes::Few(Vec::new()) } else { Bytes::Unneeded };
+        let received = Received { hasher: Sha256::new(), size: 0, bytes };
         let room = Room { registry: Arc::clone(self), bytes: 0 };
-        let (registry, digest, hasher) = (Arc::clone(self), *digest, Sha256::new());
-        Ok(Upload { registry, pending, digest, hasher, size: 0, bytes, room })
+        Ok(Upload { registry: Arc::clone(self), pending, digest: *digest, received, room })
+    }
+
+    /// Goes on with an upload that broke off after so many bytes. Blocks.
+    ///
+    /// # Errors
+    /// Those of [`Registry::begin_upload`]; [`WriteError::BadRequest`] if there is no such upload.
+    pub fn resume_upload(
+        self: &Arc<Self>,
+        log: &LogId,
+        record: &RecordId,
+        digest: &Digest,
+        name: UploadName,
+        offset: u64,
+    ) -> Result<Upload, WriteError> {
+        let mut upload = self.begin_upload(log, record, digest)?;
+        if matches!(upload.received.bytes, Bytes::Unneeded) {
+            return Ok(upload);
+        }
+        let key = (*record, *digest, name);
+        let parked = self.parked().take(&key, seconds(self.tools().clock.now()), offset);
+        let (received, bytes) = parked.ok_or_else(|| {
+            WriteError::BadRequest(format!(
+                "no upload of {digest} broke off after {offset} bytes: send all of it"
+            ))
+        })?;
+        // It has been taken all the time.
+        upload.room.bytes = bytes;
+        upload.received = received;
+        Ok(upload)
+    }
+
+    /// How much came of an upload that broke off; `None` if nothing of it is kept.
+    pub fn parked_upload(
+        &self,
+        record: &RecordId,
+        digest: &Digest,
+        name: UploadName,
+    ) -> Option<u64> {
+        self.parked().size(&(*record, *digest, name), seconds(self.tools().clock.now()))
     }
 
     /// A record that is in the log already, as if it were pending.
@@ -220,36 +269,51 @@ impl Upload {
     /// [`WriteError::ContentTooLarge`], [`WriteError::Unavailable`].
     pub fn write(&mut self, bytes: &[u8]) -> Result<(), WriteError> {
         let bytes_max = self.registry.tools().limits.content_bytes_max;
-        self.size = self.size.saturating_add(bytes.len() as u64);
-        if self.size > bytes_max {
+        let Received { hasher, size, bytes: received } = &mut self.received;
+        *size = size.saturating_add(bytes.len() as u64);
+        if *size > bytes_max {
             return Err(WriteError::ContentTooLarge { bytes_max });
         }
-        self.hasher.update(bytes);
-        match &mut self.bytes {
+        hasher.update(bytes);
+        match received {
             Bytes::Unneeded => Ok(()),
-            Bytes::Few(few) if self.size <= INLINE_CONTENT_BYTES_MAX => {
+            Bytes::Few(few) if *size <= INLINE_CONTENT_BYTES_MAX => {
                 few.extend_from_slice(bytes);
                 Ok(())
             }
             Bytes::Few(few) => {
-                self.room.grow_to(self.size)?;
+                self.room.grow_to(*size)?;
                 let mut spool = self.registry.blobs().spool().map_err(unavailable)?;
                 spool.write(few).and_then(|()| spool.write(bytes)).map_err(unavailable)?;
-                self.bytes = Bytes::Spooled(spool);
+                *received = Bytes::Spooled(spool);
                 Ok(())
             }
             Bytes::Spooled(spool) => {
-                self.room.grow_to(self.size)?;
+                self.room.grow_to(*size)?;
                 spool.write(bytes).map_err(unavailable)
             }
         }
     }
 
+    /// No more bytes come, though more should. What came is kept for a while under this name, which
+    /// only whoever sent it knows. Little is not worth it.
+    pub fn park(mut self, name: UploadName) {
+        if matches!(self.received.bytes, Bytes::Spooled(_)) {
+            let now = seconds(self.registry.tools().clock.now());
+            let key = (self.pending.record, self.digest, name);
+            let room = std::mem::take(&mut self.room.bytes);
+            let gone = self.registry.parked().put(key, self.received, room, now);
+            self.registry.give_spool_room(gone);
+        }
+    }
+
     /// Whether [`Upload::write`] of as many bytes may block.
     pub const fn may_block(&self, bytes: usize) -> bool {
-        match &self.bytes {
+        match &self.received.bytes {
             Bytes::Unneeded => false,
-            Bytes::Few(_) => self.size.saturating_add(bytes as u64) > INLINE_CONTENT_BYTES_MAX,
+            Bytes::Few(_) => {
+                self.received.size.saturating_add(bytes as u64) > INLINE_CONTENT_BYTES_MAX
+            }
             Bytes::Spooled(_) => true,
         }
     }
@@ -263,7 +327,7 @@ impl Upload {
     pub async fn finish(self) -> Result<RecordStatus, WriteError> {
         let registry = Arc::clone(&self.registry);
         let (log, record) = (self.pending.log, self.pending.record);
-        let permit = registry.permit_inspection(self.size).await;
+        let permit = registry.permit_inspection(self.received.size).await;
         let kept = registry
             .offload(move || {
                 let kept = self.keep();
@@ -287,7 +351,8 @@ impl Upload {
     }
 
     fn keep(self) -> Result<Kept, WriteError> {
-        let Self { registry, pending, digest, hasher, size, bytes, room: _room } = self;
+        let Self { registry, pending, digest, received, room: _room } = self;
+        let Received { hasher, size, bytes } = received;
         let found = hasher.finish();
         if found != digest {
             return Err(WriteError::BadRequest(format!(

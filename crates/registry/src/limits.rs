@@ -49,6 +49,12 @@ pub const BACKLOG_RECORDS_MAX: usize = 1024;
 /// file of its own would take two more writes to the medium.
 pub const INLINE_CONTENT_BYTES_MAX: u64 = 16 << 10;
 
+/// Most uploads that broke off and are kept for whoever goes on with them.
+pub const UPLOADS_PARKED_MAX: usize = 256;
+
+/// How long such an upload is kept, in seconds.
+pub const UPLOAD_PARKED_SECONDS_MAX: u64 = 600;
+
 /// What an operator can set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {

@@ -4,7 +4,7 @@ mod queue;
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 use wargate_crypto::Digest;
@@ -16,6 +16,7 @@ use wargate_transparency::map::MapVersion;
 
 use self::queue::Queue;
 use crate::blobs::Blobs;
+use crate::content::Parked;
 use crate::error::{OpenError, ReadError, WriteError};
 use crate::limits::{FUTURE_SECONDS_MAX, NAME_BYTES_MAX, RECORD_BYTES_MAX, RECORD_ENTRIES_MAX};
 use crate::policy::Refusal;
@@ -61,6 +62,7 @@ pub struct Registry {
     inspection_units: u32,
     /// Bytes of content in spools.
     spooled: AtomicU64,
+    parked: Mutex<Parked>,
 }
 
 /// Content that is looked into counts in pieces of this many bytes.
@@ -105,6 +107,7 @@ impl Registry {
             inspections: Arc::new(Semaphore::new(inspection_units as usize)),
             inspection_units,
             spooled: AtomicU64::new(0),
+            parked: Mutex::default(),
         }))
     }
 
@@ -156,6 +159,8 @@ impl Registry {
     /// [`WriteError::Unavailable`]
     pub async fn tend(self: &Arc<Self>) -> Result<(), WriteError> {
         self.submit(Command::Tend).await?;
+        let gone = self.parked().expire(seconds(self.tools().clock.now()));
+        self.give_spool_room(gone);
         let registry = Arc::clone(self);
         self.offload(move || registry.prune()).await
     }
@@ -230,13 +235,25 @@ impl Registry {
 
     /// Takes room on the medium for content that is coming in, or says that there is none.
     pub(crate) fn take_spool_room(&self, bytes: u64) -> Result<(), WriteError> {
+        let limits = &self.tools().limits;
+        let most = limits.spooled_bytes_max.max(limits.content_bytes_max);
         let taken = self.spooled.fetch_add(bytes, Ordering::Relaxed).saturating_add(bytes);
-        if taken > self.tools().limits.spooled_bytes_max.max(self.tools().limits.content_bytes_max)
-        {
-            self.give_spool_room(bytes);
-            return Err(WriteError::Busy("too much content is coming in"));
+        let mut excess = taken.saturating_sub(most);
+        // What broke off makes room for what comes.
+        while excess > 0 {
+            let Some(gone) = self.parked().evict() else {
+                self.give_spool_room(bytes);
+                return Err(WriteError::Busy("too much content is coming in"));
+            };
+            self.give_spool_room(gone);
+            excess = excess.saturating_sub(gone);
         }
         Ok(())
+    }
+
+    /// Uploads that broke off.
+    pub(crate) fn parked(&self) -> MutexGuard<'_, Parked> {
+        self.parked.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn give_spool_room(&self, bytes: u64) {

@@ -4,8 +4,9 @@ use std::io;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use url::Url;
+use wargate_api::headers::{UPLOAD, UPLOAD_OFFSET};
 use wargate_api::publish::{PackageError, UploadEndpoint, UploadHeader, UploadMethod};
 use wargate_crypto::AnyDigest;
 
@@ -13,7 +14,7 @@ use super::source::destination;
 use crate::error::Error;
 use crate::limits::{HEADER_BYTES_MAX, SMALL_ANSWER_BYTES_MAX, SOURCES_MAX};
 use crate::remote::{Incoming, Remote, Retry, refusal_of};
-use crate::seams::{ChunkSource, Direction, Event, Observer, RequestBody, TransportFault};
+use crate::seams::{ChunkSource, Direction, Event, Observer, Random, RequestBody, TransportFault};
 use crate::text::tame;
 
 /// Opens content anew, for each attempt: how long it is, and its bytes.
@@ -61,6 +62,8 @@ struct Place {
     method: Method,
     url: Url,
     headers: HeaderMap,
+    /// Whether it may be told the upload's name: it is at the registry itself.
+    is_resumable: bool,
 }
 
 impl Place {
@@ -84,7 +87,8 @@ impl Place {
             value.set_sensitive(name == header::AUTHORIZATION);
             headers.insert(name, value);
         }
-        Ok(Self { method, url, headers })
+        let is_resumable = url.origin() == remote.base().as_url().origin();
+        Ok(Self { method, url, headers, is_resumable })
     }
 }
 
@@ -93,7 +97,51 @@ fn bad(remote: &Remote, reason: String) -> Error {
     Error::BadAnswer { registry, what, reason }
 }
 
-/// Sends content to one place, from its beginning each time.
+/// Content that is shorter is sent again from its beginning.
+const RESUMED_BYTES_MIN: u64 = 256 << 10;
+
+/// What an upload is called, so that it can go on where it broke off. Registries other than ours take
+/// no notice.
+struct Name(HeaderValue);
+
+impl Name {
+    fn new(random: &dyn Random) -> Self {
+        let mut bits = [0; 16];
+        random.fill(&mut bits);
+        let mut value = HeaderValue::try_from(format!("{:032x}", u128::from_be_bytes(bits)))
+            .unwrap_or_else(|_| HeaderValue::from_static("0"));
+        // Whoever knows it can go on with the upload.
+        value.set_sensitive(true);
+        Self(value)
+    }
+
+    /// The headers of a request that sends what follows `offset`.
+    fn headers(&self, place: &Place, offset: u64) -> HeaderMap {
+        let mut headers = place.headers.clone();
+        if place.is_resumable {
+            headers.insert(HeaderName::from_static(UPLOAD), self.0.clone());
+            if offset > 0 {
+                headers.insert(HeaderName::from_static(UPLOAD_OFFSET), offset.into());
+            }
+        }
+        headers
+    }
+
+    /// How much of the upload the registry has kept; nothing if it does not say.
+    async fn offset(&self, remote: &Remote, place: &Place, length: u64) -> u64 {
+        if !place.is_resumable || length < RESUMED_BYTES_MIN {
+            return 0;
+        }
+        let (url, headers) = (&place.url, self.headers(place, 0));
+        let asked = remote.exchange().stream(Method::GET, url, &headers, RequestBody::Empty);
+        let Ok(answer) = asked.await else { return 0 };
+        let offset = answer.headers.get(UPLOAD_OFFSET).and_then(|value| value.to_str().ok());
+        let offset = offset.filter(|_| answer.status == StatusCode::NO_CONTENT);
+        offset.and_then(|text| text.parse().ok()).filter(|at| *at < length).unwrap_or(0)
+    }
+}
+
+/// Sends content to one place. What broke off goes on where it did, if the registry has kept it.
 async fn send(
     remote: &Remote,
     place: &Place,
@@ -102,13 +150,18 @@ async fn send(
 ) -> Result<UploadOutcome, Error> {
     let exchange = remote.exchange();
     let mut retry = Retry::new(exchange.attempts);
-    let mut first = true;
+    let (mut first, mut offset, mut name) = (true, 0, Name::new(&*exchange.random));
     loop {
-        let (length, chunks) = content().map_err(|error| Error::Content(error.to_string()))?;
+        let unreadable = |error: io::Error| Error::Content(error.to_string());
+        let (length, mut chunks) = content().map_err(unreadable)?;
+        let beginning = skip(&mut *chunks, offset).map_err(unreadable)?;
         let observer = Arc::clone(&exchange.observer);
-        let chunks = Observed { chunks, observer, digest: digest.clone(), done: 0, length };
-        let body = RequestBody::Stream { length, chunks: Box::new(chunks) };
-        let sent = exchange.stream(place.method.clone(), &place.url, &place.headers, body).await;
+        let digest_sent = digest.clone();
+        let chunks =
+            Observed { beginning, chunks, observer, digest: digest_sent, done: offset, length };
+        let body = RequestBody::Stream { length: length - offset, chunks: Box::new(chunks) };
+        let headers = name.headers(place, offset);
+        let sent = exchange.stream(place.method.clone(), &place.url, &headers, body).await;
         let error = match sent {
             Ok(answer) if answer.status.is_success() => {
                 let (direction, done, length) = (Direction::Upload, length, Some(length));
@@ -121,6 +174,11 @@ async fn send(
                     complete,
                 });
                 return Ok(UploadOutcome::Done);
+            }
+            // What was kept has gone meanwhile.
+            Ok(answer) if offset > 0 && answer.status == StatusCode::BAD_REQUEST => {
+                (offset, name) = (0, Name::new(&*exchange.random));
+                continue;
             }
             Ok(answer) => match understood(remote, answer, first).await {
                 Ok(outcome) => return Ok(outcome),
@@ -137,7 +195,21 @@ async fn send(
         if !retry.again(exchange, &error).await {
             return Err(error);
         }
+        offset = name.offset(remote, place, length).await;
     }
+}
+
+/// Reads over the first bytes of content. Returns what is left of the last piece.
+fn skip(chunks: &mut dyn ChunkSource, bytes: u64) -> io::Result<Bytes> {
+    let (mut left, mut piece) = (bytes, Bytes::new());
+    while left > 0 {
+        let ended = || io::Error::other("it has become shorter while it was sent");
+        piece = chunks.next()?.ok_or_else(ended)?;
+        let over = usize::try_from(left).unwrap_or(usize::MAX).min(piece.len());
+        piece = piece.split_off(over);
+        left -= over as u64;
+    }
+    Ok(piece)
 }
 
 /// What an answer means that is no success.
@@ -163,6 +235,8 @@ async fn understood(
 
 /// Bytes that are sent, each of which is told.
 struct Observed {
+    /// What comes before the chunks.
+    beginning: Bytes,
     chunks: Box<dyn ChunkSource>,
     observer: Arc<dyn Observer>,
     digest: AnyDigest,
@@ -172,7 +246,10 @@ struct Observed {
 
 impl ChunkSource for Observed {
     fn next(&mut self) -> io::Result<Option<Bytes>> {
-        let next = self.chunks.next()?;
+        let next = match std::mem::take(&mut self.beginning) {
+            beginning if beginning.is_empty() => self.chunks.next()?,
+            beginning => Some(beginning),
+        };
         if let Some(bytes) = &next {
             self.done += bytes.len() as u64;
             self.observer.event(Event::Transfer {

@@ -14,6 +14,7 @@ mod probes;
 mod publishing;
 mod quirks;
 mod reading;
+mod resuming;
 mod session;
 mod transcript;
 mod world;

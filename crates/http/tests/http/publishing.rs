@@ -17,7 +17,7 @@ use wargate_registry::store::{Batch, Ledger, PendingRecord, PendingState, Store}
 use crate::world::{EMPTY, JSON, Setup, Signed, World, options, request};
 
 /// A body that comes in pieces.
-struct Chunks(Vec<Option<Bytes>>);
+pub(crate) struct Chunks(pub(crate) Vec<Option<Bytes>>);
 
 impl http_body::Body for Chunks {
     type Data = Bytes;
@@ -34,11 +34,11 @@ impl http_body::Body for Chunks {
     }
 }
 
-fn chunks(content: &[u8], size: usize) -> Vec<Option<Bytes>> {
+pub(crate) fn chunks(content: &[u8], size: usize) -> Vec<Option<Bytes>> {
     content.chunks(size).rev().map(|chunk| Some(Bytes::copy_from_slice(chunk))).collect()
 }
 
-fn content(size: usize) -> Vec<u8> {
+pub(crate) fn content(size: usize) -> Vec<u8> {
     (0..size).map(|n| u8::try_from(n % 251).unwrap()).collect()
 }
 

@@ -79,10 +79,44 @@ async fn uploads_come_through_any_fault_that_passes() {
         assert_eq!(outcome.unwrap(), UploadOutcome::Done, "{faults:?}");
         for seen in scene.proxy.seen() {
             assert_eq!(seen.header("authorization"), Some("ticket"), "not the user's token");
-            assert_eq!(seen.header("content-length"), Some("300000"));
         }
         let told = scene.surroundings.observer.told();
         assert!(told.last().unwrap().contains("complete: true"), "{told:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_upload_that_breaks_off_goes_on_where_it_did() {
+    let scene = Scene::new(10, UPLOAD, &[Fault::CutRequest(200_000)]).await;
+    assert_eq!(run(&scene, &[]).await.unwrap(), UploadOutcome::Done);
+    let seen = scene.proxy.seen();
+    let lengths: Vec<_> = seen.iter().map(|seen| seen.header("content-length")).collect();
+    assert_eq!(lengths, [Some("300000"), None, Some("100000")]);
+    assert_eq!(seen[2].header("upload-offset"), Some("200000"));
+    let names: Vec<_> = seen.iter().map(|seen| seen.header("warg-upload")).collect();
+    assert!(names[0].is_some() && names.iter().all(|name| *name == names[0]), "{names:?}");
+}
+
+#[tokio::test]
+async fn an_upload_that_nobody_has_kept_begins_again() {
+    let refused = |status| Fault::Answer(status, Vec::new(), Vec::new());
+    let offset =
+        |at: &str| Fault::Answer(204, vec![("upload-offset".into(), at.to_owned())], Vec::new());
+    for (answer, lengths) in [
+        // It has nothing, or does not know the question.
+        (refused(404), &["300000", "300000"][..]),
+        (refused(405), &["300000", "300000"]),
+        // It says what cannot be.
+        (offset("300000"), &["300000", "300000"]),
+        (offset("-1"), &["300000", "300000"]),
+        // It says what is not so.
+        (offset("7"), &["300000", "299993", "300000"]),
+    ] {
+        let scene = Scene::new(10, UPLOAD, &[Fault::CutRequest(200_000), answer.clone()]).await;
+        assert_eq!(run(&scene, &[]).await.unwrap(), UploadOutcome::Done, "{answer:?}");
+        let seen = scene.proxy.seen();
+        let sent = seen.iter().filter_map(|seen| seen.header("content-length"));
+        assert_eq!(sent.collect::<Vec<_>>(), lengths, "{answer:?}");
     }
 }
 
@@ -95,7 +129,9 @@ async fn an_upload_whose_answer_was_lost_is_there_already() {
     }
     for status in [400, 404, 405, 409] {
         let refused = Fault::Answer(status, Vec::new(), Vec::new());
-        let scene = Scene::new(10, UPLOAD, &[Fault::LoseAnswer, refused.clone()]).await;
+        let nothing_kept = Fault::Answer(404, Vec::new(), Vec::new());
+        let faults = [Fault::LoseAnswer, nothing_kept, refused.clone()];
+        let scene = Scene::new(10, UPLOAD, &faults).await;
         assert_eq!(run(&scene, &[]).await.unwrap(), UploadOutcome::AlreadyThere, "{status}");
         // Without an earlier attempt, only 405 says so.
         let scene = Scene::new(10, UPLOAD, &[refused]).await;
