@@ -60,8 +60,11 @@ impl Environment {
                     name.extend(now.iter().map(|byte| char::from(byte.to_ascii_uppercase())));
                 }
                 _ => {
-                    let hex: String = now.iter().map(|byte| format!("{byte:02X}")).collect();
-                    name.push_str(&format!("____{hex}_"));
+                    let digits = now.iter().flat_map(|byte| [byte >> 4, byte & 0xf]);
+                    let digits = digits.filter_map(|digit| char::from_digit(digit.into(), 16));
+                    name.push_str("____");
+                    name.extend(digits.map(|digit| digit.to_ascii_uppercase()));
+                    name.push('_');
                 }
             }
         }
