@@ -38,13 +38,11 @@ async fn break_off(world: &World, path: &str, name: &str, content: &[u8]) {
 
 async fn progress(world: &World, path: &str, name: &str) -> Option<usize> {
     let answer = world.get_with(path, "warg-upload", name).await;
-    match answer.status {
-        204 => Some(answer.header("upload-offset").unwrap().parse().unwrap()),
-        _ => {
-            answer.error(StatusCode::NOT_FOUND);
-            None
-        }
+    if answer.status == 204 {
+        return Some(answer.header("upload-offset").unwrap().parse().unwrap());
     }
+    answer.error(StatusCode::NOT_FOUND);
+    None
 }
 
 #[tokio::test]
