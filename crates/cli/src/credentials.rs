@@ -3,25 +3,30 @@
 use getrandom::SysRng;
 use rand_core::UnwrapErr;
 use wargate_client::config::Config;
-use wargate_client::credentials::{Credentials, Environment, InKeyring, Keyring, NoKeyring};
-use wargate_client::native::{FlatFiles, HELPER_TIME_MAX, Helper, KeyFile};
+use wargate_client::credentials::{Credentials, Environment, InKeyring, Keyring};
+use wargate_client::native::{FlatFiles, HELPER_TIME_MAX, Helper, KeyFile, system_keyring};
 use wargate_crypto::PrivateKey;
 
 use crate::dirs::Dirs;
 use crate::failure::Failure;
+
+/// The keyring of the reference client that is a directory of files; the default.
+const FLAT_FILE: &str = "flat-file";
 
 /// The keyring that is written to.
 pub(crate) fn keyring(
     config: &Config,
     dirs: &Dirs,
 ) -> Result<InKeyring<Box<dyn Keyring>>, Failure> {
-    let backend = config.machine.keyring_backend.unwrap_or("flat-file");
-    let keyring: Box<dyn Keyring> = if backend == "flat-file" {
-        Box::new(FlatFiles::new(dirs.config()?.join("keyring")))
-    } else {
-        Box::new(NoKeyring::new(backend))
+    let keyring: Box<dyn Keyring> = match backend(config) {
+        FLAT_FILE => Box::new(FlatFiles::new(dirs.config()?.join("keyring"))),
+        system => system_keyring(system),
     };
     Ok(InKeyring::new(keyring, config.reference.keys.clone()))
+}
+
+fn backend(config: &Config) -> &'static str {
+    config.machine.keyring_backend.unwrap_or(FLAT_FILE)
 }
 
 /// All places, in the order that `wargate_client::credentials` documents.
@@ -38,8 +43,8 @@ pub(crate) fn all(
     if let Some(command) = &config.machine.credential_helper {
         credentials.push(Helper::new(command.clone(), HELPER_TIME_MAX));
     }
-    // Without a home directory there is no keyring, and variables are enough.
-    if dirs.config.is_some() {
+    // Without a home directory there are no flat files, and variables are enough.
+    if dirs.config.is_some() || backend(config) != FLAT_FILE {
         credentials.push(keyring(config, dirs)?);
     }
     Ok(credentials)

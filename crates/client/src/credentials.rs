@@ -4,7 +4,8 @@
 //! 2. a file with the key ([`KeyFile`](crate::native::KeyFile));
 //! 3. a helper, a program that the user configured ([`Helper`](crate::native::Helper));
 //! 4. a keyring ([`InKeyring`]), by default the reference client's directory of flat files
-//!    ([`FlatFiles`](crate::native::FlatFiles)), which needs no session bus and no terminal.
+//!    ([`FlatFiles`](crate::native::FlatFiles)), which needs no session bus and no terminal; else
+//!    the operating system's ([`system_keyring`](crate::native::system_keyring)).
 //!
 //! A source that may have a secret and cannot be read ends the search with an error: going on would
 //! sign with another key than the user thinks.
@@ -19,6 +20,8 @@ use wargate_crypto::PrivateKey;
 use zeroize::Zeroizing;
 
 pub use self::environment::Environment;
+#[cfg(feature = "os-keyring")]
+pub(crate) use self::keyring::INSTEAD;
 pub use self::keyring::{InKeyring, Keyring, KeyringEntry, NoKeyring, key_names};
 use crate::origin::RegistryUrl;
 use crate::seams::{Asked, SecretError, Secrets, Token};
@@ -81,10 +84,7 @@ impl Credentials {
     ///
     /// # Errors
     /// [`SecretError`]
-    pub fn locate_token(
-        &self,
-        asked: Asked<'_>,
-    ) -> Result<Option<Located<Token>>, SecretError> {
+    pub fn locate_token(&self, asked: Asked<'_>) -> Result<Option<Located<Token>>, SecretError> {
         first(&self.0, |source| source.token(asked))
     }
 }

@@ -12,7 +12,9 @@ pub use self::cache::FileCache;
 pub use self::clock::{SystemClock, SystemRandom};
 pub use self::helper::{HELPER_TIME_MAX, Helper};
 pub use self::http::{Http, HttpOptions};
-pub use self::keyring::{FlatFiles, KeyFile, read_secret};
+#[cfg(feature = "os-keyring")]
+pub use self::keyring::SystemKeyring;
+pub use self::keyring::{FlatFiles, KeyFile, read_secret, system_keyring};
 pub use self::state::FileState;
 
 #[cfg(all(test, unix))]

@@ -7,6 +7,8 @@ mod auditing;
 mod documentation;
 mod every;
 mod help;
+#[cfg(all(feature = "os-keyring", target_os = "linux"))]
+mod keyring;
 mod mask;
 mod program;
 mod schema;

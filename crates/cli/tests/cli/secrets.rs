@@ -187,9 +187,12 @@ fn a_password_in_a_registrys_url_is_refused_and_not_repeated() {
 #[test]
 fn a_keyring_that_is_not_here_says_so() {
     let user = User::new();
-    user.write(".config/warg/config.json", "{\"keyringBackend\": \"secret-service\"}");
+    user.write(".config/warg/config.json", "{\"keyringBackend\": \"mock\"}");
     let output = user.run(&["key", "info"]);
-    assert!(output.code == Some(8) && output.err.contains("it has `flat-file`"), "{output}");
+    assert!(output.code == Some(8) && output.err.contains("no keyring `mock`"), "{output}");
+    for way in ["`flat-file`", "`WARG_SIGNING_KEY`", "`key-file`", "`credential-helper`"] {
+        assert!(output.err.contains(way), "{output}");
+    }
     // Variables count before it.
     let output = user.run_with(&[("WARG_SIGNING_KEY", KEY)], &["key", "info"]);
     assert_eq!(output.code, Some(0), "{output}");

@@ -17,7 +17,8 @@ const HEAD: &str = "\
 WARGATE_WRITE=1 cargo nextest run -p wargate-cli pages writes it anew. -->
 
 `warg demo` shows it all in a few seconds, and `warg COMMAND --help` says what stands here. Settings, \
-and where they come from, are in [configuration.md](configuration.md).
+and where they come from, are in [configuration.md](configuration.md). Keyrings of operating systems are in \
+builds with the feature `os-keyring` ([which there are](configuration.md#keyrings)).
 
 ";
 

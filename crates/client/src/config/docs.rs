@@ -65,6 +65,24 @@ of the API: `warg login` asks where it is, and `warg whoami` shows it. Variables
 
 A registry's URL has no user and no password in it.
 
+## Keyrings
+
+| `keyring-backend` | where secrets are | system |
+|---|---|---|
+| `flat-file` | files in `warg/keyring` in `$XDG_CONFIG_HOME`, readable by you alone | all |
+| `none` | nowhere | all |
+| `secret-service` | GNOME Keyring, KWallet or another Secret Service on the session's D-Bus | Linux |
+| `linux-keyutils` | the kernel's memory, which forgets when the machine restarts or after days without use; needs a session keyring, as a login makes | Linux |
+| `macos` | your keychain | macOS |
+| `windows` | the Credential Manager, which takes at most 1,280 characters | Windows |
+| `mock` | nowhere; only the reference client has it, for its tests | |
+
+The entries are those of the reference client, so each client finds what the other has stored. The keyrings \
+of operating systems are in builds with the feature `os-keyring`: \
+`cargo install --locked --path crates/cli --features os-keyring`. A keyring that cannot be opened within 10 \
+seconds, or does not answer within a minute, in which it may ask you for its password, is an error. Machines \
+without a desktop do without: `flat-file`, variables, `key-file` and `credential-helper` need none.
+
 ## Paths
 
 Relative paths in a file are relative to that file's directory; others to the current directory.

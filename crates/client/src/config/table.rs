@@ -194,8 +194,9 @@ pub const TABLE: &[Row] = &[
         default: "flat-file",
         reference: "keyringBackend",
         what: "Where `warg login` and `warg key` keep secrets: `flat-file` is the directory \
-               `warg/keyring` in `$XDG_CONFIG_HOME`, shared with the reference client. The names \
-               after `none` are the reference client's; this program has none of them.",
+               `warg/keyring` in `$XDG_CONFIG_HOME`, `none` keeps nothing. The others are those of \
+               operating systems, for builds with the feature `os-keyring`. All are shared with the \
+               reference client.",
         ..ROW
     },
     Row {

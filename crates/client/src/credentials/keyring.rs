@@ -68,23 +68,35 @@ pub trait Keyring: Send + Sync {
     fn place(&self, entry: &KeyringEntry) -> String;
 }
 
+/// What whoever has no keyring can do.
+pub(crate) const INSTEAD: &str = "`keyring-backend` `flat-file` keeps secrets in files, and variables \
+    (`WARG_SIGNING_KEY`, `WARG_TOKEN`), `key-file` and `credential-helper` count before any keyring";
+
 /// A keyring that this program does not have, or that nobody wants.
 #[derive(Clone, Debug)]
 pub struct NoKeyring {
     backend: String,
+    others: Vec<&'static str>,
 }
 
 impl NoKeyring {
-    /// Stands for a backend.
-    pub fn new(backend: &str) -> Self {
-        Self { backend: backend.to_owned() }
+    /// Stands for a backend. `others` are the keyrings of the operating system that there are.
+    pub fn new(backend: &str, others: Vec<&'static str>) -> Self {
+        Self { backend: backend.to_owned(), others }
     }
 
     fn refuse<T>(&self) -> Result<T, SecretError> {
         let message = if self.backend == "none" {
             "there is no keyring: `keyring-backend` is `none`".to_owned()
+        } else if self.others.is_empty() {
+            format!(
+                "this program was built without the keyrings of operating systems (feature \
+                 `os-keyring`), so it has no keyring `{}`; {INSTEAD}",
+                self.backend
+            )
         } else {
-            format!("this program has no keyring `{}`; it has `flat-file`", self.backend)
+            let others = self.others.join("`, `");
+            format!("there is no keyring `{}` here, but `{others}`; {INSTEAD}", self.backend)
         };
         Err(SecretError { message })
     }

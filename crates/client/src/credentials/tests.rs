@@ -215,7 +215,7 @@ fn the_first_place_counts_and_one_that_cannot_be_read_ends_the_search() {
     memory.write(&KeyringEntry::signing_key("default"), KEY).unwrap();
     memory.write(&KeyringEntry::token(&registry.domain()), "of-keyring").unwrap();
     credentials.push(InKeyring::new(memory, Vec::new()));
-    credentials.push(InKeyring::new(NoKeyring::new("secret-service"), Vec::new()));
+    credentials.push(InKeyring::new(NoKeyring::new("secret-service", Vec::new()), Vec::new()));
     assert!(credentials.signing_key(&registry).unwrap().is_some());
     assert_eq!(
         credentials.token(Asked::itself(&registry)).unwrap().unwrap().expose(),
@@ -223,6 +223,6 @@ fn the_first_place_counts_and_one_that_cannot_be_read_ends_the_search() {
     );
     let error = credentials.token(Asked::itself(&url("other.example"))).unwrap_err();
     assert!(error.message.contains("`secret-service`"), "{error}");
-    let none = InKeyring::new(NoKeyring::new("none"), Vec::new());
+    let none = InKeyring::new(NoKeyring::new("none", Vec::new()), Vec::new());
     assert!(none.signing_key(None).unwrap().is_none());
 }

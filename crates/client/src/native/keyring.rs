@@ -1,4 +1,8 @@
-//! Secrets in files: one key in a file, and the reference client's directory of flat files.
+//! Secrets in files: one key in a file, and the reference client's directory of flat files. The
+//! keyrings of operating systems are in [`system`].
+
+#[cfg(feature = "os-keyring")]
+mod system;
 
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
@@ -7,9 +11,11 @@ use std::path::{Path, PathBuf};
 use wargate_crypto::PrivateKey;
 use zeroize::Zeroizing;
 
+#[cfg(feature = "os-keyring")]
+pub use self::system::SystemKeyring;
 use super::files::{complaint, make_directory, private_file, remove, sync_directory};
 use crate::credentials::{
-    Keyring, KeyringEntry, Located, SECRET_BYTES_MAX, SecretText, Source, read_key,
+    Keyring, KeyringEntry, Located, NoKeyring, SECRET_BYTES_MAX, SecretText, Source, read_key,
 };
 use crate::origin::RegistryUrl;
 use crate::seams::{Asked, SecretError, Token};
@@ -103,6 +109,22 @@ impl Keyring for FlatFiles {
     fn place(&self, entry: &KeyringEntry) -> String {
         format!("the file {}", self.path(entry).display())
     }
+}
+
+/// The keyring of the operating system with a name of the reference client's, such as
+/// `secret-service`. Where this program or this system has none of that name, it is one that says so
+/// when a secret is needed.
+pub fn system_keyring(backend: &str) -> Box<dyn Keyring> {
+    #[cfg(feature = "os-keyring")]
+    let others = {
+        if let Some(keyring) = SystemKeyring::new(backend) {
+            return Box::new(keyring);
+        }
+        SystemKeyring::names().collect()
+    };
+    #[cfg(not(feature = "os-keyring"))]
+    let others = Vec::new();
+    Box::new(NoKeyring::new(backend, others))
 }
 
 /// Reads the text of a secret from a file that nobody else can read. `None` if there is none.
