@@ -1,5 +1,5 @@
 //! Secrets in files: one key in a file, and the reference client's directory of flat files. The
-//! keyrings of operating systems are in [`system`].
+//! keyrings of operating systems are in `system`.
 
 #[cfg(feature = "os-keyring")]
 mod system;
