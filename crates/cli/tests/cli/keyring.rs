@@ -159,14 +159,12 @@ fn the_secret_service_keeps_keys_and_tokens_as_the_reference_client_does() {
 fn the_kernel_keeps_keys_for_those_of_a_session() {
     let user = User::new();
     user.write(".config/warg/config.json", &CONFIG.replace("secret-service", "linux-keyutils"));
-    let warg = env!("CARGO_BIN_EXE_warg");
-    let script = format!(
-        "{warg} key new && {warg} key info && cat /proc/keys && {warg} key delete --yes && \
-         ! {warg} key info"
-    );
+    let key = format!("{} --registry kernel.wargate.test key", env!("CARGO_BIN_EXE_warg"));
+    let script =
+        format!("{key} new && {key} info && cat /proc/keys && {key} delete --yes && ! {key} info");
     let mut keyctl = Command::new("keyctl");
     keyctl.args(["session", "-", "sh", "-c", &script]).env("HOME", user.home());
-    let Ok(output) = keyctl.env("WARG_REGISTRY", "kernel.wargate.test").output() else {
+    let Ok(output) = keyctl.output() else {
         println!("skipped: there is no keyctl");
         return;
     };
