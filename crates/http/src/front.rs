@@ -24,6 +24,7 @@ use crate::hints::Hints;
 use crate::options::Options;
 use crate::problem::Problem;
 use crate::routes::{Access, ROUTES, Route, Verb};
+use crate::uploads::Uploads;
 use crate::{cors, panics};
 
 /// A registry as it is seen over HTTP.
@@ -33,6 +34,7 @@ pub(crate) struct Front {
     /// The registry's domain, by which `Warg-Registry` may name it.
     label: String,
     pub(crate) hints: Hints,
+    pub(crate) uploads: Uploads,
     /// The newest note that was signed, and for which length.
     pub(crate) note: Mutex<Option<(LogLength, Bytes)>>,
 }
@@ -54,8 +56,8 @@ const REGISTRY_HEADER: HeaderName = HeaderName::from_static(REGISTRY);
 impl Front {
     pub(crate) fn new(registry: Arc<Registry>, options: Options) -> Arc<Self> {
         let label = options.public_url.label();
-        let (hints, note) = (Hints::default(), Mutex::new(None));
-        Arc::new(Self { registry, options, label, hints, note })
+        let (hints, uploads, note) = (Hints::default(), Uploads::default(), Mutex::new(None));
+        Arc::new(Self { registry, options, label, hints, uploads, note })
     }
 
     pub(crate) fn into_router(self: Arc<Self>) -> Router {

@@ -32,6 +32,7 @@ mod routes;
 mod tlog;
 mod transcript;
 mod upload;
+mod uploads;
 
 use std::sync::Arc;
 

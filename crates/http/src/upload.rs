@@ -28,6 +28,14 @@ pub(crate) async fn upload(mut call: Call) -> Answer {
     let (log, record, digest) = (call.log()?, call.record()?, digest(&call)?);
     let name = header(&call, headers::UPLOAD)?;
     let offset = header(&call, headers::UPLOAD_OFFSET)?.unwrap_or(0);
+    // Whoever comes again has given up the connection over which bytes may still seem to come.
+    let running = match name {
+        Some(name) => {
+            call.front.uploads.interrupt(&(record, digest, name)).await;
+            Some((call.front.uploads.run((record, digest, name)), name))
+        }
+        None => None,
+    };
     let begun = call.front.ask(move |registry| match name {
         Some(name) if offset > 0 => registry.resume_upload(&log, &record, &digest, name, offset),
         _ => registry.begin_upload(&log, &record, &digest),
@@ -35,11 +43,15 @@ pub(crate) async fn upload(mut call: Call) -> Answer {
     let mut upload = begun.await?;
     let mut batch = Vec::new();
     loop {
-        let chunk = match call.chunk().await {
+        let chunk = match &running {
+            Some((run, _)) => run.unless_interrupted(call.chunk()).await,
+            None => call.chunk().await,
+        };
+        let chunk = match chunk {
             Ok(Some(chunk)) => chunk,
             Ok(None) => break,
             Err(problem) => {
-                if let Some(name) = name {
+                if let Some((_, name)) = running {
                     park(&call.front, upload, batch, name).await;
                 }
                 return Err(problem);
@@ -67,11 +79,12 @@ pub(crate) async fn upload(mut call: Call) -> Answer {
 /// off. Not part of the reference's API: other registries answer 404 or 405.
 pub(crate) async fn progress(call: Call) -> Answer {
     let (record, digest) = (call.record()?, digest(&call)?);
-    let name = header(&call, headers::UPLOAD)?;
-    let parked = name.and_then(|name| call.front.registry().parked_upload(&record, &digest, name));
-    let offset = parked.ok_or_else(|| {
-        Problem::new(StatusCode::NOT_FOUND, "no such upload broke off: send all of the content")
-    })?;
+    let nothing =
+        || Problem::new(StatusCode::NOT_FOUND, "no such upload broke off: send all of the content");
+    let name = header(&call, headers::UPLOAD)?.ok_or_else(nothing)?;
+    call.front.uploads.interrupt(&(record, digest, name)).await;
+    let parked = call.front.registry().parked_upload(&record, &digest, name);
+    let offset = parked.ok_or_else(nothing)?;
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::NO_CONTENT;
     answer::set(
@@ -99,12 +112,11 @@ fn header<T: FromStr<Err: Display>>(call: &Call, name: &str) -> Result<Option<T>
 
 /// Keeps what came, as far as it can be written.
 async fn park(front: &Front, upload: Upload, batch: Vec<u8>, name: UploadName) {
-    let upload = match written(front, upload, batch).await {
-        Ok((upload, _)) => upload,
+    match written(front, upload, batch).await {
+        Ok((upload, _)) => front.registry().offload(move || upload.park(name)).await,
         // Whoever sent it hears of the body that broke off.
-        Err(error) => return tracing::debug!(%error, "an upload that broke off is not kept"),
-    };
-    upload.park(name);
+        Err(error) => tracing::debug!(%error, "an upload that broke off is not kept"),
+    }
 }
 
 /// Writes where writing may block. Upload and buffer go there and come back.

@@ -80,7 +80,7 @@ pub(crate) fn check(
     policies.iter().try_for_each(|policy| policy.check(&release))
 }
 
-pub(crate) use self::parked::Parked;
+pub(crate) use self::parked::{Gone, Parked};
 
 /// Content on its way in. Dropping it forgets the bytes.
 pub struct Upload {
@@ -296,14 +296,14 @@ impl Upload {
     }
 
     /// No more bytes come, though more should. What came is kept for a while under this name, which
-    /// only whoever sent it knows. Little is not worth it.
+    /// only whoever sent it knows. Little is not worth it. May block.
     pub fn park(mut self, name: UploadName) {
         if matches!(self.received.bytes, Bytes::Spooled(_)) {
             let now = seconds(self.registry.tools().clock.now());
             let key = (self.pending.record, self.digest, name);
             let room = std::mem::take(&mut self.room.bytes);
             let gone = self.registry.parked().put(key, self.received, room, now);
-            self.registry.give_spool_room(gone);
+            self.registry.forget(&gone);
         }
     }
 
@@ -389,6 +389,8 @@ impl Upload {
         }
         if let Some(spool) = spool {
             registry.blobs().keep(&digest, spool).map_err(unavailable)?;
+            let gone = registry.parked().forget(&digest);
+            registry.forget(&gone);
         }
         Ok(Kept::Now(row))
     }

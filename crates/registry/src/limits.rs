@@ -52,6 +52,9 @@ pub const INLINE_CONTENT_BYTES_MAX: u64 = 16 << 10;
 /// Most uploads that broke off and are kept for whoever goes on with them.
 pub const UPLOADS_PARKED_MAX: usize = 256;
 
+/// Most of them that are kept of one content for one record.
+pub const UPLOADS_PARKED_OF_ONE_MAX: usize = 4;
+
 /// How long such an upload is kept, in seconds.
 pub const UPLOAD_PARKED_SECONDS_MAX: u64 = 600;
 

@@ -16,7 +16,7 @@ use wargate_transparency::map::MapVersion;
 
 use self::queue::Queue;
 use crate::blobs::Blobs;
-use crate::content::Parked;
+use crate::content::{Gone, Parked};
 use crate::error::{OpenError, ReadError, WriteError};
 use crate::limits::{FUTURE_SECONDS_MAX, NAME_BYTES_MAX, RECORD_BYTES_MAX, RECORD_ENTRIES_MAX};
 use crate::policy::Refusal;
@@ -159,10 +159,13 @@ impl Registry {
     /// [`WriteError::Unavailable`]
     pub async fn tend(self: &Arc<Self>) -> Result<(), WriteError> {
         self.submit(Command::Tend).await?;
-        let gone = self.parked().expire(seconds(self.tools().clock.now()));
-        self.give_spool_room(gone);
         let registry = Arc::clone(self);
-        self.offload(move || registry.prune()).await
+        self.offload(move || {
+            let gone = registry.parked().expire(seconds(registry.tools().clock.now()));
+            registry.forget(&gone);
+            registry.prune()
+        })
+        .await
     }
 
     /// How far a record is; `None` if it was never submitted to the log.
@@ -241,14 +244,20 @@ impl Registry {
         let mut excess = taken.saturating_sub(most);
         // What broke off makes room for what comes.
         while excess > 0 {
-            let Some(gone) = self.parked().evict() else {
+            let evicted = self.parked().evict();
+            let Some(gone) = evicted else {
                 self.give_spool_room(bytes);
                 return Err(WriteError::Busy("too much content is coming in"));
             };
-            self.give_spool_room(gone);
-            excess = excess.saturating_sub(gone);
+            self.forget(&gone);
+            excess = excess.saturating_sub(gone.room());
         }
         Ok(())
+    }
+
+    /// The room of uploads that are no longer kept is free.
+    pub(crate) fn forget(&self, gone: &Gone) {
+        self.give_spool_room(gone.room());
     }
 
     /// Uploads that broke off.

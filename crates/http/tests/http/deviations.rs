@@ -36,6 +36,7 @@ fn every_difference_has_a_row_and_every_row_a_test() {
         include_str!("publishing.rs"),
         include_str!("quirks.rs"),
         include_str!("reading.rs"),
+        include_str!("resuming.rs"),
         include_str!("session.rs"),
         include_str!("transcript.rs"),
     ];

@@ -1,10 +1,18 @@
 //! Uploads that break off and go on.
 
-use axum::body::Body;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use axum::body::{Body, Bytes};
 use axum::http::StatusCode;
+use http_body::Frame;
+use tokio::sync::oneshot;
 use wargate_crypto::Digest;
 use wargate_protocol::Timestamp;
-use wargate_registry::limits::{Limits, UPLOAD_PARKED_SECONDS_MAX, UPLOADS_PARKED_MAX};
+use wargate_registry::limits::{
+    Limits, UPLOAD_PARKED_SECONDS_MAX, UPLOADS_PARKED_MAX, UPLOADS_PARKED_OF_ONE_MAX,
+};
 
 use crate::publishing::{Chunks, chunks, content};
 use crate::world::{Answer, Setup, Signed, World, request};
@@ -144,19 +152,80 @@ async fn what_broke_off_goes_for_what_comes() {
     }
 }
 
+/// Sends 20,000 bytes under this name, and is gone.
+async fn begin(world: &World, path: &str, name: usize, content: &[u8]) {
+    let mut broken = chunks(&content[..20_000], 20_000);
+    broken.insert(0, None);
+    let answer = send(world, path, &format!("{name:032x}"), 0, Body::new(Chunks(broken))).await;
+    answer.error(StatusCode::BAD_REQUEST);
+}
+
 #[tokio::test]
 async fn only_so_many_are_kept() {
     let world = World::new();
-    let (_, content, path) = waiting(&world, "test:one").await;
-    for number in 0..=UPLOADS_PARKED_MAX {
-        let mut broken = chunks(&content[..20_000], 20_000);
-        broken.insert(0, None);
-        let name = format!("{number:032x}");
-        let answer = send(&world, &path, &name, 0, Body::new(Chunks(broken))).await;
-        answer.error(StatusCode::BAD_REQUEST);
+    let (_, content, first) = waiting(&world, "test:one").await;
+    begin(&world, &first, 0, &content).await;
+    // Those of one content go for each other.
+    let (_, content, second) = waiting(&world, "test:two").await;
+    for name in 0..UPLOADS_PARKED_MAX {
+        begin(&world, &second, name, &content).await;
     }
-    assert_eq!(progress(&world, &path, &format!("{:032x}", 0)).await, None);
-    assert_eq!(progress(&world, &path, &format!("{:032x}", 1)).await, Some(20_000));
-    let newest = format!("{UPLOADS_PARKED_MAX:032x}");
-    assert_eq!(progress(&world, &path, &newest).await, Some(20_000));
+    let there = |name: usize| format!("{name:032x}");
+    let oldest = UPLOADS_PARKED_MAX - UPLOADS_PARKED_OF_ONE_MAX;
+    assert_eq!(progress(&world, &first, &there(0)).await, Some(20_000));
+    assert_eq!(progress(&world, &second, &there(oldest - 1)).await, None);
+    assert_eq!(progress(&world, &second, &there(oldest)).await, Some(20_000));
+    // And there is a limit in all.
+    for number in 0..UPLOADS_PARKED_MAX - UPLOADS_PARKED_OF_ONE_MAX {
+        let (_, content, path) = waiting(&world, &format!("test:n{number}")).await;
+        begin(&world, &path, number, &content).await;
+    }
+    assert_eq!(progress(&world, &first, &there(0)).await, None);
+    assert_eq!(progress(&world, &second, &there(oldest)).await, Some(20_000));
+}
+
+#[tokio::test]
+async fn content_that_came_another_way_is_not_kept_twice() {
+    let world = World::new();
+    let (_, content, path) = waiting(&world, "test:one").await;
+    break_off(&world, &path, NAME, &content).await;
+    assert_eq!(world.upload(&path, content).await.status, 201);
+    assert_eq!(progress(&world, &path, NAME).await, None);
+}
+
+/// A body whose end never comes, and somebody who hears when all else was read.
+struct Endless(Chunks, Option<oneshot::Sender<()>>);
+
+impl http_body::Body for Endless {
+    type Data = Bytes;
+    type Error = std::io::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, std::io::Error>>> {
+        match Pin::new(&mut self.0).poll_frame(context) {
+            Poll::Ready(None) => {
+                self.1.take().map(|heard| heard.send(()));
+                Poll::Pending
+            }
+            other => other,
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_line_that_died_unnoticed_is_given_up() {
+    let world = Arc::new(World::new());
+    let (record, content, path) = waiting(&world, "test:one").await;
+    let (heard, all_was_read) = oneshot::channel();
+    let body = Body::new(Endless(Chunks(chunks(&content[..BROKEN], 100_000)), Some(heard)));
+    let (dead, there) = (Arc::clone(&world), path.clone());
+    let dead = tokio::spawn(async move { send(&dead, &there, NAME, 0, body).await });
+    all_was_read.await.unwrap();
+    assert_eq!(progress(&world, &path, NAME).await, Some(BROKEN));
+    dead.await.unwrap().error(StatusCode::CONFLICT);
+    let rest = content[BROKEN..].to_vec();
+    assert_eq!(send(&world, &path, NAME, BROKEN, rest.into()).await.status, 201);
+    assert_eq!(world.get(&record.state_path()).await.json()["state"], "published");
 }

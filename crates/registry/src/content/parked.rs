@@ -12,7 +12,7 @@ use wargate_crypto::Digest;
 use wargate_protocol::RecordId;
 
 use super::Received;
-use crate::limits::{UPLOAD_PARKED_SECONDS_MAX, UPLOADS_PARKED_MAX};
+use crate::limits::{UPLOAD_PARKED_SECONDS_MAX, UPLOADS_PARKED_MAX, UPLOADS_PARKED_OF_ONE_MAX};
 
 /// What its sender calls an upload: 128 random bits, as 32 hexadecimal digits.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -55,16 +55,33 @@ struct Entry {
     seconds: u64,
 }
 
+/// Uploads that are no longer kept. Dropping them frees what they take of the medium, which may block:
+/// not under a lock.
+#[must_use]
+#[derive(Default)]
+pub(crate) struct Gone(Vec<Entry>);
+
+impl Gone {
+    /// Bytes of the medium that they take.
+    pub(crate) fn room(&self) -> u64 {
+        self.0.iter().map(|entry| entry.room).sum()
+    }
+}
+
 impl Parked {
-    /// Keeps an upload. Returns the room of those that had to go for it.
-    pub(super) fn put(&mut self, key: Key, received: Received, room: u64, now: u64) -> u64 {
-        let mut gone = self.expire(now);
-        gone += self.remove(&key).map_or(0, |entry| entry.room);
-        if self.0.len() == UPLOADS_PARKED_MAX {
-            gone += self.evict().unwrap_or_default();
+    /// Keeps an upload. Those that have to go for it are of the same content, if many are.
+    pub(super) fn put(&mut self, key: Key, received: Received, room: u64, now: u64) -> Gone {
+        let Gone(mut gone) = self.expire(now);
+        let same = |entry: &Entry| (entry.key.0, entry.key.1) == (key.0, key.1);
+        gone.extend(self.remove(|entry| entry.key == key));
+        if self.0.iter().filter(|entry| same(entry)).count() >= UPLOADS_PARKED_OF_ONE_MAX {
+            gone.extend(self.remove(same));
+        }
+        if self.0.len() >= UPLOADS_PARKED_MAX {
+            gone.extend(self.0.pop_front());
         }
         self.0.push_back(Entry { key, received, room, seconds: now });
-        gone
+        Gone(gone)
     }
 
     /// Takes an upload out, with its room, if this much of it is there.
@@ -72,7 +89,7 @@ impl Parked {
         if self.size(key, now) != Some(size) {
             return None;
         }
-        self.remove(key).map(|entry| (entry.received, entry.room))
+        self.remove(|entry| entry.key == *key).map(|entry| (entry.received, entry.room))
     }
 
     /// How much there is of an upload.
@@ -81,22 +98,32 @@ impl Parked {
         (!entry.is_over(now)).then_some(entry.received.size)
     }
 
-    /// Forgets what is too old, and returns its room.
-    pub(crate) fn expire(&mut self, now: u64) -> u64 {
-        let mut gone = 0;
-        while self.0.front().is_some_and(|entry| entry.is_over(now)) {
-            gone += self.evict().unwrap_or_default();
+    /// Content has come another way.
+    pub(super) fn forget(&mut self, content: &Digest) -> Gone {
+        let mut gone = Vec::new();
+        while let Some(entry) = self.remove(|entry| entry.key.1 == *content) {
+            gone.push(entry);
         }
-        gone
+        Gone(gone)
     }
 
-    /// Forgets the oldest, and returns its room; `None` if there is none.
-    pub(crate) fn evict(&mut self) -> Option<u64> {
-        self.0.pop_front().map(|entry| entry.room)
+    /// Forgets what is too old.
+    pub(crate) fn expire(&mut self, now: u64) -> Gone {
+        let mut gone = Vec::new();
+        while self.0.front().is_some_and(|entry| entry.is_over(now)) {
+            gone.extend(self.0.pop_front());
+        }
+        Gone(gone)
     }
 
-    fn remove(&mut self, key: &Key) -> Option<Entry> {
-        let at = self.0.iter().position(|entry| entry.key == *key)?;
+    /// Forgets the oldest; `None` if there is none.
+    pub(crate) fn evict(&mut self) -> Option<Gone> {
+        self.0.pop_front().map(|entry| Gone(vec![entry]))
+    }
+
+    /// Takes out the oldest of such.
+    fn remove(&mut self, such: impl Fn(&Entry) -> bool) -> Option<Entry> {
+        let at = self.0.iter().position(such)?;
         self.0.remove(at)
     }
 }
