@@ -23,6 +23,16 @@ pub(super) struct Entry {
     pub(super) record: SignedEnvelope,
 }
 
+/// What came of noting a record.
+pub(super) enum Noted {
+    /// It stands there.
+    Done,
+    /// Another call has noted this one for the same publication.
+    There(Box<Entry>),
+    /// What was collected is not what it was: another call has taken it up.
+    Changed,
+}
+
 impl Registry {
     /// The record that was signed for the same publication, and may have been sent.
     pub(super) fn journalled(&self, log: &LogId, job: &Job<'_>) -> Result<Option<Entry>, Error> {
@@ -34,22 +44,50 @@ impl Registry {
         Ok(entry.filter(|entry| entry.asked == job.publication.entries))
     }
 
-    /// Notes a record before it is sent.
+    /// Notes a record before it is sent, in the place of another one if that is still there. Nobody
+    /// signs what somebody else has signed meanwhile: then it says so, and notes nothing.
+    ///
+    /// What was collected is settled before its record is struck, so that whoever finds neither knows
+    /// that it was done.
     pub(super) fn note_in_journal(
         &self,
         log: &LogId,
         job: &Job<'_>,
         entry: &Entry,
-    ) -> Result<(), Error> {
+        replaced: Option<&Entry>,
+    ) -> Result<Noted, Error> {
+        let state = &self.client().parts.state;
+        let _lock = state.lock(&self.pending_key()?)?;
+        match self.journalled(log, job)? {
+            Some(there) if Some(&there) != replaced => return Ok(Noted::There(Box::new(there))),
+            Some(_) => {}
+            None if self.was_taken_up(job)? => return Ok(Noted::Changed),
+            None => {}
+        }
         let key = self.journal(log, job)?;
         let bytes = serde_json::to_vec(entry)
             .map_err(|error| Error::Damaged { key: key.to_string(), reason: error.to_string() })?;
-        Ok(self.client().parts.state.write(&key, &bytes)?)
+        state.write(&key, &bytes)?;
+        Ok(Noted::Done)
     }
 
-    /// Strikes a record, because its fate is known.
+    /// Strikes a publication, because all of it was done.
     pub(super) fn strike(&self, log: &LogId, job: &Job<'_>) -> Result<(), Error> {
         Ok(self.client().parts.state.remove(&self.journal(log, job)?)?)
+    }
+
+    /// Strikes a record, because its fate is known, if nobody has noted another one since.
+    pub(super) fn strike_record(
+        &self,
+        log: &LogId,
+        job: &Job<'_>,
+        entry: &Entry,
+    ) -> Result<(), Error> {
+        let _lock = self.client().parts.state.lock(&self.pending_key()?)?;
+        match self.journalled(log, job)? {
+            Some(there) if there != *entry => Ok(()),
+            _ => self.strike(log, job),
+        }
     }
 
     /// Its name has the hash of what was asked for, so that publications do not get into each other's

@@ -15,7 +15,10 @@ use crate::client::Client;
 use crate::error::Error;
 use crate::origin::{Domain, RegistryUrl};
 use crate::registry::Registry;
-use crate::seams::{Key, State, StateError};
+use crate::seams::{Event, Key, State, StateError};
+
+/// How often others may take up what was collected before a call gives up.
+const CHANGES_MAX: u32 = 30;
 
 /// A publication that is being put together.
 #[derive(Clone)]
@@ -41,10 +44,11 @@ struct Stored {
 
 impl Client {
     /// All publications that are being put together, each with the registry that it goes to, in the
-    /// order of the registries' names.
+    /// order of the registries' names. One that is damaged is passed over, and told of:
+    /// [`Registry::abort_pending`] removes it.
     ///
     /// # Errors
-    /// [`Error::State`], [`Error::Damaged`]
+    /// [`Error::State`]
     pub fn pending(&self) -> Result<Vec<Collected>, Error> {
         let keys = self.parts.state.list(&crate::client::key(&["publishing"])?)?;
         let mut pending = Vec::new();
@@ -53,7 +57,17 @@ impl Client {
             let [_, domain, "pending"] = segments[..] else { continue };
             // Others have no business there.
             let Ok(domain) = domain.parse::<Domain>() else { continue };
-            let Some(stored) = read(&*self.parts.state, &key)? else { continue };
+            let stored = match read(&*self.parts.state, &key) {
+                Ok(Some(stored)) => stored,
+                Ok(None) => continue,
+                Err(error @ Error::Damaged { .. }) => {
+                    let message =
+                        format!("the publish that is pending at {domain} is lost: {error}");
+                    self.parts.observer.event(Event::Warning { message: &message });
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
             let named = || stored.registry.as_ref()?.parse::<RegistryUrl>().ok();
             let url = self.configured(&domain).or_else(named);
             let url = url.map_or_else(|| domain.to_url(), Ok)?;
@@ -108,48 +122,70 @@ impl Registry {
         Ok(stored.publication)
     }
 
-    /// Forgets the publication that was being put together. Returns it.
+    /// Forgets the publication that was being put together. Returns it, if it can be read.
     ///
     /// # Errors
     /// [`Error::State`]
     pub fn abort_pending(&self) -> Result<Option<Publication>, Error> {
         let _lock = self.client().parts.state.lock(&self.pending_key()?)?;
-        let pending = self.pending()?;
+        let pending = match self.pending() {
+            Err(Error::Damaged { .. }) => None,
+            read => read?,
+        };
         self.client().parts.state.remove(&self.pending_key()?)?;
         Ok(pending)
     }
 
-    /// Publishes what was put together, as [`publish`](Self::publish) does, and forgets it. What is
-    /// added meanwhile stays. Each change is published once, however often this is interrupted and
-    /// called again.
+    /// Publishes what was put together, as [`publish`](Self::publish) does, and forgets it. Each change
+    /// is published once, however often this is interrupted and called again, and however many call it
+    /// at once.
     ///
     /// Most often that is one record. If an earlier call was interrupted and more was added since, the
-    /// record of that call comes first.
+    /// record of that call comes first. What is added meanwhile stays, unless other calls publish at
+    /// the same time.
     ///
     /// # Errors
-    /// [`Error::Usage`] if there is nothing to publish; [`Error`]
+    /// [`Error::Usage`] if there is nothing to publish, or another call has published it; [`Error`]
     pub async fn publish_pending(
         &self,
         key: &PrivateKey,
         contents: &dyn Contents,
         wait: bool,
     ) -> Result<Vec<Published>, Error> {
-        let mut published = Vec::new();
-        let Some(stored) = self.stored()? else {
-            return Err(Error::Usage("no publish is pending".into()));
-        };
-        let (mut publication, id) = (stored.publication, stored.id);
+        let none = || Error::Usage("no publish is pending".into());
+        let Stored { mut publication, id, .. } = self.stored()?.ok_or_else(none)?;
         if publication.entries.is_empty() {
             return Err(Error::Usage("nothing was collected to be published".into()));
         }
+        let (mut published, mut changes) = (Vec::new(), 0);
         while !publication.entries.is_empty() {
             let sent = self.sent_before(&publication, &id)?.unwrap_or(publication.entries.len());
             let rest = publication.entries.split_off(sent);
             let job = Job { publication: &publication, collected: Some(&id) };
-            published.push(Box::pin(self.carry_out(&job, key, contents, wait)).await?);
-            publication.entries = rest;
+            if let Some(done) = Box::pin(self.carry_out(&job, key, contents, wait)).await? {
+                published.push(done);
+                publication.entries = rest;
+                continue;
+            }
+            changes += 1;
+            match self.stored()? {
+                Some(now) if now.id == id && changes < CHANGES_MAX => publication = now.publication,
+                _ => break,
+            }
+        }
+        if published.is_empty() {
+            return Err(Error::Usage("another call has published what was pending".into()));
         }
         Ok(published)
+    }
+
+    /// Whether what was collected is not what is to be published any more: because it was published, or
+    /// because another call has made other parts of it into a record.
+    pub(super) fn was_taken_up(&self, job: &Job<'_>) -> Result<bool, Error> {
+        let Some(id) = job.collected else { return Ok(false) };
+        let Some(stored) = self.stored()? else { return Ok(true) };
+        let is_there = stored.publication.entries.starts_with(&job.publication.entries);
+        Ok(stored.id != id || !is_there || self.sent_before(&stored.publication, id)?.is_some())
     }
 
     /// How many of the changes an earlier call made into a record whose fate is not settled.
@@ -193,7 +229,7 @@ impl Registry {
         Ok(self.client().parts.state.write(&key, &bytes)?)
     }
 
-    fn pending_key(&self) -> Result<Key, StateError> {
+    pub(super) fn pending_key(&self) -> Result<Key, StateError> {
         crate::client::key(&["publishing", self.domain().as_str(), "pending"])
     }
 }

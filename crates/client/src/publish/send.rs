@@ -6,12 +6,12 @@ use wargate_api::OrderedMap;
 use wargate_api::publish::{
     MissingContent, PackageError, PackageRecordState, PublishRecordRequest,
 };
-use wargate_crypto::{AnyDigest, Digest, PrivateKey};
+use wargate_crypto::{AnyDigest, Digest, PrivateKey, PublicKey};
 use wargate_protocol::{
     LogId, PackageEnvelope, PackageName, RecordId, RegistryIndex, SignedEnvelope,
 };
 
-use super::journal::Entry;
+use super::journal::{Entry, Noted};
 use super::{Change, Contents, Plan, Publication, Published};
 use crate::content::{self, UploadOutcome};
 use crate::error::Error;
@@ -53,6 +53,8 @@ enum Signed {
     },
     /// The log says all of it already.
     Nothing(Box<Plan>),
+    /// What was collected is not what it was: another call has taken it up.
+    Changed,
 }
 
 /// What became of a record.
@@ -81,16 +83,19 @@ impl Registry {
         contents: &dyn Contents,
         wait: bool,
     ) -> Result<Published, Error> {
-        self.carry_out(&Job { publication, collected: None }, key, contents, wait).await
+        let job = Job { publication, collected: None };
+        let published = self.carry_out(&job, key, contents, wait).await?;
+        published.ok_or_else(|| Error::Usage("there is nothing to publish".into()))
     }
 
+    /// `None` if another call has taken up what was collected.
     pub(super) async fn carry_out(
         &self,
         job: &Job<'_>,
         key: &PrivateKey,
         contents: &dyn Contents,
         wait: bool,
-    ) -> Result<Published, Error> {
+    ) -> Result<Option<Published>, Error> {
         if self.client().settings().offline {
             return Err(Error::Offline(format!("{}", self.domain())));
         }
@@ -105,14 +110,15 @@ impl Registry {
             contents,
             wait,
         };
-        let mut behind = None;
+        let (mut behind, mut last) = (None, None);
         for _ in 0..OVERTAKEN_MAX {
             if behind.is_some() {
                 self.let_others_pass().await;
             }
-            let (entry, fresh) = match self.take_up(&sending, job, key, behind.is_none()).await? {
+            let (entry, fresh) = match self.take_up(&sending, job, key, last.take()).await? {
                 Signed::Entry { entry, fresh } => (*entry, fresh),
-                Signed::Nothing(plan) => return self.already(plan.package, job),
+                Signed::Nothing(plan) => return self.already(plan.package, job).map(Some),
+                Signed::Changed => return Ok(None),
             };
             let record = entry.record.record_id::<wargate_protocol::Package>();
             match sending.see_through(&entry, record, fresh).await? {
@@ -123,21 +129,21 @@ impl Registry {
                     let is_it = fresh || job.collected.is_some();
                     if is_it || still_says(&published, &entry, record) {
                         self.settle(&log, job)?;
-                        return Ok(published);
+                        return Ok(Some(published));
                     }
-                    self.strike(&log, job)?;
+                    self.strike_record(&log, job, &entry)?;
                     behind = Some(record);
                 }
                 Fate::Submitted => {
                     self.settle(&log, job)?;
-                    return Ok(Published::Submitted { record });
+                    return Ok(Some(Published::Submitted { record }));
                 }
                 Fate::Behind(other) => {
                     sending.wait_for_other(other).await?;
                     behind = Some(other);
                 }
                 Fate::Rejected(reason) => {
-                    self.strike(&log, job)?;
+                    self.strike_record(&log, job, &entry)?;
                     let moved = self.has_moved(&entry, &publication.name).await?;
                     if publication.head.is_some() || !moved {
                         let registry = self.domain().clone();
@@ -146,6 +152,7 @@ impl Registry {
                     behind = Some(record);
                 }
             }
+            last = Some(entry);
         }
         let (registry, package) = (self.domain().clone(), publication.name.clone());
         Err(match behind {
@@ -179,25 +186,36 @@ impl Registry {
     }
 
     /// Takes a publication up where it is: its record in the journal, if that may still do; or plans
-    /// it, signs it, and notes it in the journal.
+    /// it, signs it, and notes it in the journal, in the place of the `last` one that did not do.
     async fn take_up(
         &self,
         sending: &Sending<'_>,
         job: &Job<'_>,
         key: &PrivateKey,
-        may_resume: bool,
+        last: Option<Entry>,
     ) -> Result<Signed, Error> {
         let publication = job.publication;
         let (public, log) = (key.public_key(), LogId::package(&publication.name));
-        if may_resume && let Some(entry) = self.journalled(&log, job)? {
+        let resume = |entry| Ok(Signed::Entry { entry: Box::new(entry), fresh: false });
+        let mut replaced = last;
+        if replaced.is_none()
+            && let Some(entry) = self.journalled(&log, job)?
+        {
             // One that another key signed counts only if it is there: its key may be gone.
             let record = entry.record.record_id::<wargate_protocol::Package>();
             let is_ours = *entry.record.key_id() == public.id();
             if is_ours || (job.collected.is_some() && sending.state(record).await?.is_some()) {
-                return Ok(Signed::Entry { entry: Box::new(entry), fresh: false });
+                return resume(entry);
             }
+            replaced = Some(entry);
         }
         let plan = self.plan(publication, &public).await?;
+        if let Some(entry) = &replaced
+            && job.collected.is_some()
+            && sending.may_still_do(entry, &plan, &public).await?
+        {
+            return resume(entry.clone());
+        }
         let now = self.client().parts.clock.now();
         let Some(record) = plan.record(&public, now) else {
             return Ok(Signed::Nothing(Box::new(plan)));
@@ -206,8 +224,11 @@ impl Registry {
         let record = signed.map_err(|error| Error::Usage(error.to_string()))?.into_signed();
         let (asked, changes, prev) = (publication.entries.clone(), plan.changes, plan.prev);
         let entry = Entry { asked, changes, prev, record };
-        self.note_in_journal(&log, job, &entry)?;
-        Ok(Signed::Entry { entry: Box::new(entry), fresh: true })
+        match self.note_in_journal(&log, job, &entry, replaced.as_ref())? {
+            Noted::Done => Ok(Signed::Entry { entry: Box::new(entry), fresh: true }),
+            Noted::There(entry) => resume(*entry),
+            Noted::Changed => Ok(Signed::Changed),
+        }
     }
 
     /// Waits until a record that was submitted is in the log, and verifies that it is.
@@ -339,6 +360,23 @@ struct Sending<'a> {
 }
 
 impl Sending<'_> {
+    /// Whether a record that came too late may still come into the log, because another call sends it:
+    /// then a second one would say the same again. One whose place in the log is taken cannot.
+    async fn may_still_do(
+        &self,
+        entry: &Entry,
+        plan: &Plan,
+        key: &PublicKey,
+    ) -> Result<bool, Error> {
+        let is_ours = *entry.record.key_id() == key.id();
+        let record = entry.record.record_id::<wargate_protocol::Package>();
+        Ok(match self.state(record).await? {
+            Some(PackageRecordState::Rejected { .. }) => false,
+            Some(_) => true,
+            None => is_ours && plan.prev == entry.prev && plan.changes == entry.changes,
+        })
+    }
+
     /// Sends a record, if the registry does not have it, and sees it through.
     /// A fresh one cannot be there yet.
     async fn see_through(

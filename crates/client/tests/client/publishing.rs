@@ -1,12 +1,19 @@
 //! Publishing: once, whatever happens on the way.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
+use axum::Router;
+use axum::extract::Request;
+use tokio::sync::Barrier;
+use tower::ServiceExt;
 use wargate_client::memory::MemoryState;
 use wargate_client::seams::{Clock, Key, State};
 use wargate_client::{Change, Error, Kind, Publication, Published};
 use wargate_crypto::Digest;
+use wargate_http::{Options, router};
 use wargate_protocol::{PackagePermission, RecordId};
+use wargate_registry::Registry;
 use wargate_testkit::world::{init, key, name};
 
 use crate::lab::{HOME, Lab, Meddling, Shelf, User};
@@ -291,4 +298,83 @@ async fn what_was_collected_goes_where_it_was_begun() {
     assert_eq!(home.newest().committed.length().get(), 2);
     assert_eq!(other.newest().committed.length().get(), 1);
     assert!(user.client.pending().unwrap().is_empty());
+}
+
+/// A registry that answers the first requests for logs when so many calls have asked.
+fn together(lab: &Lab, registry: &Arc<Registry>, calls: usize) {
+    let honest = router(Arc::clone(registry), Options::new(HOME.parse().unwrap()));
+    let (barrier, asked) = (Arc::new(Barrier::new(calls)), Arc::new(AtomicUsize::new(0)));
+    lab.put(
+        HOME,
+        Router::new().fallback(move |request: Request| {
+            let (honest, barrier, asked) = (honest.clone(), barrier.clone(), asked.clone());
+            async move {
+                let is_early = request.uri().path() == "/v1/fetch/transcript"
+                    && asked.fetch_add(1, Ordering::SeqCst) < calls;
+                if is_early {
+                    barrier.wait().await;
+                }
+                honest.oneshot(request).await.unwrap()
+            }
+        }),
+    );
+}
+
+#[tokio::test]
+async fn what_was_collected_is_published_once_by_all_who_submit_it_at_once() {
+    const CALLS: usize = 6;
+    let lab = Lab::new();
+    let registry = lab.registry(HOME);
+    let user = lab.user();
+    publish(&user, &release("1.0.0", ONE)).await.unwrap();
+    let home = user.client.home().unwrap();
+    for key_of in [8, 9] {
+        home.begin_pending(name("test:hello")).unwrap();
+        let (key_of, permissions) = (key(key_of).public_key(), vec![PackagePermission::Release]);
+        let grant = Change::Grant { key: key_of, permissions };
+        home.add_pending(&name("test:hello"), grant).unwrap();
+        let before = registry.newest().committed.length().get();
+        // Nobody has signed when all have seen what there is to publish.
+        together(&lab, &registry, CALLS);
+        let users: Vec<_> = (0..CALLS).map(|_| user.again(|_| ())).collect();
+        let calls = users.iter().map(|user| async {
+            let contents = Shelf::default();
+            user.client.home().unwrap().publish_pending(&key(7), &contents, true).await
+        });
+        let (mut records, mut late) = (std::collections::BTreeSet::new(), 0);
+        for outcome in futures_util::future::join_all(calls).await {
+            match outcome {
+                Ok(published) => records.extend(published.iter().map(|it| record(it).to_string())),
+                Err(Error::Usage(_)) => late += 1,
+                Err(error) => panic!("{error}"),
+            }
+        }
+        assert_eq!((records.len(), registry.newest().committed.length().get()), (1, before + 1));
+        assert!(late < CALLS);
+        assert_eq!(kept(&user.state), Vec::new());
+    }
+}
+
+#[tokio::test]
+async fn what_is_damaged_keeps_nobody_from_publishing() {
+    const OTHER: &str = "http://127.0.0.1:8091";
+    let lab = Lab::new();
+    lab.registry(HOME);
+    let user = lab.user();
+    let home = user.client.home().unwrap();
+    let other = user.client.registry(OTHER.parse().unwrap());
+    for registry in [&home, &other] {
+        registry.begin_pending(name("test:hello")).unwrap();
+    }
+    let damaged = Key::new(["publishing", "127.0.0.1-8091", "pending"]).unwrap();
+    user.state.write(&damaged, b"{").unwrap();
+    let pending = user.client.pending().unwrap();
+    assert_eq!((pending.len(), pending[0].registry.url()), (1, home.url()));
+    let told = user.notes.of("Warning").join("\n");
+    assert!(told.contains("127.0.0.1-8091") && told.contains("damaged"), "{told}");
+    assert!(matches!(other.pending(), Err(Error::Damaged { .. })));
+    assert_eq!(other.abort_pending().unwrap(), None);
+    assert_eq!(other.pending().unwrap(), None);
+    other.begin_pending(name("test:hello")).unwrap();
+    assert_eq!(user.client.pending().unwrap().len(), 2);
 }
