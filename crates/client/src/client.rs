@@ -3,7 +3,7 @@
 mod get;
 mod route;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::future;
@@ -37,6 +37,14 @@ pub struct Parts {
     pub secrets: Arc<dyn Secrets>,
     /// Who is told what happens.
     pub observer: Arc<dyn Observer>,
+}
+
+/// What came of bringing one registry's packages up to date.
+pub struct Updated {
+    /// The registry.
+    pub registry: Registry,
+    /// All of its packages of which something is known, in order.
+    pub packages: Result<Vec<Package>, Error>,
 }
 
 /// The client. A clone is the same client.
@@ -107,22 +115,20 @@ impl Client {
     }
 
     /// Brings all packages of which something is known up to date, each by the registry that it was
-    /// fetched from, whatever is configured now. They come back with their registries; a package that
-    /// is known of two comes twice.
+    /// fetched from, whatever is configured now. They come back by registry; a package that is known
+    /// of two comes twice. A registry that fails does not keep the others from it.
     ///
     /// # Errors
-    /// The first of any registry's. The others may be up to date then.
-    pub async fn update_known(&self) -> Result<Vec<Package>, Error> {
-        if self.settings.offline {
-            return self.packages();
-        }
-        let registries = self.registries()?;
-        let updates = registries.iter().map(Registry::update_known);
-        let mut packages = Vec::new();
-        for updated in future::join_all(updates).await {
-            packages.extend(updated?);
-        }
-        Ok(packages)
+    /// [`Error::State`] if it is not known which registries there are.
+    pub async fn update_known(&self) -> Result<Vec<Updated>, Error> {
+        let updates = self.registries()?.into_iter().map(|registry| async move {
+            let packages = match self.settings.offline {
+                true => registry.packages(),
+                false => registry.update_known().await,
+            };
+            Updated { registry, packages }
+        });
+        Ok(future::join_all(updates).await)
     }
 
     /// Brings packages up to date, each at its registry, and verifies them. They come back in order.
@@ -199,19 +205,18 @@ impl Client {
         evidence::read(&*self.parts.state, id)
     }
 
-    /// Forgets all that is known of all registries, apart from evidence, and the hints that were
-    /// followed. Content stays.
+    /// Forgets all that is known of all registries, also by monitors, apart from evidence, and the hints
+    /// that were followed. Content stays.
     ///
     /// # Errors
     /// [`Error::State`]
     pub fn reset(&self) -> Result<(), Error> {
-        let keys = self.parts.state.list(&key(&["registries"])?)?;
-        let mut domains: Vec<&str> = keys.iter().filter_map(|key| key.segments().nth(1)).collect();
-        domains.dedup();
+        let mut keys = self.parts.state.list(&key(&["registries"])?)?;
+        keys.extend(self.parts.state.list(&key(&["monitors"])?)?);
+        let domains: BTreeSet<&str> = keys.iter().filter_map(|key| key.segments().nth(1)).collect();
         for domain in domains {
             let Ok(domain) = domain.parse::<Domain>() else { continue };
-            crate::registry::forget_discovery(&*self.parts.state, &domain)?;
-            crate::trust::Trust::of(&*self.parts.state, &domain).forget()?;
+            crate::registry::forget(&*self.parts.state, &domain)?;
         }
         for key in self.parts.state.list(&route::followed_hints()?)? {
             self.parts.state.remove(&key)?;

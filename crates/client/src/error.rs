@@ -382,6 +382,24 @@ impl Error {
         }
     }
 
+    /// The registry, if it is on this machine and is not the one that was there before, or an older
+    /// state of it. Whoever operates it may have started it anew on purpose, and can make the client
+    /// forget what was. Of a registry that is elsewhere nobody should be told to do that lightly.
+    pub fn may_be_anew(&self) -> Option<&Domain> {
+        let Self::Misbehaviour { registry, source, .. } = self else { return None };
+        let is_other = matches!(
+            source.fault,
+            Fault::Rollback { .. }
+                | Fault::Fork { .. }
+                | Fault::Inconsistent { .. }
+                | Fault::InvalidRecord { .. }
+                | Fault::UntrustedOperator { .. }
+                | Fault::MissingLog { .. }
+        );
+        let is_here = || registry.to_url().is_ok_and(|url| url.is_loopback());
+        (is_other && is_here()).then_some(registry)
+    }
+
     /// What was kept as evidence.
     pub const fn evidence(&self) -> Option<&EvidenceId> {
         match self {

@@ -36,7 +36,7 @@ mod text;
 mod trust;
 pub mod verify;
 
-pub use self::client::{Client, Fetched, Parts, Selector, Wanted};
+pub use self::client::{Client, Fetched, Parts, Selector, Updated, Wanted};
 pub use self::error::{Error, Kind};
 pub use self::package::{HistoryRecord, Package};
 pub use self::publish::{

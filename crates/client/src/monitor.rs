@@ -22,6 +22,7 @@ use wargate_protocol::verify::Followed;
 use wargate_protocol::{LogId, LogLength, OperatorPermission, SignedCheckpoint};
 
 pub use self::event::{Happening, MonitorEvent, OperatorChange};
+pub(crate) use self::store::forget;
 use self::store::{Loaded, Saved, Store};
 pub use self::webhook::Webhook;
 use crate::error::{Error, Kind};

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use wargate_api::fetch::{FetchLogsRequest, LIMIT_MAX};
+use wargate_protocol::verify::{Culprit, Evidence, Fault, Misbehaviour};
 use wargate_protocol::{
     Envelope, LogId, Namespace, NamespaceState, OperatorState, PackageName, PackageState,
     SignedCheckpoint,
@@ -13,6 +14,7 @@ use crate::client::Client;
 use crate::error::Error;
 use crate::evidence::EvidenceId;
 use crate::limits::{LOGS_PER_REQUEST_MAX, PAGES_MAX, SIMILAR_MAX};
+use crate::monitor;
 use crate::origin::{Domain, RegistryUrl};
 use crate::package::{HistoryRecord, Package};
 use crate::remote::{CallError, Remote};
@@ -91,13 +93,17 @@ impl Registry {
         self.trust().pin()
     }
 
-    /// Believes that this key operates it. What was believed under another key is forgotten.
+    /// Believes that this key operates it. What was believed under another key is forgotten, also by
+    /// monitors.
     ///
     /// # Errors
     /// [`Error::State`], [`Error::Damaged`]
     pub fn confirm(&self, operator_key: wargate_crypto::KeyId) -> Result<(), Error> {
         let since = self.client.parts.clock.now();
         let url = self.named.to_string();
+        if self.pin()?.is_some_and(|pin| pin.operator_key != operator_key) {
+            monitor::forget(&*self.client.parts.state, &self.domain)?;
+        }
         self.trust().set_pin(&Pin { operator_key, url, since, confirmed: true })
     }
 
@@ -110,13 +116,13 @@ impl Registry {
         self.trust().believe(checkpoint)
     }
 
-    /// Forgets all that is known of it, apart from evidence. It will be believed on first use again.
+    /// Forgets all that is known of it, also by monitors, apart from evidence. It will be believed on
+    /// first use again.
     ///
     /// # Errors
     /// [`Error::State`]
     pub fn forget(&self) -> Result<(), Error> {
-        forget_discovery(&*self.client.parts.state, &self.domain)?;
-        self.trust().forget()
+        forget(&*self.client.parts.state, &self.domain)
     }
 
     /// The newest checkpoint that was verified.
@@ -172,11 +178,16 @@ impl Registry {
     /// # Errors
     /// [`Error::State`], [`Error::Damaged`]
     pub fn packages(&self) -> Result<Vec<Package>, Error> {
-        let logs = self.trust().packages()?;
+        let logs = self.remembered()?;
         let mut packages = Vec::new();
         for part in logs.chunks(LOGS_PER_REQUEST_MAX) {
             let ids: Vec<_> = part.iter().map(|(log, _)| *log).collect();
             packages.extend(self.packages_of(&self.trust().load(&ids)?));
+        }
+        let named = logs.iter().filter(|(_, name)| name.is_some()).count();
+        if packages.len() < named {
+            let lost = named - packages.len();
+            self.warn(&format!("{lost} of its packages have to be fetched and verified anew"));
         }
         packages.sort_by(|one, other| one.name.cmp(&other.name));
         Ok(packages)
@@ -184,7 +195,7 @@ impl Registry {
 
     /// Brings the packages of which something is known up to date.
     pub(crate) async fn update_known(&self) -> Result<Vec<Package>, Error> {
-        let known = self.trust().packages()?;
+        let known = self.remembered()?;
         // What has no name nobody can have asked for.
         let names: Vec<_> = known.into_iter().filter_map(|(_, name)| name).collect();
         if names.is_empty() {
@@ -197,13 +208,32 @@ impl Registry {
             Err(SyncError::NotFound { log, .. }) => {
                 let missing = names.iter().find(|name| LogId::package(name) == log);
                 return Err(match missing {
-                    Some(name) => self.unknown_package(name)?,
+                    Some(name) => self.missing(name).await?,
                     None => self.bad_answer("it says that it has no log that was not asked for"),
                 });
             }
         };
         packages.sort_by(|one, other| one.name.cmp(&other.name));
         Ok(packages)
+    }
+
+    /// The package logs that are remembered. Logs are written without waiting for the disk, so that
+    /// some may not have survived a power failure: that is said, and these are forgotten.
+    fn remembered(&self) -> Result<Vec<(LogId, Option<PackageName>)>, Error> {
+        let (logs, damaged) = self.trust().remembered()?;
+        if damaged > 0 {
+            let what = if damaged == 1 { "a package" } else { "packages" };
+            self.warn(&format!(
+                "what was known of {what} was damaged ({damaged}), by a power failure perhaps, and is \
+                 forgotten; it is fetched and verified anew when it is asked for by name"
+            ));
+        }
+        Ok(logs)
+    }
+
+    fn warn(&self, message: &str) {
+        let message = format!("{}: {message}", self.domain);
+        self.client.parts.observer.event(Event::Warning { message: &message });
     }
 
     /// All records of a package's log, oldest first. They are fetched, and are exactly those that lead
@@ -440,6 +470,52 @@ impl Registry {
         logs.filter_map(package).collect()
     }
 
+    /// The error for a package whose log the registry says it does not have.
+    pub(crate) async fn missing(&self, package: &PackageName) -> Result<Error, Error> {
+        self.may_lack(package).await?;
+        self.unknown_package(package)
+    }
+
+    /// Checks what stands behind an answer that there is no such log, which nobody signs: the registry
+    /// has to go on from what is known of it, and a log that was verified before cannot be gone, for
+    /// logs only grow.
+    pub(crate) async fn may_lack(&self, package: &PackageName) -> Result<(), Error> {
+        self.refresh().await?;
+        let log = LogId::package(package);
+        let known = self.trust().load(&[log])?;
+        let (Some(_), Some(offered)) = (known.verified.package(&log), known.checkpoint.clone())
+        else {
+            return Ok(());
+        };
+        let evidence = Evidence {
+            summary: format!(
+                "it says that it has no log of `{package}`, which it has shown before"
+            ),
+            offered,
+            seen: None,
+            log_id: Some(log),
+            record: None,
+            proofs: None,
+        };
+        let fault = Fault::MissingLog { log };
+        let source = Box::new(Misbehaviour { culprit: Culprit::Server, fault, evidence });
+        let (operator_key, parts) = (known.verified.operator_key().cloned(), &self.client.parts);
+        let now = parts.clock.now();
+        let kept = crate::evidence::keep(&*parts.state, &self.named, operator_key, now, &source);
+        let evidence = kept.unwrap_or_else(|error| {
+            let message = format!("the evidence could not be kept: {error}");
+            parts.observer.event(Event::Warning { message: &message });
+            None
+        });
+        Err(Error::Misbehaviour { registry: self.domain.clone(), source, evidence })
+    }
+
+    /// Whether a package's log was verified before.
+    pub(crate) fn knows(&self, package: &PackageName) -> Result<bool, Error> {
+        let log = LogId::package(package);
+        Ok(self.trust().load(&[log])?.verified.package(&log).is_some())
+    }
+
     /// The error for a package that this registry does not have.
     pub(crate) fn unknown_package(&self, package: &PackageName) -> Result<Error, Error> {
         let registry = self.domain.clone();
@@ -482,8 +558,11 @@ fn discovery_key(domain: &Domain, scheme: &str) -> Result<Key, StateError> {
     crate::client::key(&["registries", domain.as_str(), &format!("discovery-{scheme}")])
 }
 
-/// Forgets what discovery found.
-pub(crate) fn forget_discovery(state: &dyn State, domain: &Domain) -> Result<(), StateError> {
-    state.remove(&discovery_key(domain, "http")?)?;
-    state.remove(&discovery_key(domain, "https")?)
+/// Forgets all that is known of a registry, apart from evidence.
+pub(crate) fn forget(state: &dyn State, domain: &Domain) -> Result<(), Error> {
+    for scheme in ["http", "https"] {
+        state.remove(&discovery_key(domain, scheme)?)?;
+    }
+    monitor::forget(state, domain)?;
+    Trust::of(state, domain).forget()
 }

@@ -90,6 +90,12 @@ struct StoredLog<K: LogKind> {
     state: LogState<K>,
 }
 
+/// Of a log as it is kept, what it is called.
+#[derive(Deserialize)]
+struct Named {
+    name: Option<PackageName>,
+}
+
 /// What logs are saved under.
 struct Saving<'a> {
     operator_key: &'a KeyId,
@@ -157,21 +163,39 @@ impl<'a> Trust<'a> {
 
     /// The package logs that are known.
     pub(crate) fn packages(&self) -> Result<Vec<(LogId, Option<PackageName>)>, Error> {
-        #[derive(Deserialize)]
-        struct Named {
-            name: Option<PackageName>,
+        Ok(self.list_packages()?.0)
+    }
+
+    /// The package logs that are known, and how many more were, whose state is damaged: they are
+    /// forgotten.
+    pub(crate) fn remembered(&self) -> Result<(Vec<(LogId, Option<PackageName>)>, usize), Error> {
+        let (logs, damaged) = self.list_packages()?;
+        if damaged.is_empty() {
+            return Ok((logs, 0));
         }
-        let mut logs = Vec::new();
+        // Somebody may have fetched them again meanwhile.
+        let _lock = self.state.lock(&self.key(&["lock"])?)?;
+        let (logs, damaged) = self.list_packages()?;
+        for key in &damaged {
+            self.state.remove(key)?;
+        }
+        Ok((logs, damaged.len()))
+    }
+
+    fn list_packages(&self) -> Result<(Vec<(LogId, Option<PackageName>)>, Vec<Key>), Error> {
+        let (mut logs, mut damaged) = (Vec::new(), Vec::new());
         for key in self.state.list(&self.key(&["packages"])?)? {
             let hex = key.segments().next_back().unwrap_or_default();
-            let (Ok(log), Ok(stored)) = (format!("sha256:{hex}").parse(), self.read(&key)) else {
-                continue;
-            };
-            if let Some(Named { name }) = stored {
-                logs.push((log, name));
+            // Others have no business there.
+            let Ok(log) = format!("sha256:{hex}").parse() else { continue };
+            match self.read(&key) {
+                Ok(Some(Named { name })) => logs.push((log, name)),
+                Ok(None) => {}
+                Err(Error::Damaged { .. }) => damaged.push(key),
+                Err(error) => return Err(error),
             }
         }
-        Ok(logs)
+        Ok((logs, damaged))
     }
 
     /// Believes what was verified from now on, if nobody else has come since `before`.

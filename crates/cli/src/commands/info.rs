@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 use wargate_client::seams::Asked;
-use wargate_client::{Client, Package};
+use wargate_client::{Client, Error, Kind, Package};
 use wargate_console::{counted, harmless};
 use wargate_protocol::PackageName;
 
 use crate::args::Info;
-use crate::context::Context;
+use crate::context::{Context, Failed};
 use crate::failure::Failure;
 use crate::output::Report;
 
@@ -130,9 +130,9 @@ pub(crate) fn update(context: &Context, names: &[PackageName]) -> Result<Report,
         let known = client.packages()?;
         let before: BTreeMap<_, _> = known.iter().map(|it| (key(it), it.index())).collect();
         // Without names each is asked for where it is from, whatever is configured now.
-        let packages = match names {
-            [] => client.update_known().await?,
-            names => client.update(names).await?,
+        let (packages, failures) = match names {
+            [] => all_known(&client).await?,
+            names => (client.update(names).await?, Vec::new()),
         };
         let mut text = String::new();
         let mut list = Vec::new();
@@ -147,6 +147,27 @@ pub(crate) fn update(context: &Context, names: &[PackageName]) -> Result<Report,
         let count = counted(packages.len() as u64, "package");
         let verb = if packages.len() == 1 { "is" } else { "are" };
         text.push_str(&format!("{count} {verb} up to date.\n"));
-        Ok(Report::new(text, json!({ "packages": list })))
+        let report = Report::new(text, json!({ "packages": list }));
+        let mut failures = failures.into_iter();
+        let Some(worst) = failures.next() else { return Ok(report) };
+        let mut failure = Failure::from(worst);
+        for other in failures {
+            failure = failure
+                .hint(format!("there was another failure: {}", harmless(&other.to_string())));
+        }
+        Err(Failed::Other(failure.after(report)))
     })
+}
+
+/// Updates all that is known. What fails is in an order in which lies come first.
+async fn all_known(client: &Client) -> Result<(Vec<Package>, Vec<Error>), Error> {
+    let (mut packages, mut failures) = (Vec::new(), Vec::new());
+    for updated in client.update_known().await? {
+        match updated.packages {
+            Ok(of_registry) => packages.extend(of_registry),
+            Err(error) => failures.push(error),
+        }
+    }
+    failures.sort_by_key(|error| error.kind() != Kind::Untrusted);
+    Ok((packages, failures))
 }

@@ -99,14 +99,11 @@ impl Client {
         let unknown = || from.unknown_package(package);
         // Only what the user's own registry says leads elsewhere.
         if self.settings.home.as_ref().is_none_or(|home| home.domain() != *from.domain()) {
-            return Err(unknown()?);
+            return Err(from.missing(package).await?);
         }
-        if from.imported(namespace)?.is_none() {
-            // The operator log that is known may be old, or none.
-            match from.sync(&[]).await {
-                Ok(_) | Err(SyncError::NotFound { .. }) => {}
-                Err(SyncError::Failed(error)) => return Err(error),
-            }
+        if from.imported(namespace)?.is_none() || from.knows(package)? {
+            // The operator log that is known may be old, or none. What was here leads nowhere else.
+            from.may_lack(package).await?;
         }
         let to = match from.imported(namespace)? {
             Some(domain) => domain,
@@ -119,7 +116,7 @@ impl Client {
         self.parts.observer.event(Event::Redirected { package, registry: registry.domain() });
         let known = match registry.sync(&[Want::package(package)]).await {
             Ok(known) => known,
-            Err(SyncError::NotFound { .. }) => return Err(registry.unknown_package(package)?),
+            Err(SyncError::NotFound { .. }) => return Err(registry.missing(package).await?),
             Err(SyncError::Failed(error)) => return Err(error),
         };
         self.remember(from, namespace, &to)?;

@@ -64,6 +64,23 @@ struct Head {
     operator: OperatorState,
 }
 
+/// Forgets what a monitor of a registry keeps: the next begins anew.
+pub(crate) fn forget(state: &dyn State, domain: &Domain) -> Result<(), Error> {
+    let store = Store::of(state, domain);
+    if state.list(&Key::new(["monitors", domain.as_str()]).map_err(StateError::from)?)?.is_empty() {
+        return Ok(());
+    }
+    let _lock = state.lock(&store.key(&["lock"])?)?;
+    // Without a head the rest counts for nothing.
+    state.remove(&store.key(&["head"])?)?;
+    for part in ["ledger", "logs"] {
+        for key in state.list(&store.key(&[part])?)? {
+            state.remove(&key)?;
+        }
+    }
+    Ok(())
+}
+
 impl<'a> Store<'a> {
     pub(super) const fn of(state: &'a dyn State, domain: &'a Domain) -> Self {
         Self { state, domain }

@@ -61,7 +61,12 @@ impl Registry {
                 let packages = self.packages_of(&known);
                 packages.into_iter().find(|package| package.name() == name)
             }
-            Err(SyncError::NotFound { log, .. }) if log == LogId::package(name) => None,
+            Err(SyncError::NotFound { log, .. }) if log == LogId::package(name) => {
+                if self.knows(name)? {
+                    self.may_lack(name).await?;
+                }
+                None
+            }
             Err(SyncError::NotFound { .. }) => {
                 return Err(self.bad_answer("it has not the log of another package"));
             }

@@ -45,7 +45,7 @@ impl Client {
         before.names.insert(log, name.clone());
         let known = match subject.sync().check(&before, &[log]).await {
             Ok(known) => known,
-            Err(SyncError::NotFound { .. }) => return Err(registry.unknown_package(name)?),
+            Err(SyncError::NotFound { .. }) => return Err(registry.missing(name).await?),
             Err(error) => return Err(subject.failed(&before, error)),
         };
         let Some(package) = registry.packages_of(&known).pop() else {

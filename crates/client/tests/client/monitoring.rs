@@ -476,3 +476,23 @@ async fn of_a_long_log_only_what_is_new_is_fetched() {
     let asked = asked();
     assert!(asked.len() == 2 && asked[0].is_string() && asked[1].is_null(), "{asked:?}");
 }
+
+#[tokio::test]
+async fn a_registry_that_was_started_anew_can_be_forgotten() {
+    let lab = Lab::new();
+    for forget_all in [true, false] {
+        let registry = lab.registry(HOME);
+        grow(&registry, None, "1.0.0", b"\0asm\x01\0\0\0").await;
+        let user = lab.user();
+        assert_eq!(watch(&user).tick().await.unwrap().outcome, Outcome::Advanced);
+        lab.registry(HOME);
+        alarm(&user, &watch(&user).tick().await.unwrap());
+        if forget_all {
+            user.client.reset().unwrap();
+        } else {
+            user.client.home().unwrap().forget().unwrap();
+        }
+        assert_eq!(watch(&user).tick().await.unwrap().outcome, Outcome::Advanced);
+        assert_eq!(user.client.evidence().unwrap().len(), 1);
+    }
+}

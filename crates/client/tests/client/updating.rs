@@ -1,8 +1,10 @@
 //! Bringing logs up to date.
 
-use wargate_client::Error;
 use wargate_client::config::{Config, Role, SourceFile, Sources};
-use wargate_protocol::{Entry, PackageEntry};
+use wargate_client::seams::{Key, State};
+use wargate_client::verify::Depth;
+use wargate_client::{Change, Choice, Error, MemoryContents, Publication};
+use wargate_protocol::{Entry, LogId, PackageEntry, PackagePermission};
 use wargate_testkit::world::{BEGIN, World, init, key, name, publish, record, release};
 
 use crate::lab::{HOME, Lab, Meddling};
@@ -171,20 +173,136 @@ async fn all_that_is_known_is_updated_where_it_is_from() {
         heads.push(second.record_id());
     }
     for user in [&user, &at_other] {
-        let packages = user.client.update_known().await.unwrap();
+        let updated = user.client.update_known().await.unwrap();
+        let packages: Vec<_> = updated.into_iter().flat_map(|it| it.packages.unwrap()).collect();
         let names: Vec<_> = packages.iter().map(|package| package.name().as_str()).collect();
         assert_eq!(names, ["test:one", "test:two"]);
         for (package, head) in packages.iter().zip(&heads) {
             assert_eq!(package.state().head().unwrap().record_id, *head);
         }
     }
-    // A registry that knows nothing of it any more is not asked elsewhere.
-    lab.registry(OTHER);
-    assert!(user.client.update_known().await.is_err());
+    // A registry that fails does not keep the others from it.
+    lab.put(OTHER, axum::Router::new());
+    let updated = user.client.update_known().await.unwrap();
+    let worked: Vec<_> = updated.iter().map(|it| it.packages.is_ok()).collect();
+    assert_eq!(worked, [true, false]);
+    assert_eq!(updated[1].registry.domain().as_str(), "127.0.0.1-8091");
     let offline = user.again(|settings| settings.offline = true);
     lab.net.drain();
-    assert_eq!(offline.client.update_known().await.unwrap().len(), 2);
+    let updated = offline.client.update_known().await.unwrap();
+    assert_eq!(updated.into_iter().flat_map(|it| it.packages.unwrap()).count(), 2);
     assert!(lab.net.drain().is_empty());
+}
+
+#[tokio::test]
+async fn a_registry_that_was_replaced_is_noticed_whatever_is_asked() {
+    let lab = Lab::new();
+    let registry = lab.registry(HOME);
+    for package in ["test:hello", "test:other"] {
+        publish(&registry, package, &record(&key(7), None, [init(&key(7))]), ONE).await;
+    }
+    let user = lab.user();
+    user.client.update(&[name("test:hello")]).await.unwrap();
+    let elsewhere = user.again(|settings| {
+        let home = settings.home.replace("http://127.0.0.1:9999".parse().unwrap()).unwrap();
+        settings.namespaces.insert("test".parse().unwrap(), home);
+    });
+    // It begins anew, with the same key and nothing in it.
+    lab.registry(HOME);
+    for user in [&user, &elsewhere] {
+        let known = user.client.update_known().await.unwrap().remove(0).packages.map(|_| ());
+        let named = user.client.update(&[name("test:hello")]).await.map(|_| ());
+        for error in [known.unwrap_err(), named.unwrap_err()] {
+            assert_eq!(error.code(), "rollback");
+            assert!(error.evidence().is_some(), "{error}");
+            assert_eq!(error.may_be_anew().map(ToString::to_string).unwrap(), "127.0.0.1-8090");
+        }
+    }
+    // Only the user can say that this is right.
+    user.client.reset().unwrap();
+    assert!(user.client.update_known().await.unwrap().is_empty());
+    let error = user.client.update(&[name("test:hello")]).await.unwrap_err();
+    assert_eq!(error.code(), "unknown-package");
+}
+
+/// Denies a log to whoever asks for it, and hints at another registry.
+fn deny(lab: &Lab, package: &str) {
+    let log = LogId::package(&name(package)).to_string();
+    lab.net.meddle(move |request| {
+        let asks = String::from_utf8_lossy(request.body()).contains(&log);
+        if !asks || request.uri().path().contains("publish") {
+            return Meddling::Pass;
+        }
+        let body = serde_json::json!({ "status": 404, "type": "log", "id": log }).to_string();
+        let answer = http::Response::builder()
+            .status(404)
+            .header("content-type", "application/json")
+            .header("warg-registry-hint", "test=127.0.0.1-9090");
+        Meddling::Answer(answer.body(body.into_bytes()).unwrap())
+    });
+}
+
+#[tokio::test]
+async fn a_log_that_was_there_is_not_gone() {
+    let lab = Lab::new();
+    let registry = lab.registry(HOME);
+    let first = record(&key(7), None, [init(&key(7)), release("1.0.0", ONE)]);
+    publish(&registry, "test:hello", &first, ONE).await;
+    let user = lab.user_with(|settings| settings.hints = Choice::Yes);
+    user.client.update(&[name("test:hello")]).await.unwrap();
+    deny(&lab, "test:hello");
+    lab.net.drain();
+    let home = user.client.home().unwrap();
+    let entries = vec![Change::Grant {
+        key: key(8).public_key(),
+        permissions: vec![PackagePermission::Release],
+    }];
+    let publication = Publication { name: name("test:hello"), head: None, entries };
+    let known = user.client.update_known().await.unwrap().remove(0).packages.map(|_| ());
+    let named = user.client.update(&[name("test:hello")]).await.map(|_| ());
+    let verified = user.client.verify_package(&name("test:hello"), Depth::default()).await;
+    let contents = MemoryContents::of([ONE]);
+    let published = home.publish(&publication, &key(7), &contents, true).await.map(|_| ());
+    for told in [known, named, verified.map(|_| ()), published] {
+        let error = told.unwrap_err();
+        assert_eq!((error.code(), error.culprit()), ("missing-log", Some("server")), "{error}");
+        assert!(error.evidence().is_some());
+    }
+    let asked = lab.net.drain();
+    assert!(!asked.iter().any(|it| it.contains("record")), "{asked:?}");
+    assert!(user.notes.of("Redirected").is_empty());
+    // One that was never there may be missing.
+    let error = user.client.update(&[name("test:helo")]).await.unwrap_err();
+    assert_eq!(error.code(), "unknown-package");
+}
+
+#[tokio::test]
+async fn what_did_not_survive_a_power_failure_is_told() {
+    let lab = Lab::new();
+    let registry = lab.registry(HOME);
+    let user = lab.user();
+    for package in ["test:one", "test:two", "test:three"] {
+        publish(&registry, package, &record(&key(7), None, [init(&key(7))]), ONE).await;
+        user.client.update(&[name(package)]).await.unwrap();
+    }
+    let below = Key::new(["registries", "127.0.0.1-8090", "packages"]).unwrap();
+    for key in &user.state.list(&below).unwrap()[..2] {
+        user.state.write(key, b"").unwrap();
+    }
+    assert_eq!(user.client.packages().unwrap().len(), 1);
+    let told = user.notes.of("Warning").join("\n");
+    assert!(told.contains("packages was damaged (2)"), "{told}");
+    // Once.
+    assert_eq!(user.client.packages().unwrap().len(), 1);
+    assert_eq!(user.notes.of("Warning").len(), 1);
+    // What is said of the others is enough to bring them back.
+    let operator = Key::new(["registries", "127.0.0.1-8090", "operator"]).unwrap();
+    user.state.write(&operator, b"").unwrap();
+    assert!(user.client.packages().unwrap().is_empty());
+    assert_eq!(user.notes.of("Warning").len(), 2);
+    let updated = user.client.update_known().await.unwrap().remove(0);
+    assert_eq!(updated.packages.unwrap().len(), 1);
+    assert_eq!(user.client.packages().unwrap().len(), 1);
 }
 
 #[tokio::test]
