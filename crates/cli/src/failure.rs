@@ -286,6 +286,12 @@ impl From<Error> for Failure {
             let shown: Vec<_> = available.iter().take(5).map(ToString::to_string).collect();
             return failure.hint(format!("there is {}", shown.join(", ")));
         }
+        if let Error::Damaged { key, .. } = &error
+            && let Some(registry) =
+                key.strip_prefix("publishing/").and_then(|it| it.split('/').next())
+        {
+            return failure.hint(format!("`warg publish abort --registry {registry}` drops it"));
+        }
         let kept = failure.evidence.as_ref().map(|id| {
             format!(
                 "the evidence is kept: `warg trust --evidence {id}` prints it, for others to check"
@@ -294,6 +300,13 @@ impl From<Error> for Failure {
         let failure = match help(error.code(), error.kind()) {
             Help::Hint(hint) => failure.hint(hint),
             Help::Nothing(_) => failure,
+        };
+        let failure = match error.may_be_anew().and_then(|registry| registry.to_url().ok()) {
+            Some(url) => failure.hint(format!(
+                "this registry is on this machine: if you started it anew on purpose, `warg trust \
+                 {url} --forget` makes warg forget the one before"
+            )),
+            None => failure,
         };
         match kept {
             Some(kept) => failure.hint(kept),
