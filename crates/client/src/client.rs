@@ -122,9 +122,10 @@ impl Client {
     /// [`Error::State`] if it is not known which registries there are.
     pub async fn update_known(&self) -> Result<Vec<Updated>, Error> {
         let updates = self.registries()?.into_iter().map(|registry| async move {
-            let packages = match self.settings.offline {
-                true => registry.packages(),
-                false => registry.update_known().await,
+            let packages = if self.settings.offline {
+                registry.packages()
+            } else {
+                registry.update_known().await
             };
             Updated { registry, packages }
         });

@@ -21,7 +21,7 @@ use crate::remote::{CallError, Remote};
 use crate::seams::{Event, Key, State, StateError};
 use crate::similar;
 use crate::sync::{Sync, SyncError, Want};
-use crate::trust::{Known, Pin, Trust};
+use crate::trust::{Known, Pin, Remembered, Trust};
 
 /// How long what discovery found is taken for true, in seconds.
 const DISCOVERY_SECONDS: i64 = 60 * 60;
@@ -219,7 +219,7 @@ impl Registry {
 
     /// The package logs that are remembered. Logs are written without waiting for the disk, so that
     /// some may not have survived a power failure: that is said, and these are forgotten.
-    fn remembered(&self) -> Result<Vec<(LogId, Option<PackageName>)>, Error> {
+    fn remembered(&self) -> Result<Vec<Remembered>, Error> {
         let (logs, damaged) = self.trust().remembered()?;
         if damaged > 0 {
             let what = if damaged == 1 { "a package" } else { "packages" };

@@ -58,6 +58,9 @@ pub(crate) struct Known {
     pub(crate) names: BTreeMap<LogId, PackageName>,
 }
 
+/// A package log that is known, and what it is called.
+pub(crate) type Remembered = (LogId, Option<PackageName>);
+
 /// A registry's part of the state.
 pub(crate) struct Trust<'a> {
     state: &'a dyn State,
@@ -162,13 +165,13 @@ impl<'a> Trust<'a> {
     }
 
     /// The package logs that are known.
-    pub(crate) fn packages(&self) -> Result<Vec<(LogId, Option<PackageName>)>, Error> {
+    pub(crate) fn packages(&self) -> Result<Vec<Remembered>, Error> {
         Ok(self.list_packages()?.0)
     }
 
     /// The package logs that are known, and how many more were, whose state is damaged: they are
     /// forgotten.
-    pub(crate) fn remembered(&self) -> Result<(Vec<(LogId, Option<PackageName>)>, usize), Error> {
+    pub(crate) fn remembered(&self) -> Result<(Vec<Remembered>, usize), Error> {
         let (logs, damaged) = self.list_packages()?;
         if damaged.is_empty() {
             return Ok((logs, 0));
@@ -182,7 +185,7 @@ impl<'a> Trust<'a> {
         Ok((logs, damaged.len()))
     }
 
-    fn list_packages(&self) -> Result<(Vec<(LogId, Option<PackageName>)>, Vec<Key>), Error> {
+    fn list_packages(&self) -> Result<(Vec<Remembered>, Vec<Key>), Error> {
         let (mut logs, mut damaged) = (Vec::new(), Vec::new());
         for key in self.state.list(&self.key(&["packages"])?)? {
             let hex = key.segments().next_back().unwrap_or_default();

@@ -60,9 +60,8 @@ impl Registry {
         let _lock = state.lock(&self.pending_key()?)?;
         match self.journalled(log, job)? {
             Some(there) if Some(&there) != replaced => return Ok(Noted::There(Box::new(there))),
-            Some(_) => {}
             None if self.was_taken_up(job)? => return Ok(Noted::Changed),
-            None => {}
+            Some(_) | None => {}
         }
         let key = self.journal(log, job)?;
         let bytes = serde_json::to_vec(entry)

@@ -126,8 +126,7 @@ impl Registry {
                     let published =
                         self.confirm_published(&entry, record, index, publication).await?;
                     // What was published long ago may have been undone since.
-                    let is_it = fresh || job.collected.is_some();
-                    if is_it || still_says(&published, &entry, record) {
+                    if fresh || job.collected.is_some() || still_says(&published, &entry, record) {
                         self.settle(&log, job)?;
                         return Ok(Some(published));
                     }
