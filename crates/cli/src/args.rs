@@ -219,6 +219,9 @@ pub(crate) struct Login {
     /// Store no token, only see to it that there is a key
     #[arg(long, conflicts_with = "token_stdin")]
     pub(crate) no_token: bool,
+    /// Replace the token that the API has, where the registry says that its API has another name
+    #[arg(long, conflicts_with = "no_token")]
+    pub(crate) overwrite: bool,
     /// Ignore hints at other registries from now on
     #[arg(long)]
     pub(crate) ignore_federation_hints: bool,
@@ -238,6 +241,9 @@ pub(crate) struct LogoutOf {
     /// The registry, as `--registry`
     #[arg(hide = true)]
     pub(crate) url: Option<String>,
+    /// Do not ask before the token of an API of another name is removed
+    #[arg(long)]
+    pub(crate) yes: bool,
 }
 
 #[derive(Debug, Subcommand)]

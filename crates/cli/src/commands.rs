@@ -23,6 +23,16 @@ use crate::context::Context;
 use crate::failure::Failure;
 use crate::output::Report;
 
+/// Does what was asked if it needs no configuration: a broken one is no reason to refuse the manual.
+pub(crate) fn run_alone(command: &Command) -> Option<Result<Report, Failure>> {
+    match command {
+        Command::Completions { shell } => Some(Ok(manual::completions(*shell))),
+        Command::Man { markdown: true, .. } => Some(Ok(manual::markdown())),
+        Command::Man { out, .. } => Some(manual::pages(out.as_deref())),
+        _ => None,
+    }
+}
+
 /// Does what was asked.
 pub(crate) fn run(context: &Context, command: Command) -> Result<Report, Failure> {
     match command {
@@ -42,7 +52,7 @@ pub(crate) fn run(context: &Context, command: Command) -> Result<Report, Failure
         Command::Trust(options) => trust::run(context, &options),
         Command::Info(options) => info::info(context, &options),
         Command::Login(options) => login::login(context, &options),
-        Command::Logout(options) => login::logout(context, options.url.as_deref()),
+        Command::Logout(options) => login::logout(context, &options),
         Command::Whoami => login::whoami(context),
         Command::Key(command) => key::run(context, &command),
         Command::Config(options) => {
@@ -68,9 +78,8 @@ pub(crate) fn run(context: &Context, command: Command) -> Result<Report, Failure
             };
             Ok(Report::new(text, json!({ "registries": names })))
         }
-        Command::Completions { shell } => Ok(manual::completions(shell)),
-        Command::Man { markdown: true, .. } => Ok(manual::markdown()),
-        Command::Man { out, .. } => manual::pages(out.as_deref()),
+        command @ (Command::Completions { .. } | Command::Man { .. }) => run_alone(&command)
+            .unwrap_or_else(|| Err(Failure::other("the command was not understood"))),
     }
 }
 

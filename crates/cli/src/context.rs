@@ -13,6 +13,7 @@ use crate::args::Globals;
 use crate::credentials;
 use crate::dirs::{Dirs, config_files};
 use crate::failure::Failure;
+use crate::near_misses;
 use crate::notices::{Notice, Notices};
 use crate::output::note;
 use crate::progress::{Progress, Talk};
@@ -67,10 +68,28 @@ impl Context {
     /// Tells the user what looks like a mistake in the configuration.
     pub(crate) fn warn(&self) {
         if !self.globals.quiet {
-            for warning in &self.config.warnings {
+            for warning in self.config.warnings.iter().chain(&self.near_misses()) {
                 note(&format!("warning: {warning}"));
             }
         }
+    }
+
+    /// Warnings of variables that are nearly those of a registry that is known.
+    fn near_misses(&self) -> Vec<String> {
+        let names = self.variables.iter().map(|(name, _)| name.as_str());
+        let names: Vec<_> = names.filter(|name| near_misses::may_be(name)).collect();
+        if names.is_empty() {
+            return Vec::new();
+        }
+        let settings = &self.config.settings;
+        let urls = settings.home.iter();
+        let urls = urls.chain(settings.namespaces.values()).chain(settings.packages.values());
+        let mut known: Vec<_> = urls.map(RegistryUrl::domain).collect();
+        known.extend(settings.operator_keys.keys().cloned());
+        // What cannot be read there fails where it is needed.
+        let registries = self.client().ok().and_then(|client| client.registries().ok());
+        known.extend(registries.iter().flatten().map(|registry| registry.domain().clone()));
+        near_misses::of_variables(names.into_iter(), &known)
     }
 
     /// The home registry.

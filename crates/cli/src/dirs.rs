@@ -1,13 +1,13 @@
 //! Where things are on this machine, and which configuration files count.
 
-#[cfg(unix)]
-use std::fs::Metadata;
-use std::io::Read;
+use std::fs::{File, Metadata};
+use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
 use wargate_client::config::{Config, FILE_BYTES_MAX, Role, SourceFile, Sources};
 
 use crate::failure::Failure;
+use crate::files::{open_regular, shell_word};
 
 /// The directories of this user.
 #[derive(Clone, Debug)]
@@ -94,10 +94,7 @@ pub(crate) fn config_files(
             continue;
         }
         if let Some(path) = find_above(name, dirs.home.as_deref()) {
-            if !is_ours(&path) && !is_safe(&path, &own)? {
-                return Err(foreign(&path));
-            }
-            files.extend(read(&path, role)?);
+            files.extend(read_found(path, role, &own)?);
         }
     }
     Ok(files)
@@ -121,21 +118,38 @@ fn find_above(name: &str, home: Option<&Path>) -> Option<PathBuf> {
     None
 }
 
-/// Whether a file belongs to whoever runs this, or to the administrator; a link has to, as well as what
-/// it leads to.
+/// Reads a file that came with the current directory. Whose it is, is asked of the file that is open, so
+/// that it cannot be another one that is read.
+fn read_found(
+    path: PathBuf,
+    role: Role,
+    own: &[SourceFile],
+) -> Result<Option<SourceFile>, Failure> {
+    let (file, metadata) = match open_regular(&path) {
+        Ok(opened) => opened,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(cannot_read(&path, &error)),
+    };
+    if !is_ours(&path, &metadata) && !is_safe(&path, own)? {
+        return Err(foreign(&path));
+    }
+    let text = read_text(file).map_err(|error| cannot_read(&path, &error))?;
+    Ok(Some(SourceFile { path, text, role }))
+}
+
+/// Whether a file that was opened belongs to whoever runs this, or to the administrator; a link has to,
+/// as well as what it leads to.
 #[cfg(unix)]
-fn is_ours(path: &Path) -> bool {
+fn is_ours(path: &Path, opened: &Metadata) -> bool {
     use std::os::unix::fs::MetadataExt;
     let us = rustix::process::geteuid().as_raw();
-    let ours = |metadata: std::io::Result<Metadata>| {
-        metadata.is_ok_and(|metadata| metadata.uid() == us || metadata.uid() == 0)
-    };
-    ours(std::fs::symlink_metadata(path)) && ours(std::fs::metadata(path))
+    let ours = |metadata: &Metadata| metadata.uid() == us || metadata.uid() == 0;
+    ours(opened) && std::fs::symlink_metadata(path).is_ok_and(|link| ours(&link))
 }
 
 /// Files have other kinds of owners here.
 #[cfg(not(unix))]
-fn is_ours(_path: &Path) -> bool {
+fn is_ours(_path: &Path, _opened: &Metadata) -> bool {
     true
 }
 
@@ -156,7 +170,7 @@ fn is_safe(path: &Path, own: &[SourceFile]) -> Result<bool, Failure> {
 }
 
 fn foreign(path: &Path) -> Failure {
-    let directory = path.parent().unwrap_or(path).display();
+    let directory = shell_word(&path.parent().unwrap_or(path).to_string_lossy());
     let message = format!(
         "{} belongs to another user of this machine, who could choose with it what you get and where \
          you publish",
@@ -170,16 +184,20 @@ fn foreign(path: &Path) -> Failure {
 
 /// Reads a configuration file; `None` if it is not there.
 fn read(path: &Path, role: Role) -> Result<Option<SourceFile>, Failure> {
-    match read_text(path) {
+    match File::open(path).and_then(read_text) {
         Ok(text) => Ok(Some(SourceFile { path: path.to_owned(), text, role })),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(Failure::local(format!("cannot read {}: {error}", path.display()))),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(cannot_read(path, &error)),
     }
 }
 
-fn read_text(path: &Path) -> std::io::Result<String> {
+fn cannot_read(path: &Path, error: &std::io::Error) -> Failure {
+    Failure::local(format!("cannot read {}: {error}", path.display()))
+}
+
+fn read_text(file: File) -> std::io::Result<String> {
     let limit = u64::try_from(FILE_BYTES_MAX).unwrap_or(u64::MAX) + 1;
     let mut text = String::new();
-    std::fs::File::open(path)?.take(limit).read_to_string(&mut text)?;
+    file.take(limit).read_to_string(&mut text)?;
     Ok(text)
 }

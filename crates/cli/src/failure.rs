@@ -194,6 +194,12 @@ impl Failure {
         self
     }
 
+    /// Of the same kind, and with this message instead.
+    pub(crate) fn saying(mut self, message: impl Into<String>) -> Self {
+        self.message = message.into();
+        self
+    }
+
     /// What was done before it.
     pub(crate) fn after(mut self, done: Report) -> Self {
         self.done = Some(Box::new(done));

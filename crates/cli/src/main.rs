@@ -9,11 +9,14 @@ mod context;
 mod credentials;
 mod dirs;
 mod failure;
+mod files;
+mod near_misses;
 mod notices;
 mod output;
 mod progress;
 mod prompt;
 
+use std::io::{self, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -23,7 +26,7 @@ use crate::args::Arguments;
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::notices::Notices;
-use crate::output::Output;
+use crate::output::{Output, Report, tame};
 
 fn main() -> ExitCode {
     let matches = match args::command().try_get_matches() {
@@ -37,14 +40,22 @@ fn main() -> ExitCode {
     let json = arguments.globals.json;
     let mut output = Output::new(json);
     let notices = Arc::new(Notices::default());
+    if let Some(done) = commands::run_alone(&arguments.command) {
+        return end(output, done, &notices);
+    }
     let done = Context::new(&arguments.globals, Arc::clone(&notices)).and_then(|context| {
         output.set_color(context.config.color);
         context.warn();
         commands::run(&context, arguments.command)
     });
-    match done.and_then(|report| output.report(&report, &notices).map(|()| report.exit)) {
+    end(output, done, &notices)
+}
+
+/// Says what came of it.
+fn end(output: Output, done: Result<Report, Failure>, notices: &Notices) -> ExitCode {
+    match done.and_then(|report| output.report(&report, notices).map(|()| report.exit)) {
         Ok(exit) => ExitCode::from(exit),
-        Err(failure) => output.failure(&failure, &notices),
+        Err(failure) => output.failure(&failure, notices),
     }
 }
 
@@ -59,7 +70,10 @@ fn refuse(error: &clap::Error) -> ExitCode {
     if asks_for_json() {
         return Output::new(true).failure(&failure, &Notices::default());
     }
-    let _ = error.print();
+    // It repeats the command line, in which a shell may have put names of files.
+    let text = error.render().to_string();
+    let tamed = tame(&text);
+    let _ = if tamed == text { error.print() } else { io::stderr().write_all(tamed.as_bytes()) };
     ExitCode::from(failure.exit())
 }
 

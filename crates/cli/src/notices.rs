@@ -4,6 +4,7 @@
 use std::sync::{Mutex, PoisonError};
 
 use serde_json::{Value, json};
+use wargate_client::origin::Domain;
 
 /// Most notices of one command.
 const NOTICES_MAX: usize = 1_000;
@@ -24,7 +25,15 @@ impl Notice {
     pub(crate) fn text(&self) -> String {
         match self {
             Self::FirstUse { registry, operator_key } => {
-                format!("{registry} is new here; its operator key is {operator_key}")
+                let found = registry.parse().ok().and_then(|name: Domain| name.to_url().ok());
+                let url = found.map(|url| url.to_string()).unwrap_or_default();
+                let host = url.split_once("://").map_or("", |(_, rest)| rest.trim_end_matches('/'));
+                let name = match host {
+                    "" => registry.clone(),
+                    host if host == registry => registry.clone(),
+                    host => format!("{host}, by the name {registry},"),
+                };
+                format!("{name} is new here; its operator key is {operator_key}")
             }
             Self::Elsewhere { package, registry } => {
                 format!("{package} is at another registry: {registry}")

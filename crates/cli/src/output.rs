@@ -1,9 +1,11 @@
 //! What goes to standard output and standard error.
 
+use std::borrow::Cow;
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 
 use serde_json::{Value, json};
+use wargate_console::harmless;
 
 use crate::failure::Failure;
 use crate::notices::Notices;
@@ -17,17 +19,29 @@ pub(crate) struct Report {
     pub(crate) exit: u8,
     /// Whether the JSON is somebody else's document, which is handed on as it is.
     pub(crate) is_export: bool,
+    /// Whether the text is for programs, or this program's own from end to end.
+    pub(crate) is_exact: bool,
 }
 
 impl Report {
     /// For people, and for programs.
     pub(crate) fn new(text: impl Into<String>, json: Value) -> Self {
-        Self { text: text.into(), json, exit: 0, is_export: false }
+        Self { text: text.into(), json, exit: 0, is_export: false, is_exact: false }
+    }
+
+    /// A text that has nothing in it that others have written, and goes out as it is.
+    pub(crate) fn own(text: impl Into<String>, json: Value) -> Self {
+        Self { is_exact: true, ..Self::new(text, json) }
     }
 
     /// A document that is handed on as it is.
     pub(crate) fn export(json: Value) -> Self {
-        Self { text: format!("{json:#}\n"), json, exit: 0, is_export: true }
+        Self { is_export: true, ..Self::own(format!("{json:#}\n"), json) }
+    }
+
+    /// The text, as it may be shown.
+    fn shown(&self) -> Cow<'_, str> {
+        if self.is_exact { Cow::from(&self.text) } else { tame(&self.text).into() }
     }
 }
 
@@ -68,7 +82,7 @@ impl Output {
             Value::Null if self.json => String::new(),
             json if self.json && report.is_export => format!("{json:#}\n"),
             json if self.json => document(json.clone(), notices),
-            _ => report.text.clone(),
+            _ => report.shown().into_owned(),
         };
         if text.is_empty() { Ok(()) } else { print(text.as_bytes()) }
     }
@@ -83,13 +97,13 @@ impl Output {
             let _ = print(document(json, notices).as_bytes());
         } else {
             if let Some(done) = done {
-                let _ = print(done.text.as_bytes());
+                let _ = print(done.shown().as_bytes());
             }
             let (red, cyan, plain) =
                 if self.color { ("\x1b[1;31m", "\x1b[1;36m", "\x1b[0m") } else { ("", "", "") };
-            let mut text = format!("{red}error:{plain} {}\n", failure.message());
+            let mut text = format!("{red}error:{plain} {}\n", tame(failure.message()));
             for hint in failure.hints() {
-                text.push_str(&format!("{cyan}hint:{plain} {hint}\n"));
+                text.push_str(&format!("{cyan}hint:{plain} {}\n", tame(hint)));
             }
             let _ = io::stderr().write_all(text.as_bytes());
         }
@@ -116,5 +130,11 @@ pub(crate) fn print(bytes: &[u8]) -> Result<(), Failure> {
 /// A remark on standard error.
 pub(crate) fn note(text: &str) {
     // Who closed it does not want to know.
-    let _ = writeln!(io::stderr(), "{text}");
+    let _ = writeln!(io::stderr(), "{}", tame(text));
+}
+
+/// A text whose lines cannot harm a terminal, whatever paths and names are in it.
+pub(crate) fn tame(text: &str) -> String {
+    let lines: Vec<_> = text.split('\n').map(harmless).collect();
+    lines.join("\n")
 }

@@ -49,7 +49,7 @@ impl Progress {
             // A terminal that cannot be written to shows nothing else either.
             let _ = self.bars.println(harmless(text));
         } else {
-            note(&harmless(text));
+            note(text);
         }
     }
 

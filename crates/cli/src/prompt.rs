@@ -3,6 +3,7 @@
 use std::io::{self, BufRead, IsTerminal, Read, Write};
 
 use wargate_client::credentials::{SECRET_BYTES_MAX, SecretText};
+use wargate_console::harmless;
 
 use crate::failure::Failure;
 
@@ -15,7 +16,9 @@ pub(crate) fn is_possible() -> bool {
 pub(crate) fn confirm(question: &str, default: bool) -> Result<bool, Failure> {
     let choices = if default { "Y/n" } else { "y/N" };
     let mut err = io::stderr().lock();
-    write!(err, "{question} [{choices}] ").and_then(|()| err.flush()).map_err(|e| failed(&e))?;
+    write!(err, "{} [{choices}] ", harmless(question))
+        .and_then(|()| err.flush())
+        .map_err(|e| failed(&e))?;
     let mut line = String::new();
     // A line that nobody types is none.
     if io::stdin().lock().take(1024).read_line(&mut line).map_err(|error| failed(&error))? == 0 {
@@ -30,7 +33,9 @@ pub(crate) fn confirm(question: &str, default: bool) -> Result<bool, Failure> {
 /// Asks for a line.
 pub(crate) fn line(question: &str) -> Result<String, Failure> {
     let mut err = io::stderr().lock();
-    write!(err, "{question}").and_then(|()| err.flush()).map_err(|error| failed(&error))?;
+    write!(err, "{}", harmless(question))
+        .and_then(|()| err.flush())
+        .map_err(|error| failed(&error))?;
     let mut line = String::new();
     io::stdin().lock().take(1024).read_line(&mut line).map_err(|error| failed(&error))?;
     Ok(line.trim().to_owned())

@@ -146,6 +146,12 @@ impl FromStr for RegistryUrl {
             }
             other => return Err(RegistryUrlError::Scheme(other.to_owned())),
         }
+        if let Some(Host::Ipv4(address)) = url.host()
+            && written_host(&whole) != address.to_string()
+        {
+            let reason = format!("its host is a number; do you mean the address {address}?");
+            return Err(RegistryUrlError::Invalid { text: text.to_owned(), reason });
+        }
         if !url.path().ends_with('/') {
             let path = format!("{}/", url.path());
             url.set_path(&path);
@@ -158,6 +164,12 @@ impl FromStr for RegistryUrl {
         }
         Ok(url)
     }
+}
+
+/// The host of a URL as it was written: `5`, where the URL then has `0.0.0.5`.
+fn written_host(url: &str) -> &str {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    rest.split([':', '/', '\\', '?', '#']).next().unwrap_or_default().trim_end()
 }
 
 fn invalid(text: &str, error: url::ParseError) -> RegistryUrlError {

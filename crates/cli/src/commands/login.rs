@@ -6,15 +6,42 @@ use wargate_client::origin::RegistryUrl;
 use wargate_client::seams::Asked;
 
 use super::{config, key};
-use crate::args::Login;
+use crate::args::{Login, LogoutOf};
 use crate::config_file::{Change, ConfigFile};
 use crate::context::Context;
 use crate::failure::Failure;
+use crate::files::shell_word;
 use crate::output::Report;
 use crate::prompt;
 
 fn target(context: &Context, url: Option<&str>) -> Result<RegistryUrl, Failure> {
     url.map_or_else(|| context.home().cloned(), |url| Ok(url.parse()?))
+}
+
+/// Where a registry's token is kept.
+struct Place {
+    registry: RegistryUrl,
+    /// Where its API is.
+    api: RegistryUrl,
+    /// Why that is not known, and taken for the same as the registry.
+    unknown: Option<Failure>,
+}
+
+impl Place {
+    fn of(context: &Context, registry: RegistryUrl) -> Self {
+        let (api, unknown) = context.api(&registry);
+        Self { registry, api, unknown }
+    }
+
+    /// Whether only the registry says that the token by this name is its own. Its word is not enough to
+    /// touch one that may be of another registry.
+    fn is_claimed(&self) -> bool {
+        self.api.domain() != self.registry.domain()
+    }
+
+    fn line(&self) -> String {
+        api_line(&self.registry, &self.api, self.unknown.as_ref())
+    }
 }
 
 /// Stores a token, and sees to it that there is a key.
@@ -27,24 +54,27 @@ pub(crate) fn login(context: &Context, options: &Login) -> Result<Report, Failur
             return Err(Failure::usage("nobody can be asked for a token here")
                 .hint("`--token-stdin` reads it from standard input; `--no-token` does without"));
         }
+        let at = Place::of(context, registry.clone());
+        let domain = at.api.domain();
+        let entry = KeyringEntry::token(&domain);
+        if at.is_claimed() && keyring.keyring().read(&entry)?.is_some() {
+            may_replace(context, options, &at)?;
+        }
         let question = format!("Token for {registry} (not shown): ");
         let given = prompt::secret(&question, !options.token_stdin)?;
         let token =
             read_token(&given, "what was given").map_err(|error| Failure::usage(error.message))?;
-        let (api, unknown) = context.api(&registry);
-        let domain = api.domain();
-        let entry = KeyringEntry::token(&domain);
         keyring.keyring().write(&entry, token.expose())?;
         let stored = keyring.keyring().place(&entry);
-        text = api_line(&registry, &api, unknown.as_ref());
+        text = at.line();
         text.push_str(&format!("Stored a token for {domain} in {stored}.\n"));
-        let asked = Asked { named: &registry, api: &api };
+        let asked = Asked { named: &registry, api: &at.api };
         if let Some(other) = context.credentials()?.locate_token(asked)?
             && other.place != stored
         {
             text.push_str(&format!("But {} has one too, and counts before it.\n", other.place));
         }
-        place = Some((api, stored));
+        place = Some((at.api, stored));
     }
     write_config(context, options, &registry)?;
     let made = key::make_if_missing(context)?;
@@ -54,7 +84,8 @@ pub(crate) fn login(context: &Context, options: &Login) -> Result<Report, Failur
         text.push_str(&format!("Key ID: {}\nPublic Key: {public}\n", public.id()));
         if made.is_some() {
             text.push_str(
-                "The key is new. Whoever may publish has to grant it what it shall do.\n",
+                "The key is new. A registry that serves its own machine alone lets every key publish; \
+                 at others, whoever runs it or owns the package has to let this one.\n",
             );
         }
     }
@@ -68,6 +99,23 @@ pub(crate) fn login(context: &Context, options: &Login) -> Result<Report, Failur
         "newKey": made.is_some(),
     });
     Ok(Report::new(text, json))
+}
+
+/// Whether the token that another registry may have stored under the API's name may be replaced.
+fn may_replace(context: &Context, options: &Login, at: &Place) -> Result<(), Failure> {
+    let (registry, api) = (&at.registry, &at.api);
+    let found = format!("{registry} says that its API is {api}, of which there is a token already");
+    if options.url.is_none() && context.config.home_is_of_project {
+        let message = format!("{found}, and only a project's file names {registry}");
+        let word = shell_word(api.as_url().as_str());
+        return Err(Failure::usage(message).hint(format!(
+            "to replace that token, name its registry: `warg login --registry {word}`"
+        )));
+    }
+    if options.overwrite {
+        return Ok(());
+    }
+    context.confirm(&format!("{found}. Replace it?"), "--overwrite")
 }
 
 /// Says where the API of a registry is, if that is not where the registry is, or not known.
@@ -106,30 +154,64 @@ fn write_config(context: &Context, options: &Login, registry: &RegistryUrl) -> R
 }
 
 /// Removes the token.
-pub(crate) fn logout(context: &Context, url: Option<&str>) -> Result<Report, Failure> {
-    let registry = target(context, url)?;
+pub(crate) fn logout(context: &Context, options: &LogoutOf) -> Result<Report, Failure> {
+    let at = Place::of(context, target(context, options.url.as_deref())?);
     let keyring = context.keyring()?;
-    let (api, unknown) = context.api(&registry);
-    let mut text = api_line(&registry, &api, unknown.as_ref());
+    let mut text = at.line();
     // Under the registry's own name, too: its API may have been there, or not have been known.
-    let mut domains = vec![api.domain(), registry.domain()];
-    domains.dedup();
-    let mut removed = false;
-    for domain in &domains {
-        if keyring.keyring().remove(&KeyringEntry::token(domain))? {
-            removed = true;
-            text.push_str(&format!("Removed the token for {domain}.\n"));
+    let own = at.registry.domain();
+    let mut removed = keyring.keyring().remove(&KeyringEntry::token(&own))?;
+    if removed {
+        text.push_str(&format!("Removed the token for {own}.\n"));
+    }
+    let report = |text: &str, removed: bool| {
+        let json = json!({ "registry": at.registry.to_string(), "removed": removed });
+        Report::new(text, json)
+    };
+    let entry = KeyringEntry::token(&at.api.domain());
+    if at.is_claimed() && keyring.keyring().read(&entry)?.is_some() {
+        if let Err(failure) = may_remove(context, options, &at) {
+            return Err(if removed { failure.after(report(&text, true)) } else { failure });
         }
+        keyring.keyring().remove(&entry)?;
+        removed = true;
+        text.push_str(&format!("Removed the token for {}.\n", at.api.domain()));
     }
     if !removed {
-        text.push_str(&format!("There was no token for {} in the keyring.\n", api.domain()));
+        if let Some(failure) = &at.unknown {
+            return Err(still_there(&at.registry, failure));
+        }
+        text.push_str(&format!("There was no token for {} in the keyring.\n", at.api.domain()));
     }
-    let asked = Asked { named: &registry, api: &api };
+    let asked = Asked { named: &at.registry, api: &at.api };
     if let Some(other) = context.credentials()?.locate_token(asked)? {
         text.push_str(&format!("But {} has one.\n", other.place));
     }
-    let json = json!({ "registry": registry.to_string(), "removed": removed });
-    Ok(Report::new(text, json))
+    Ok(report(&text, removed))
+}
+
+/// Whether the token that another registry may have stored under the API's name may be removed.
+fn may_remove(context: &Context, options: &LogoutOf, at: &Place) -> Result<(), Failure> {
+    if options.yes {
+        return Ok(());
+    }
+    let (registry, api) = (&at.registry, &at.api);
+    let question = format!("{registry} says that its API is {api}. Remove the token for that?");
+    context.confirm(&question, "--yes")
+}
+
+/// Nothing was found under the registry's own name, and its token may have another one.
+fn still_there(registry: &RegistryUrl, unknown: &Failure) -> Failure {
+    let message = format!(
+        "no token is kept by the name {}, and there may be one by the name of its API, which is not \
+         known: {}",
+        registry.domain(),
+        unknown.message()
+    );
+    unknown
+        .clone()
+        .saying(message)
+        .hint("`warg logout --registry URL` with the URL of the API removes it")
 }
 
 /// Shows who the user is to a registry.

@@ -15,7 +15,7 @@ pub(crate) fn completions(shell: Shell) -> Report {
     clap_complete::generate(shell, &mut args::command(), "warg", &mut script);
     let script = String::from_utf8_lossy(&script).into_owned();
     let json = json!({ "shell": shell.to_string(), "script": script });
-    Report::new(script, json)
+    Report::own(script, json)
 }
 
 /// Manual pages.
@@ -26,7 +26,7 @@ pub(crate) fn pages(directory: Option<&Path>) -> Result<Report, Failure> {
         let mut page = Vec::new();
         clap_mangen::Man::new(args::command()).render(&mut page).map_err(failed)?;
         let page = String::from_utf8_lossy(&page).into_owned();
-        return Ok(Report::new(page.clone(), json!({ "page": page })));
+        return Ok(Report::own(page.clone(), json!({ "page": page })));
     };
     std::fs::create_dir_all(directory).map_err(failed)?;
     clap_mangen::generate_to(args::command(), directory).map_err(failed)?;
@@ -50,7 +50,7 @@ pub(crate) fn markdown() -> Report {
         let word = if word.is_empty() { String::new() } else { format!("`{word}`") };
         page.push_str(&format!("| {code} | {word} | {meaning} |\n"));
     }
-    Report::new(page.clone(), json!({ "page": page }))
+    Report::own(page.clone(), json!({ "page": page }))
 }
 
 /// A command, and those below it.

@@ -1,10 +1,10 @@
 //! `warg publish` with a verb: the reference client's forms.
 
-use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
 use serde_json::{Value, json};
+use wargate_client::config::Origin;
 use wargate_client::origin::RegistryUrl;
 use wargate_client::{Change, Client, Collected, Error, Publication, Published, Registry};
 use wargate_console::counted;
@@ -15,6 +15,7 @@ use super::{publish_files, time};
 use crate::args::{PermissionName, Publish, PublishCommand, PublishOptions, Release};
 use crate::context::{Context, Failed};
 use crate::failure::Failure;
+use crate::files::open_regular;
 use crate::output::Report;
 
 /// The command.
@@ -135,7 +136,7 @@ fn publish(context: &Context, publication: &Publication, wait: bool) -> Result<R
 fn release(context: &Context, options: &Release, wait: bool) -> Result<Report, Failure> {
     let client = context.client()?;
     let registry = registry_of(&client, &options.name)?;
-    let (digest, _) = digest(&options.path)?;
+    let (digest, _) = digest(context, &options.path)?;
     keep(&client, &registry, &options.path, &digest)?;
     let release =
         Change::Release { version: options.version.clone(), content: AnyDigest::from(digest) };
@@ -146,9 +147,15 @@ fn release(context: &Context, options: &Release, wait: bool) -> Result<Report, F
 const PIECE_BYTES: usize = 128 << 10;
 
 /// The digest of a file, and its length in bytes. However long it is, little of it is in memory.
-pub(crate) fn digest(path: &Path) -> Result<(Digest, u64), Failure> {
+pub(crate) fn digest(context: &Context, path: &Path) -> Result<(Digest, u64), Failure> {
     let failed = |error| cannot_read(path, &error);
-    let mut file = File::open(path).map_err(failed)?;
+    let limit = context.config.settings.content_bytes_max;
+    let (file, metadata) = open_regular(path).map_err(failed)?;
+    if metadata.len() > limit {
+        return Err(too_long(path, limit));
+    }
+    // Somebody may still write to it.
+    let mut file = file.take(limit.saturating_add(1));
     let (mut hasher, mut length, mut piece) = (Sha256::new(), 0, vec![0; PIECE_BYTES]);
     loop {
         let read = file.read(&mut piece).map_err(failed)?;
@@ -156,7 +163,12 @@ pub(crate) fn digest(path: &Path) -> Result<(Digest, u64), Failure> {
         hasher.update(bytes);
         length += bytes.len() as u64;
     }
-    Ok((hasher.finish(), length))
+    if length > limit { Err(too_long(path, limit)) } else { Ok((hasher.finish(), length)) }
+}
+
+fn too_long(path: &Path, limit: u64) -> Failure {
+    let limit = counted(limit, "byte");
+    Failure::usage(format!("{} is longer than {limit}, the most that is published", path.display()))
 }
 
 /// Copies a file with this digest into the cache, from where it is sent.
@@ -166,7 +178,7 @@ pub(crate) fn keep(
     path: &Path,
     digest: &Digest,
 ) -> Result<(), Failure> {
-    let mut file = File::open(path).map_err(|error| cannot_read(path, &error))?;
+    let (mut file, _) = open_regular(path).map_err(|error| cannot_read(path, &error))?;
     client.keep(registry.domain(), digest, &mut file).map_err(|error| match error {
         Error::Content(reason) => {
             Failure::usage(format!("{} cannot be published: {reason}", path.display()))
@@ -180,19 +192,29 @@ pub(crate) fn cannot_read(path: &Path, error: &std::io::Error) -> Failure {
     Failure::usage(format!("cannot read {}: {error}", path.display()))
 }
 
-/// The publish that is pending: at home, or else the only one.
-fn pending(client: &Client) -> Result<Collected, Failure> {
+/// The publish that is pending: at home, or else the only one, unless the command says where.
+fn pending(context: &Context) -> Result<Collected, Failure> {
+    let client = context.client()?;
     let mut all = client.pending()?;
     let home = client.settings().home.as_ref().map(RegistryUrl::domain);
     let at_home = all.iter().position(|pending| Some(pending.registry.domain()) == home.as_ref());
-    if let Some(place) = at_home.or((all.len() == 1).then_some(0)) {
+    let origin = context.config.origin("registry");
+    let named =
+        home.as_ref().filter(|_| matches!(origin, Some(Origin::Flag(_) | Origin::Variable(_))));
+    let only = (all.len() == 1 && named.is_none()).then_some(0);
+    if let Some(place) = at_home.or(only) {
         return Ok(all.swap_remove(place));
     }
     if all.is_empty() {
         return Err(none_pending());
     }
     let names: Vec<_> = all.iter().map(|pending| pending.registry.domain().as_str()).collect();
-    let message = format!("publishes are pending at {}", names.join(" and at "));
+    let (names, verb) =
+        (names.join(" and at "), if all.len() == 1 { "is one" } else { "are some" });
+    let message = match named {
+        Some(named) => format!("no publish is pending at {named}; there {verb} at {names}"),
+        None => format!("publishes are pending at {names}"),
+    };
     Err(Failure::usage(message).hint("name the registry of the one you mean with `--registry`"))
 }
 
@@ -201,7 +223,7 @@ fn none_pending() -> Failure {
 }
 
 fn list(context: &Context) -> Result<Report, Failure> {
-    let Collected { registry, publication } = pending(&context.client()?)?;
+    let Collected { registry, publication } = pending(context)?;
     let mut text = format!("Pending at {}: {}\n", registry.domain(), publication.name);
     for change in &publication.entries {
         text.push_str(&format!("  {}\n", publish_files::sentence(change)));
@@ -210,14 +232,24 @@ fn list(context: &Context) -> Result<Report, Failure> {
 }
 
 fn abort(context: &Context) -> Result<Report, Failure> {
-    let Collected { registry, publication } = pending(&context.client()?)?;
+    let client = context.client()?;
+    if let Ok(home) = client.home()
+        && matches!(home.pending(), Err(Error::Damaged { .. }))
+    {
+        home.abort_pending()?;
+        let at = home.domain();
+        let text =
+            format!("Dropped the publish that was pending at {at}, which could not be read.\n");
+        return Ok(Report::new(text, json!({ "dropped": null })));
+    }
+    let Collected { registry, publication } = pending(context)?;
     registry.abort_pending()?;
     let text = format!("Dropped the publish of {} that was pending.\n", publication.name);
     Ok(Report::new(text, json!({ "dropped": publication })))
 }
 
 fn submit(context: &Context, wait: bool) -> Result<Report, Failure> {
-    let Collected { registry, publication } = pending(&context.client()?)?;
+    let Collected { registry, publication } = pending(context)?;
     if publication.entries.is_empty() {
         return Err(Failure::usage("nothing was collected for the publish that is pending")
             .hint("`warg publish release`, `yank`, `grant` and `revoke` collect changes now"));

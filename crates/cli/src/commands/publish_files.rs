@@ -4,7 +4,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
-use wargate_client::config::closest;
+use wargate_client::config::{Origin, closest};
 use wargate_client::{Change, Client, Plan, Publication, Registry};
 use wargate_component::inspect::{Inspection, Limits, inspect};
 use wargate_console::{counted, harmless};
@@ -15,6 +15,7 @@ use super::publish::{cannot_read, digest, keep, registry_of, report, signing_key
 use crate::args::{self, PublishFiles};
 use crate::context::Context;
 use crate::failure::Failure;
+use crate::files::open_regular;
 use crate::output::{Report, note};
 use crate::prompt;
 
@@ -41,6 +42,9 @@ pub(crate) fn run(context: &Context, options: &PublishFiles) -> Result<Report, F
     }
     if let Some(failure) = options.files.first().and_then(|path| verb_meant(path)) {
         return Err(failure);
+    }
+    if options.files.is_empty() {
+        stay_inside(context)?;
     }
     let files: Vec<File> =
         paths.iter().map(|path| describe(context, options, path)).collect::<Result<_, _>>()?;
@@ -74,6 +78,28 @@ pub(crate) fn run(context: &Context, options: &PublishFiles) -> Result<Report, F
     Ok(Report::new(text, json!({ "published": list })))
 }
 
+/// Refuses files of a project that are not below its directory: what they are, came with a checkout, and
+/// nobody but the user publishes what else is on this machine.
+fn stay_inside(context: &Context) -> Result<(), Failure> {
+    let origin = context.config.origin("package.files");
+    let Some(Origin::File { path: project, .. }) = origin.filter(|origin| origin.is_project())
+    else {
+        return Ok(());
+    };
+    let whole = |path: &Path| path.canonicalize().map_err(|error| cannot_read(path, &error));
+    let directory = whole(project.parent().unwrap_or(project))?;
+    for path in &context.config.project.files {
+        if !whole(path)?.starts_with(&directory) {
+            let (path, project) = (path.display(), project.display());
+            let message = format!("{path} is not below the directory of {project}, which lists it");
+            return Err(
+                Failure::usage(message).hint("if you mean that file, name it: `warg publish FILE`")
+            );
+        }
+    }
+    Ok(())
+}
+
 /// The failure for what is no file and looks like a verb.
 fn verb_meant(path: &Path) -> Option<Failure> {
     let word = path.to_str().filter(|_| !path.exists())?;
@@ -86,7 +112,7 @@ fn verb_meant(path: &Path) -> Option<Failure> {
 
 /// Name and version: from flags, the project, the file, or the user.
 fn describe(context: &Context, options: &PublishFiles, path: &Path) -> Result<File, Failure> {
-    let (digest, size) = digest(path)?;
+    let (digest, size) = digest(context, path)?;
     let facts = facts(path)?;
     let project = &context.config.project;
     let embedded = facts.package.as_ref();
@@ -143,7 +169,7 @@ fn facts(path: &Path) -> Result<Inspection, Failure> {
     let limits = Limits::default();
     let failed = |error| cannot_read(path, &error);
     let mut bytes = Vec::new();
-    let file = std::fs::File::open(path).map_err(failed)?;
+    let (file, _) = open_regular(path).map_err(failed)?;
     file.take(limits.bytes_max as u64 + 1).read_to_end(&mut bytes).map_err(failed)?;
     inspect(&bytes, &limits).map_err(|error| {
         let message = format!("{} cannot be published: {error}", path.display());

@@ -148,13 +148,25 @@ fn files_of_other_users_are_refused() {
     );
     // The user may trust a directory, in the environment or in a file of their own, and a project may not.
     let here = user.home().join("here").display().to_string();
-    for (safe, code) in [(here.as_str(), 0), ("*", 0), ("/elsewhere /", 2)] {
+    for (safe, code) in [(here.as_str(), 0), ("*", 0), ("/elsewhere:/", 2)] {
         let output = user.run_with(&[("WARG_SAFE_DIRECTORIES", safe)], &["config", "show"]);
         assert_eq!(output.code, Some(code), "{safe}: {output}");
     }
     user.write(".config/warg/config.toml", &format!("safe-directories = [\"{here}\"]\n"));
     assert_eq!(user.run(&["config", "show"]).code, Some(0));
+    // A name may have spaces in it, and the hint is for a shell.
     user.write(".config/warg/config.toml", "");
+    user.write("a b/warg.toml", "registry = \"evil.example\"\n");
+    let spaced = user.home().join("a b");
+    std::os::unix::fs::lchown(spaced.join("warg.toml"), Some(12345), None).unwrap();
+    let spaced = spaced.display().to_string();
+    let there = |safe: &str| {
+        let mut command = user.command(&["config", "show"]);
+        command.current_dir(&spaced).env("WARG_SAFE_DIRECTORIES", safe).output().unwrap()
+    };
+    assert_eq!(there(&format!("/elsewhere:{spaced}")).status.code(), Some(0));
+    let refused = String::from_utf8(there("").stderr).unwrap();
+    assert!(refused.contains(&format!("WARG_SAFE_DIRECTORIES='{spaced}'")), "{refused}");
     user.write("here/warg.toml", &format!("safe-directories = [\"{here}\"]\n"));
     assert_eq!(user.run(&["config", "show"]).code, Some(2));
 }
@@ -240,4 +252,62 @@ fn completions_and_manual_pages_are_made() {
     assert!(user.run(&["man"]).out.contains(".TH warg"));
     assert_eq!(user.run(&["man", "--out", "pages"]).code, Some(0));
     assert!(user.read("here/pages/warg-publish-release.1").contains(".TH"));
+    // Whatever is wrong with a configuration.
+    user.write("here/warg.toml", "key-file = \"/etc/passwd\"\n");
+    for arguments in [
+        &["completions", "bash"][..],
+        &["man", "--markdown"],
+        &["--help"],
+        &["--version"],
+        &["get", "--help"],
+    ] {
+        let output = user.run(arguments);
+        assert!(output.code == Some(0) && output.err.is_empty(), "{arguments:?}: {output}");
+    }
+    assert_eq!(user.run(&["whoami"]).code, Some(2));
+}
+
+#[test]
+fn no_path_or_word_reaches_the_terminal_as_a_command() {
+    let user = User::new();
+    let evil = "\x1b]0;mine\x07\u{202e}";
+    let directory = format!("here/{evil}");
+    user.write(&format!("{directory}/warg.toml"), "registry = [\n");
+    user.write(&format!("{directory}/x.wasm"), "no component");
+    let file = format!("{evil}/x.wasm");
+    let none = format!("{evil}/none.wasm");
+    let flag = format!("--{evil}");
+    let lines: &[&[&str]] = &[
+        &["publish", &file],
+        &["publish", &none],
+        &["publish", "release", &none, "--name", "a:b", "--version", "1.0.0"],
+        &["get", &file],
+        &["show", &flag],
+        &["--config", &none, "whoami"],
+        &["config", &none, "--registry", URL],
+        &["man", "--out", &file],
+        &["man", "--out", &directory["here/".len()..]],
+        &["verify", &none],
+    ];
+    for line in lines {
+        let said = user.run(line);
+        let text = said.to_string();
+        assert!(!text.contains(['\x1b', '\x07', '\u{202e}']), "{line:?}: {text:?}");
+    }
+    let mut inside = user.command(&["whoami"]);
+    let said = inside.current_dir(user.home().join(&directory)).output().unwrap();
+    let said = String::from_utf8(said.stderr).unwrap();
+    assert!(said.contains("mine") && !said.contains(['\x1b', '\x07', '\u{202e}']), "{said:?}");
+}
+
+#[test]
+fn a_variable_that_is_nearly_that_of_the_registry_is_warned_of() {
+    let user = User::new();
+    let variables = [("WARG_REGISTRY", URL), ("WARG_TOKEN_127_0_0_1_8090", "x")];
+    let said = user.run_with(&variables, &["config", "show", "registry"]);
+    assert!(said.err.contains("did you mean `WARG_TOKEN_127_0_0_1__8090`?"), "{said}");
+    let variables = [("WARG_REGISTRY", URL), ("WARG_TOKEN_127_0_0_1__8090", "x")];
+    assert_eq!(user.run_with(&variables, &["config", "show", "registry"]).err, "");
+    let refused = user.run(&["config", "--registry", "5"]);
+    assert!(refused.code == Some(2) && refused.err.contains("its host is a number"), "{refused}");
 }

@@ -163,7 +163,15 @@ fn a_token_is_kept_by_the_name_of_the_api() {
     );
     let who = user.run_with(&[(&own, TOKEN)], &["whoami"]);
     assert!(who.out.contains(&format!("Token from: the variable {own}\n")), "{who}");
-    assert!(user.run(&["logout"]).out.contains("Removed the token for localhost-9_api"));
+    // Only the registry says whose token it is, and a stranger's could say it of any.
+    let refused = user.run(&["logout"]);
+    assert!(
+        refused.code == Some(2) && refused.err.contains("hint: --yes answers yes"),
+        "{refused}"
+    );
+    assert_eq!(user.read(&format!("{KEYRING}/{file}")), TOKEN);
+    let removed = user.run(&["logout", "--yes"]);
+    assert!(removed.out.contains("Removed the token for localhost-9_api"), "{removed}");
     assert!(!user.home().join(KEYRING).join(file).exists());
     // Where it cannot be asked, that is said, and the name is taken.
     let output = user.tell(TOKEN, &["login", "--token-stdin", "--offline"]);
@@ -171,6 +179,44 @@ fn a_token_is_kept_by_the_name_of_the_api() {
     assert!(output.out.contains("Stored a token for 127.0.0.1-"), "{output}");
     let who = user.run(&["whoami", "--offline"]);
     assert!(who.out.contains("Token from: the file"), "{who}");
+}
+
+#[test]
+fn no_registry_touches_the_token_of_another_one() {
+    let user = User::new();
+    let good = "http://localhost:9";
+    let stored = user.tell(TOKEN, &["login", "--token-stdin", "--offline", "--registry", good]);
+    assert_eq!(stored.code, Some(0), "{stored}");
+    let file = format!("{KEYRING}/service=warg-auth-token%3Alocalhost-9&user=localhost-9");
+    let evil = discovery(good, 2);
+    // Whoever named it,
+    let login = ["login", "--token-stdin", "--registry", &evil];
+    let refused = user.tell("another", &login);
+    assert!(refused.code == Some(2) && refused.err.contains("--overwrite"), "{refused}");
+    assert_eq!(user.read(&file), TOKEN);
+    // and even with the flag if a project did.
+    user.write(".config/warg/config.json", "{}");
+    user.write("here/warg.toml", &format!("registry = \"{evil}\"\n"));
+    let refused = user.tell("another", &["login", "--token-stdin", "--overwrite"]);
+    assert!(refused.code == Some(2) && refused.err.contains("only a project's file"), "{refused}");
+    let refused = user.run(&["logout"]);
+    assert!(refused.code == Some(2) && refused.err.contains("--yes"), "{refused}");
+    assert_eq!(user.read(&file), TOKEN);
+    // Whoever says so, may.
+    let replaced = user.tell("another", &[&login[..], &["--overwrite"]].concat());
+    assert_eq!((replaced.code, user.read(&file).as_str()), (Some(0), "another"), "{replaced}");
+}
+
+#[test]
+fn a_token_that_may_still_be_there_is_not_said_to_be_gone() {
+    let user = User::new();
+    let variables = [("WARG_REGISTRY", "http://127.0.0.1:1"), ("WARG_ATTEMPTS", "1")];
+    let failed = user.run_with(&variables, &["logout"]);
+    assert!(failed.code == Some(5) && failed.err.contains("there may be one"), "{failed}");
+    assert!(failed.err.contains("hint: "), "{failed}");
+    user.tell_with(&variables, TOKEN, &["login", "--token-stdin"]);
+    let removed = user.run_with(&variables, &["logout"]);
+    assert!(removed.code == Some(0) && removed.out.contains("Removed the token"), "{removed}");
 }
 
 #[test]

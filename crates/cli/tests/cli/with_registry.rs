@@ -188,8 +188,11 @@ fn several_files_become_one_record_and_come_back_offline() {
     session.fine(&["key", "new"]);
     session.user.write(
         "here/warg.toml",
-        &format!("[package]\nname = \"demo:tools\"\nversion = \"0.1.0\"\nfiles = [{OTHER:?}]\n"),
+        &format!(
+            "[package]\nname = \"demo:tools\"\nversion = \"0.1.0\"\nfiles = [\"tower.wasm\"]\n"
+        ),
     );
+    std::fs::copy(OTHER, session.user.home().join("here/tower.wasm")).unwrap();
     let out = session.fine(&["publish", "--json"]);
     let json: serde_json::Value = serde_json::from_str(&out).unwrap();
     let published = &json["published"][0];
@@ -309,6 +312,78 @@ fn a_project_that_says_something_else_than_its_file_is_refused() {
     assert!(session.fine(&line).contains("release 2.0.0"));
     session.user.write("here/warg.toml", "[package]\nname = \"demo:one\"\n");
     assert!(session.fine(&["publish", "one.wasm", "--dry-run"]).contains("for demo:one at "));
+}
+
+#[test]
+fn a_publish_that_is_pending_elsewhere_is_left_alone() {
+    let user = User::new();
+    let at = |url: &str, words: &[&str]| user.run_with(&[("WARG_REGISTRY", url)], words);
+    let (here, there) = ("http://127.0.0.1:1", "http://127.0.0.1:2");
+    assert_eq!(at(there, &["publish", "start", "demo:pair"]).code, Some(0));
+    let by_flag = ["publish", "abort", "--registry", here];
+    for refused in [
+        at(here, &["publish", "submit"]),
+        at(here, &["publish", "abort"]),
+        at(here, &["publish", "list"]),
+        user.run(&by_flag),
+    ] {
+        let message = "no publish is pending at 127.0.0.1-1; there is one at 127.0.0.1-2";
+        assert!(refused.code == Some(2) && refused.err.contains(message), "{refused}");
+    }
+    // Who names none means the only one.
+    user.write(".config/warg/config.toml", &format!("registry = \"{here}\"\n"));
+    let dropped = user.run(&["publish", "abort"]);
+    assert!(dropped.code == Some(0) && dropped.out.contains("Dropped"), "{dropped}");
+    let none = at(here, &["publish", "abort"]);
+    assert!(none.err.contains("error: no publish is pending\n"), "{none}");
+}
+
+#[test]
+fn only_regular_files_are_published_and_of_a_project_only_its_own() {
+    let user = User::new();
+    let run = |words: &[&str]| user.run_with(&[("WARG_REGISTRY", "http://127.0.0.1:1")], words);
+    assert!(Command::new("mkfifo").arg(user.home().join("here/pipe")).status().unwrap().success());
+    let long = std::fs::File::create(user.home().join("here/long")).unwrap();
+    long.set_len((4 << 30) + 1).unwrap();
+    for (file, said) in [
+        ("pipe", "no regular file"),
+        ("/dev/zero", "no regular file"),
+        ("long", "is longer than 4294967296 bytes"),
+        (".", "is a directory"),
+        ("-", "No such file"),
+    ] {
+        for line in [
+            &["publish", file, "--name", "a:b", "--release", "1.0.0"][..],
+            &["publish", "release", file, "--name", "a:b", "--version", "1.0.0"],
+        ] {
+            let refused = run(line);
+            assert!(refused.code == Some(2) && refused.err.contains(said), "{line:?}: {refused}");
+        }
+    }
+    user.write("secret.wasm", "secret");
+    user.write("here/inside/a.wasm", "a");
+    let link = |to: &str, from: &str| {
+        std::os::unix::fs::symlink(to, user.home().join(from)).unwrap();
+    };
+    link("../secret.wasm", "here/link.wasm");
+    link("inside/a.wasm", "here/own.wasm");
+    for (file, said) in [
+        ("../secret.wasm", "is not below the directory of"),
+        ("/etc/passwd", "is not below the directory of"),
+        ("link.wasm", "is not below the directory of"),
+        ("/dev/zero", "is not below the directory of"),
+        ("pipe", "no regular file"),
+        ("none.wasm", "cannot read"),
+        // It is read, and no component.
+        ("own.wasm", "cannot be published"),
+        ("inside/../own.wasm", "cannot be published"),
+    ] {
+        user.write("here/warg.toml", &format!("[package]\nfiles = [{file:?}]\n"));
+        let refused = run(&["publish"]);
+        assert!(refused.code == Some(2) && refused.err.contains(said), "{file}: {refused}");
+    }
+    // The user may name any.
+    assert!(run(&["publish", "link.wasm"]).err.contains("cannot be published"));
 }
 
 #[test]

@@ -42,6 +42,8 @@ pub enum Form {
     Keys,
     /// A list of texts; in a variable with white space between them.
     Texts,
+    /// A list of directories; in a variable as in `PATH`.
+    Directories,
     /// The name of a package.
     Package,
     /// A version.
@@ -67,7 +69,7 @@ pub enum Value {
     Text(String),
     /// See [`Form::Keys`].
     Keys(Vec<KeyId>),
-    /// See [`Form::Texts`].
+    /// See [`Form::Texts`] and [`Form::Directories`].
     Texts(Vec<String>),
     /// See [`Form::Package`].
     Package(PackageName),
@@ -98,7 +100,12 @@ impl Form {
             (Self::Texts, Given::Text(text)) => {
                 Ok(Value::Texts(text.split_whitespace().map(str::to_owned).collect()))
             }
-            (Self::Texts, Given::List(list)) => Ok(Value::Texts(list.clone())),
+            (Self::Directories, Given::Text(text)) => {
+                // As they are in `PATH`, so that spaces may be in their names.
+                let paths = std::env::split_paths(text).filter(|path| !path.as_os_str().is_empty());
+                Ok(Value::Texts(paths.map(|path| path.to_string_lossy().into_owned()).collect()))
+            }
+            (Self::Texts | Self::Directories, Given::List(list)) => Ok(Value::Texts(list.clone())),
             (_, Given::List(_)) => Err(format!("a list is not {self}")),
             (_, Given::Text(text)) => self.read_text(text, base),
         }
@@ -134,7 +141,9 @@ impl Form {
             }
             Self::Package => text.parse().map(Value::Package).map_err(|_| not()),
             Self::Version => text.parse().map(Value::Version).map_err(|_| not()),
-            Self::Text | Self::Keys | Self::Texts => Ok(Value::Text(text.to_owned())),
+            Self::Text | Self::Keys | Self::Texts | Self::Directories => {
+                Ok(Value::Text(text.to_owned()))
+            }
         }
     }
 }
@@ -164,6 +173,7 @@ impl fmt::Display for Form {
             Self::Text => f.write_str("a text"),
             Self::Keys => f.write_str("a list of keys"),
             Self::Texts => f.write_str("a list of texts"),
+            Self::Directories => f.write_str("a list of directories"),
             Self::Package => f.write_str("the name of a package (`namespace:name`)"),
             Self::Version => f.write_str("a version such as `1.2.3`"),
         }

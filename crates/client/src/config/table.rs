@@ -216,9 +216,10 @@ pub const TABLE: &[Row] = &[
     Row {
         key: "safe-directories",
         variable: Some("WARG_SAFE_DIRECTORIES"),
-        form: Form::Texts,
+        form: Form::Directories,
         what: "Directories whose `warg.toml` and `warg-config.json` count although they belong to \
-               another user; `*` for all. Without it such a file is an error.",
+               another user; `*` for all. Without it such a file is an error. In the variable they are \
+               separated as in `PATH`: by `:`, or `;` on Windows.",
         ..ROW
     },
     Row {
@@ -239,7 +240,8 @@ pub const TABLE: &[Row] = &[
         key: "package.files",
         form: Form::Texts,
         project: true,
-        what: "The files that `warg publish` publishes if it is given none.",
+        what: "The files that `warg publish` publishes if it is given none. Those that a project names \
+               have to be below its directory, where links lead as well.",
         ..ROW
     },
 ];

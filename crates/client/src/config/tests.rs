@@ -217,6 +217,17 @@ fn every_variable_arrives_and_says_so() {
 }
 
 #[test]
+fn directories_in_a_variable_may_have_spaces_in_their_names() {
+    let paths = std::env::join_paths(["/srv/my projects", "", "/b"]).unwrap();
+    let variables = [("WARG_SAFE_DIRECTORIES", paths.to_str().unwrap())];
+    let config = resolve(Vec::new(), &variables, &[]).unwrap();
+    assert_eq!(config.machine.safe_directories, ["/srv/my projects", "/b"]);
+    let helper = [("WARG_CREDENTIAL_HELPER", "/bin/helper an argument")];
+    let config = resolve(Vec::new(), &helper, &[]).unwrap();
+    assert_eq!(config.machine.credential_helper.unwrap(), ["/bin/helper", "an", "argument"]);
+}
+
+#[test]
 fn what_is_wrong_is_said_with_its_line() {
     let cases = [
         (
@@ -242,6 +253,7 @@ fn what_is_wrong_is_said_with_its_line() {
         ("registry = 'https://user:secret@'", ":1: `registry`: "),
         ("registry = 'https://user:secret@h'", ":1: `registry`: the URL of a registry has no user"),
         ("registry = ['a']", "a list is not the URL of a registry"),
+        ("registry = 5", ":1: `registry`: `5` is not the URL of a registry: its host is a number"),
         ("namespaces = 1", ":1: `namespaces` is a table, not a number"),
         ("[namespaces]\n'A!' = 'x.example'", ":2: `A!` is not a namespace"),
         ("[packages]\nb = 'x.example'", ":2: `b` is not the name of a package"),
@@ -276,7 +288,7 @@ fn what_is_wrong_is_said_with_its_line() {
 fn a_project_may_not_touch_the_machine_nor_weaken_a_check() {
     for row in TABLE.iter().filter(|row| !row.project) {
         let value = match row.form {
-            Form::Texts => "['sh', '-c', 'evil']".to_owned(),
+            Form::Texts | Form::Directories => "['sh', '-c', 'evil']".to_owned(),
             _ if row.default.is_empty() => "'x'".to_owned(),
             _ => format!("'{}'", row.default),
         };

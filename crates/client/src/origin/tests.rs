@@ -26,6 +26,19 @@ fn the_vectors_hold() {
 }
 
 #[test]
+fn a_number_is_not_taken_for_an_address() {
+    for text in
+        ["5", "0", "https://2130706433", "http://0x7f000001:80/", "127.1", "https://0177.0.0.1"]
+    {
+        let error = text.parse::<RegistryUrl>().unwrap_err().to_string();
+        assert!(error.contains("its host is a number"), "{text}: {error}");
+    }
+    for text in ["127.0.0.1", "https://127.0.0.1:8090/x?y", "http://127.0.0.1#x", "5.example"] {
+        assert!(text.parse::<RegistryUrl>().is_ok(), "{text}");
+    }
+}
+
+#[test]
 fn a_name_leads_back_to_its_url() {
     let vectors = load("registry-urls");
     let accepted = vectors.list("cases").iter().filter(|case| case["accepted"] == true);
