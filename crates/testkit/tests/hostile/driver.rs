@@ -19,7 +19,8 @@ use wargate_api::fetch::{
 use wargate_api::proof::{ConsistencyResponse, InclusionResponse};
 use wargate_crypto::Digest;
 use wargate_protocol::verify::{
-    ConsistencyBytes, Misbehaviour, ProofBytes, Session, TrustAnchor, Verified,
+    ConsistencyBytes, Culprit, Evidence, Fault, Misbehaviour, ProofBytes, Session, TrustAnchor,
+    Verified,
 };
 use wargate_protocol::{LogId, LogLength, ReleaseState, Version};
 use wargate_testkit::hostile::{FaultKind, Hostile, Stage, Verdict, log, operator};
@@ -179,8 +180,30 @@ impl Client {
                 self.tokens.clear();
                 self.update_once(&wanted).await
             }
+            Err(Refusal::NotFound) => Err(self.denied(&wanted).await),
             done => done,
         }
+    }
+
+    /// What it means that there is no such log, which nobody signs: logs only grow.
+    async fn denied(&mut self, wanted: &[LogId]) -> Refusal {
+        let shown = wanted.iter().find(|log| self.known.package(log).is_some());
+        if let Err(refusal) = self.update_once(&[]).await {
+            return refusal;
+        }
+        let (Some(log), Some(offered)) = (shown, self.known.checkpoint().cloned()) else {
+            return Refusal::NotFound;
+        };
+        let evidence = Evidence {
+            summary: "a log that was shown is not there".into(),
+            offered,
+            seen: None,
+            log_id: Some(*log),
+            record: None,
+            proofs: None,
+        };
+        let (culprit, fault) = (Culprit::Server, Fault::MissingLog { log: *log });
+        Refusal::Misbehaviour(Box::new(Misbehaviour { culprit, fault, evidence }))
     }
 
     async fn update_once(&mut self, wanted: &[LogId]) -> Result<(), Refusal> {

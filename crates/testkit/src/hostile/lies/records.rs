@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 use super::faults;
 use crate::hostile::forge::{operator_records, records, sign};
 use crate::hostile::lie::{FaultKind, Lie, Operation, Verdict};
-use crate::hostile::story::{HELLO, OTHER, THIRD, former_signer, log};
+use crate::hostile::reply::{Asked, Part, Reply};
+use crate::hostile::story::{HELLO, History, OTHER, THIRD, former_signer, log};
 
 pub(super) fn lies() -> Vec<Lie> {
     [omissions(), hidden_from_new(), order(), places(), pages()].into_iter().flatten().collect()
@@ -39,7 +40,24 @@ fn omissions() -> Vec<Lie> {
         .checkpoint(|_, it| sign(it, &former_signer(), |_| ()))
         .logs(|_, _, it| operator_records(it).clear())
         .expect(faults![NotInMap]),
+        Lie::new("package-denied", "A package that was shown before is said not to be here.")
+            .tells(History::Before)
+            .reply(Part::Logs, |_, asked, it| deny(asked, it))
+            .expect(faults![MissingLog]),
+        Lie::new("package-denied-by-an-older-state", "An older log is said not to have a package.")
+            .tells(History::Earlier)
+            .reply(Part::Logs, |_, asked, it| deny(asked, it))
+            .expect(faults![Rollback]),
     ]
+}
+
+/// Answers a request for the log of [`HELLO`] that there is none.
+fn deny(asked: &Asked, it: &mut Reply) {
+    let log = log(HELLO).to_string();
+    if String::from_utf8_lossy(&asked.body).contains(&log) {
+        let body = json!({ "status": 404, "type": "log", "id": log });
+        *it = Reply::text(404, "application/json", body.to_string());
+    }
 }
 
 fn hidden_from_new() -> Vec<Lie> {
