@@ -9,7 +9,7 @@ use wargate_registry::fsck::{Depth, Report, check};
 use crate::args::{CommonOptions, FsckOptions};
 use crate::config::data_dir_of;
 use crate::data_dir::DataDir;
-use crate::process;
+use crate::{output, process};
 
 /// The command. Its exit code is 2 if something is wrong.
 pub(crate) fn run(common: &CommonOptions, options: &FsckOptions) -> Result<ExitCode> {
@@ -18,31 +18,32 @@ pub(crate) fn run(common: &CommonOptions, options: &FsckOptions) -> Result<ExitC
     let depth = if options.skip_content { Depth::Names } else { Depth::Bytes };
     let report = check(&*store, &*blobs, depth)?;
     if common.json {
-        println!("{}", serde_json::to_string_pretty(&report)?);
+        output::line(serde_json::to_string_pretty(&report)?)?;
     } else {
-        print(&report);
+        print(&report)?;
     }
     Ok(if report.is_clean() { ExitCode::SUCCESS } else { ExitCode::from(2) })
 }
 
-fn print(report: &Report) {
+fn print(report: &Report) -> Result<()> {
     let mut table = Table::new(["CHECKED", "COUNT", "WRONG"]);
     for part in &report.parts {
         table.row([part.what.to_owned(), part.checked.to_string(), part.wrong.to_string()]);
     }
-    println!("{table}");
+    output::line(table)?;
     for finding in &report.findings {
-        println!("wrong: {finding}");
+        output::line(format_args!("wrong: {finding}"))?;
     }
     for note in &report.notes {
-        println!("note: {note}");
+        output::line(format_args!("note: {note}"))?;
     }
     if report.is_clean() {
-        println!("All of it agrees with the log.");
+        output::line("All of it agrees with the log.")?;
     } else {
-        println!(
+        output::line(
             "The data is damaged.\nhint: keep a copy of the data directory as it is, then restore a \
-             backup or a mirror."
-        );
+             backup or a mirror.",
+        )?;
     }
+    Ok(())
 }

@@ -6,7 +6,7 @@ use wargate_console::Table;
 
 use crate::args::{CommonOptions, KeyCommand};
 use crate::config::{data_dir_of, operator_key_file_of};
-use crate::keys;
+use crate::{keys, output};
 
 /// The command.
 pub(crate) fn run(common: &CommonOptions, command: &KeyCommand) -> Result<()> {
@@ -18,10 +18,13 @@ pub(crate) fn run(common: &CommonOptions, command: &KeyCommand) -> Result<()> {
             let public = key.public_key();
             if common.json {
                 let body = json!({ "keyId": public.id(), "publicKey": public.to_string() });
-                println!("{body:#}");
+                output::line(format_args!("{body:#}"))?;
             } else {
-                println!("Key ID: {}\nPublic Key: {public}", public.id());
-                println!("The private key is in {}; only you can read it.", file.display());
+                output::line(format_args!("Key ID: {}\nPublic Key: {public}", public.id()))?;
+                output::line(format_args!(
+                    "The private key is in {}; only you can read it.",
+                    file.display()
+                ))?;
             }
             Ok(())
         }
@@ -44,9 +47,9 @@ fn show(common: &CommonOptions) -> Result<()> {
         list.push(json!({ "role": role, "keyId": key.id(), "publicKey": key.to_string() }));
     }
     if common.json {
-        println!("{:#}", json!(list));
+        output::line(format_args!("{:#}", json!(list)))?;
     } else {
-        print!("{table}");
+        output::write(table)?;
     }
     Ok(())
 }

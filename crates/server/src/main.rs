@@ -2,11 +2,7 @@
 //!
 //! `wargate serve` (or no command at all) runs it; the other commands look after what it keeps.
 
-#![expect(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "a command line program speaks to a person"
-)]
+#![expect(clippy::print_stderr, reason = "a command line program speaks to a person")]
 
 mod admin;
 mod args;
@@ -17,6 +13,7 @@ mod key;
 mod keys;
 mod listener;
 mod operator;
+mod output;
 mod process;
 mod serve;
 

@@ -9,7 +9,7 @@ use crate::args::{CommonOptions, OperatorCommand};
 use crate::config::{data_dir_of, operator_key_file_of};
 use crate::data_dir::{DataDir, admin_socket};
 use crate::keys::KeyFiles;
-use crate::process;
+use crate::{output, process};
 
 /// The command.
 pub(crate) fn run(common: &CommonOptions, command: &OperatorCommand) -> Result<()> {
@@ -30,9 +30,9 @@ pub(crate) fn run(common: &CommonOptions, command: &OperatorCommand) -> Result<(
     };
     let report = ask(common, request)?;
     if common.json {
-        println!("{}", serde_json::to_string_pretty(&report)?);
+        output::line(serde_json::to_string_pretty(&report)?)?;
     } else {
-        print(command, &report);
+        print(command, &report)?;
     }
     Ok(())
 }
@@ -41,9 +41,11 @@ pub(crate) fn run(common: &CommonOptions, command: &OperatorCommand) -> Result<(
 pub(crate) fn rebuild(common: &CommonOptions) -> Result<()> {
     let report = ask(common, Request::Rebuild)?;
     if common.json {
-        println!("{}", serde_json::to_string_pretty(&report)?);
+        output::line(serde_json::to_string_pretty(&report)?)?;
     } else {
-        println!("Nothing had to be made anew: all that this registry keeps is part of its log.");
+        output::line(
+            "Nothing had to be made anew: all that this registry keeps is part of its log.",
+        )?;
     }
     Ok(())
 }
@@ -70,29 +72,30 @@ fn directly(common: &CommonOptions, request: Request) -> Result<Answer> {
     Ok(Answer::Done(report))
 }
 
-fn print(command: &OperatorCommand, report: &Report) {
+fn print(command: &OperatorCommand, report: &Report) -> Result<()> {
     if let Some(state) = &report.state {
-        println!("log length      {}", state.log_length);
-        println!("operator key    {}", state.operator_key);
-        println!("checkpoint key  {}\n", state.checkpoint_key);
+        output::line(format_args!("log length      {}", state.log_length))?;
+        output::line(format_args!("operator key    {}", state.operator_key))?;
+        output::line(format_args!("checkpoint key  {}\n", state.checkpoint_key))?;
         let mut keys = Table::new(["KEY", "PERMISSIONS"]);
         for (key, held) in &state.permissions {
             keys.row([key.clone(), held.join(", ")]);
         }
-        println!("{keys}");
+        output::line(keys)?;
         let mut namespaces = Table::new(["NAMESPACE", "STATE"]);
         for (namespace, state) in &state.namespaces {
             namespaces.row([namespace.clone(), state.clone()]);
         }
-        print!("{namespaces}");
-        return;
+        output::write(namespaces)?;
+        return Ok(());
     }
     let indices: Vec<_> = report.registry_indices.iter().map(u64::to_string).collect();
-    println!("Done; in the log at position {}.", indices.join(" and "));
+    output::line(format_args!("Done; in the log at position {}.", indices.join(" and ")))?;
     if let Some(key) = &report.key_id {
-        println!("The new key is {key}.");
+        output::line(format_args!("The new key is {key}."))?;
     }
     if matches!(command, OperatorCommand::Rotate) {
-        println!("Whoever pins the operator key by its fingerprint has to learn the new one.");
+        output::line("Whoever pins the operator key by its fingerprint has to learn the new one.")?;
     }
+    Ok(())
 }
