@@ -146,7 +146,7 @@ fn discovery(api: &str, times: usize) -> String {
 #[test]
 fn a_token_is_kept_by_the_name_of_the_api() {
     let user = User::new();
-    let named = discovery("http://localhost:9/api", 4);
+    let named = discovery("http://localhost:9/api", 8);
     user.write(".config/warg/config.toml", &format!("registry = \"{named}\"\n"));
     let output = user.tell(TOKEN, &["login", "--token-stdin"]);
     let says = "API: http://localhost:9/api/, as 127.0.0.1-";
@@ -188,7 +188,7 @@ fn no_registry_touches_the_token_of_another_one() {
     let stored = user.tell(TOKEN, &["login", "--token-stdin", "--offline", "--registry", good]);
     assert_eq!(stored.code, Some(0), "{stored}");
     let file = format!("{KEYRING}/service=warg-auth-token%3Alocalhost-9&user=localhost-9");
-    let evil = discovery(good, 2);
+    let evil = discovery(good, 8);
     // Whoever named it,
     let login = ["login", "--token-stdin", "--registry", &evil];
     let refused = user.tell("another", &login);
