@@ -208,12 +208,12 @@ fn pending(context: &Context) -> Result<Collected, Failure> {
     if all.is_empty() {
         return Err(none_pending());
     }
-    let names: Vec<_> = all.iter().map(|pending| pending.registry.domain().as_str()).collect();
-    let (names, verb) =
-        (names.join(" and at "), if all.len() == 1 { "is one" } else { "are some" });
+    let places: Vec<_> = all.iter().map(|pending| pending.registry.domain().as_str()).collect();
+    let (places, verb) =
+        (places.join(" and at "), if all.len() == 1 { "is one" } else { "are some" });
     let message = match named {
-        Some(named) => format!("no publish is pending at {named}; there {verb} at {names}"),
-        None => format!("publishes are pending at {names}"),
+        Some(named) => format!("no publish is pending at {named}; there {verb} at {places}"),
+        None => format!("publishes are pending at {places}"),
     };
     Err(Failure::usage(message).hint("name the registry of the one you mean with `--registry`"))
 }

@@ -77,6 +77,10 @@ fn target(options: &Verify) -> Result<Target, Failure> {
             if path.exists() || target == "-" {
                 return failure;
             }
+            if target.contains("://") {
+                return failure
+                    .hint("`warg verify --all --registry URL` verifies a whole registry");
+            }
             failure.hint("a package is named NAMESPACE:NAME; anything else is a file")
         });
         return Ok(Target::File(bytes?));

@@ -188,9 +188,7 @@ fn several_files_become_one_record_and_come_back_offline() {
     session.fine(&["key", "new"]);
     session.user.write(
         "here/warg.toml",
-        &format!(
-            "[package]\nname = \"demo:tools\"\nversion = \"0.1.0\"\nfiles = [\"tower.wasm\"]\n"
-        ),
+        "[package]\nname = \"demo:tools\"\nversion = \"0.1.0\"\nfiles = [\"tower.wasm\"]\n",
     );
     std::fs::copy(OTHER, session.user.home().join("here/tower.wasm")).unwrap();
     let out = session.fine(&["publish", "--json"]);
