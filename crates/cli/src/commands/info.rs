@@ -146,7 +146,9 @@ pub(crate) fn update(context: &Context, names: &[PackageName]) -> Result<Report,
         }
         let count = counted(packages.len() as u64, "package");
         let verb = if packages.len() == 1 { "is" } else { "are" };
-        text.push_str(&format!("{count} {verb} up to date.\n"));
+        if !packages.is_empty() || failures.is_empty() {
+            text.push_str(&format!("{count} {verb} up to date.\n"));
+        }
         let report = Report::new(text, json!({ "packages": list }));
         let mut failures = failures.into_iter();
         let Some(worst) = failures.next() else { return Ok(report) };
