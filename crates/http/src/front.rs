@@ -6,7 +6,7 @@ use std::time::Instant;
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{FromRequestParts, RawPathParams, Request};
-use axum::http::header::{ALLOW, HOST, X_CONTENT_TYPE_OPTIONS};
+use axum::http::header::{ALLOW, HOST};
 use axum::http::request::Parts;
 use axum::http::uri::Authority;
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode};
@@ -25,7 +25,7 @@ use crate::options::Options;
 use crate::problem::Problem;
 use crate::routes::{Access, ROUTES, Route, Verb};
 use crate::uploads::Uploads;
-use crate::{cors, panics};
+use crate::{cors, panics, security};
 
 /// A registry as it is seen over HTTP.
 pub(crate) struct Front {
@@ -110,7 +110,7 @@ impl Front {
         let micros = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
         span.in_scope(|| log(access, response.status(), micros));
         cors::open(&self.options, access, &mut response);
-        set(&mut response, X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        security::harden(&self.options, access, &mut response);
         if method == Method::HEAD { answer::without_body(response) } else { response }
     }
 

@@ -29,6 +29,7 @@ mod proof;
 mod publish;
 mod range;
 mod routes;
+mod security;
 mod tlog;
 mod transcript;
 mod upload;

@@ -22,3 +22,6 @@ pub const BODY_BYTES_MAX: usize = 2 << 20;
 /// How long a question for a record's state waits for an answer that does not change any more, unless
 /// [`Options`](crate::Options) say otherwise.
 pub const HOLD_MAX: Duration = Duration::from_secs(2);
+
+/// Longest text of an error, in bytes; what is longer is cut. Room for two digests and a sentence.
+pub const ERROR_TEXT_BYTES_MAX: usize = 1024;

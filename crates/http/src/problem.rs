@@ -15,6 +15,7 @@ use wargate_registry::store::StoreError;
 use wargate_registry::{ReadError, WriteError};
 
 use crate::answer;
+use crate::limits::ERROR_TEXT_BYTES_MAX;
 
 /// An answer with an error status.
 #[derive(Debug)]
@@ -64,7 +65,13 @@ impl Problem {
     }
 
     pub(crate) fn into_response(self) -> Response {
-        let Parts { body, headers } = *self.0;
+        let Parts { mut body, headers } = *self.0;
+        for text in [&mut body.message, &mut body.reason].into_iter().flatten() {
+            tame(text);
+        }
+        if let Some(serde_json::Value::String(id)) = &mut body.id {
+            tame(id);
+        }
         let status = StatusCode::from_u16(body.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let mut response = answer::json(&body).unwrap_or_else(|_| Response::new(Body::empty()));
         *response.status_mut() = status;
@@ -73,6 +80,18 @@ impl Problem {
         }
         answer::cache(&mut response, answer::NO_STORE);
         response
+    }
+}
+
+/// What somebody has sent may come back in what he is told, but not all of it, and nothing that could
+/// do harm where it is shown.
+fn tame(text: &mut String) {
+    if text.chars().any(char::is_control) {
+        *text = text.chars().map(|it| if it.is_control() { '\u{fffd}' } else { it }).collect();
+    }
+    if text.len() > ERROR_TEXT_BYTES_MAX {
+        text.truncate(text.floor_char_boundary(ERROR_TEXT_BYTES_MAX));
+        text.push('…');
     }
 }
 

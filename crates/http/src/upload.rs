@@ -28,6 +28,11 @@ pub(crate) async fn upload(mut call: Call) -> Answer {
     let (log, record, digest) = (call.log()?, call.record()?, digest(&call)?);
     let name = header(&call, headers::UPLOAD)?;
     let offset = header(&call, headers::UPLOAD_OFFSET)?.unwrap_or(0);
+    if name.is_none() && offset > 0 {
+        let message = "an upload that goes on needs its name, in the header warg-upload; without one, \
+                       send all of the content";
+        return Err(Problem::bad_request(message));
+    }
     // Whoever comes again has given up the connection over which bytes may still seem to come.
     let running = match name {
         Some(name) => {
@@ -107,7 +112,9 @@ fn digest(call: &Call) -> Result<Digest, Problem> {
 fn header<T: FromStr<Err: Display>>(call: &Call, name: &str) -> Result<Option<T>, Problem> {
     let Some(value) = call.headers().get(name) else { return Ok(None) };
     let value = value.to_str().unwrap_or_default().parse();
-    value.map(Some).map_err(|error| Problem::bad_request(format!("the header {name}: {error}")))
+    value.map(Some).map_err(|error| {
+        Problem::bad_request(format!("the header {name} is not well-formed: {error}"))
+    })
 }
 
 /// Keeps what came, as far as it can be written.

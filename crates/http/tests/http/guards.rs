@@ -124,3 +124,47 @@ async fn the_front_door_says_what_this_is() {
     let again = world.get_with("/.well-known/wasm-pkg/registry.json", "if-none-match", tag).await;
     assert_eq!((again.status, again.body.len()), (304, 0));
 }
+
+/// Every route, once as it should be asked and once as it should not.
+#[tokio::test]
+async fn every_answer_tells_browsers_and_caches_what_to_do() {
+    let world = World::new();
+    let record = world.publish_new("test:one").await;
+    let content = Digest::of(EMPTY).to_string();
+    let filled = |route: &str| {
+        route
+            .replace("{logId}", &record.log().to_string())
+            .replace("{recordId}", &record.id().to_string())
+            .replace("{digest}", &content)
+            .replace("{start}", "0")
+            .replace("{file}", &content.replace(':', "-"))
+            .replace("{*tile}", "0/000.p/2")
+    };
+    let routes: Vec<_> = wargate_http::listed_routes().collect();
+    for (method, route) in routes.iter().copied().chain([("GET", "/nope"), ("GET", "/v1/nope")]) {
+        for method in [method, "OPTIONS", "DELETE", "HEAD"] {
+            let asked = request(method, &filled(route)).body(Body::empty()).unwrap();
+            let answer = world.send(asked).await;
+            let header =
+                |name: &str| answer.header(name).unwrap_or_else(|| panic!("{name}: {answer:?}"));
+            assert_eq!(header("x-content-type-options"), "nosniff", "{method} {route}");
+            assert_eq!(header("referrer-policy"), "no-referrer", "{method} {route}");
+            assert!(header("content-security-policy").contains("default-src 'none'"), "{route}");
+            let writes = route.ends_with("/record") || route.ends_with("/content/{digest}");
+            let whose = if writes && route != "/v1/content/{digest}" {
+                "same-origin"
+            } else {
+                "cross-origin"
+            };
+            assert_eq!(header("cross-origin-resource-policy"), whose, "{method} {route}");
+            assert_eq!(
+                answer.header("access-control-allow-origin").is_some(),
+                whose == "cross-origin"
+            );
+            let keep = header("cache-control");
+            assert!(answer.status < 400 || keep == "no-store", "{method} {route}: {keep}");
+            assert_eq!((answer.header("server"), answer.header("x-powered-by")), (None, None));
+            assert!(answer.header("set-cookie").is_none());
+        }
+    }
+}

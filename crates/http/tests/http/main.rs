@@ -10,6 +10,7 @@ mod content;
 mod deviations;
 mod document;
 mod guards;
+mod hostile;
 mod probes;
 mod publishing;
 mod quirks;
