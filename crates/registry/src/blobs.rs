@@ -6,12 +6,15 @@
 //!   or at the latest when the process starts again.
 //! - [`Blobs::keep`] makes it content, durably: when it has returned, the bytes survive the loss of
 //!   power. Keeping what is there already changes nothing. It trusts the digest.
-//! - Content never changes. A reader that was opened goes on reading, even if the content is removed.
+//! - Content never changes. A reader that was opened goes on reading, even if the content is removed;
+//!   one that waits for a network may fail then, and never reads anything else.
 //! - Failures are reported at once; retries are the caller's.
 
 use std::io;
 
 use wargate_crypto::Digest;
+
+use crate::seams::Offload;
 
 /// Where content is.
 pub trait Blobs: Send + Sync {
@@ -44,6 +47,12 @@ pub trait Blobs: Send + Sync {
     /// # Errors
     /// Those of the medium.
     fn list(&self, after: Option<&Digest>, limit: usize) -> io::Result<Vec<Digest>>;
+
+    /// Where work goes that waits for this, if not where all other work goes: for content behind a
+    /// network, which must not keep those waiting who only read the log.
+    fn offload(&self) -> Option<&dyn Offload> {
+        None
+    }
 }
 
 /// Bytes that come in.

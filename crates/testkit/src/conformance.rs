@@ -1,4 +1,4 @@
-//! What every [`Store`] must do: one suite for all of them.
+//! What every [`Store`] must do: one suite for all of them. [`blobs`] has one for content.
 //!
 //! A store's tests say how to make one, and [`conformance!`](crate::conformance!) makes a test of
 //! every property:
@@ -20,6 +20,7 @@
 )]
 
 pub mod answers;
+pub mod blobs;
 pub mod commits;
 pub mod durable;
 pub mod history;

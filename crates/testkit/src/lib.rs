@@ -9,5 +9,7 @@ pub mod memory_store;
 #[cfg(feature = "proxy")]
 pub mod proxy;
 pub mod registry;
+#[cfg(feature = "s3")]
+pub mod s3;
 pub mod vectors;
 pub mod world;

@@ -24,6 +24,7 @@ const BUDGETS: &[(&str, usize)] = &[
     ("component", 68),
     ("registry", 120),
     ("http", 108),
+    ("blobs", 230),
     ("client", 160),
     ("cli", 220),
     ("server", 360),
