@@ -307,6 +307,11 @@ impl Upload {
         }
     }
 
+    /// Whether the record waits for these bytes.
+    pub const fn is_needed(&self) -> bool {
+        !matches!(self.received.bytes, Bytes::Unneeded)
+    }
+
     /// Whether [`Upload::write`] of as many bytes may block.
     pub const fn may_block(&self, bytes: usize) -> bool {
         match &self.received.bytes {
@@ -345,6 +350,11 @@ impl Upload {
                 registry.submit(refusal).await?;
                 return Err(WriteError::Rejected(reason));
             }
+            Kept::OverQuota(reason) => {
+                let refusal = Command::Refuse { log, record, reason: reason.clone() };
+                registry.submit(refusal).await?;
+                return Err(WriteError::QuotaExceeded(reason));
+            }
         }
         // It may have waited too long, just now.
         registry.status(&log, &record).await?.ok_or(WriteError::RecordNotFound(record))
@@ -378,7 +388,7 @@ impl Upload {
         let row = ContentRow { digest, size, inline, facts, arrived_seconds };
         // Reading a record with a key takes longer than all else here.
         let judged = !tools.content_policies.is_empty();
-        if judged && let Ok(envelope) = PackageEnvelope::decode(pending.envelope) {
+        if judged && let Ok(envelope) = PackageEnvelope::decode(pending.envelope.clone()) {
             for (version, _) in releases(&envelope).filter(|(_, content)| *content == digest) {
                 let checked = check(&tools.content_policies, &pending.name, version, &row);
                 if let Err(reason) = checked {
@@ -387,7 +397,11 @@ impl Upload {
                 }
             }
         }
+        if let Some(why) = registry.over_quota(&pending, size)? {
+            return Ok(Kept::OverQuota(why));
+        }
         if let Some(spool) = spool {
+            registry.keeps(&digest);
             registry.blobs().keep(&digest, spool).map_err(unavailable)?;
             let gone = registry.parked().forget(&digest);
             registry.forget(&gone);
@@ -401,6 +415,7 @@ enum Kept {
     Now(ContentRow),
     Already,
     Refused(String),
+    OverQuota(String),
 }
 
 /// Whether a record releases this content.

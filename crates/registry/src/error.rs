@@ -82,6 +82,17 @@ pub enum WriteError {
         /// The limit.
         bytes_max: u64,
     },
+    /// The sender does something too often.
+    #[error("{what}: wait {seconds} seconds, then try again")]
+    TooMany {
+        /// What there is too much of, and whose it is.
+        what: String,
+        /// After how many seconds it may be tried again.
+        seconds: u64,
+    },
+    /// A quota is used up. The text names it.
+    #[error("{0}")]
+    QuotaExceeded(String),
     /// Too much is going on.
     #[error("the registry is busy: {0}; try again in a while")]
     Busy(&'static str),

@@ -5,6 +5,7 @@
 //! computed anew and compared with what is kept. The only thing that grows with the registry is the
 //! map, which is held in memory, some hundred bytes for each package.
 
+mod accounts;
 mod logs;
 mod trees;
 

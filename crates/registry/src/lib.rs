@@ -20,6 +20,8 @@ pub mod registry;
 pub mod seams;
 pub mod sequencer;
 pub mod store;
+pub mod throttle;
+pub mod usage;
 mod view;
 
 pub use error::{OpenError, ReadError, WriteError};

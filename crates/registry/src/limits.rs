@@ -1,6 +1,8 @@
 //! Limits on what a stranger controls. The unit is the last word before `MAX`. An operator can set
 //! those in [`Limits`]; the rest is fixed.
 
+use crate::throttle::Rate;
+
 /// Most entries in a record that a registry takes.
 pub const RECORD_ENTRIES_MAX: usize = 1000;
 
@@ -58,6 +60,15 @@ pub const UPLOADS_PARKED_OF_ONE_MAX: usize = 4;
 /// How long such an upload is kept, in seconds.
 pub const UPLOAD_PARKED_SECONDS_MAX: u64 = 600;
 
+/// Content that nobody names and that is forgotten in one commit.
+pub const DISCARDED_CONTENTS_MAX: usize = 1000;
+
+/// Content files without a row that are remembered until they are old enough to be removed.
+pub const STRAYS_MAX: usize = 10_000;
+
+/// How long a content file must have been without a row before it is removed, in seconds.
+pub const STRAY_SECONDS_MIN: u64 = 3600;
+
 /// What an operator can set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
@@ -70,6 +81,12 @@ pub struct Limits {
     pub spooled_bytes_max: u64,
     /// Most records that wait for content.
     pub sourcing_records_max: u64,
+    /// Most records of one key that wait for content.
+    pub sourcing_records_of_key_max: u64,
+    /// How often a key may publish; `None` is without limit.
+    pub publishes_of_key: Option<Rate>,
+    /// How long content is kept that no record names, in seconds; never shorter than a record may wait.
+    pub unnamed_seconds_max: u64,
     /// How long a record waits for content, and how long a refused one is remembered, in seconds.
     pub pending_seconds_max: u64,
     /// For how long the map of an old checkpoint can be asked for, in seconds. The newest always can.
@@ -83,6 +100,9 @@ impl Default for Limits {
             inspected_bytes_max: 512 << 20,
             spooled_bytes_max: 4 << 30,
             sourcing_records_max: 10_000,
+            sourcing_records_of_key_max: 10_000,
+            publishes_of_key: None,
+            unnamed_seconds_max: 7 * 24 * 60 * 60,
             pending_seconds_max: 24 * 60 * 60,
             map_window_seconds: 7 * 24 * 60 * 60,
         }

@@ -1,6 +1,8 @@
 //! A registry: one value that answers and takes records, shared by everything that serves it.
 
+mod abuse;
 mod queue;
+mod strays;
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -15,6 +17,7 @@ use wargate_protocol::{
 use wargate_transparency::map::MapVersion;
 
 use self::queue::Queue;
+use self::strays::Strays;
 use crate::blobs::Blobs;
 use crate::content::{Gone, Parked};
 use crate::error::{OpenError, ReadError, WriteError};
@@ -26,6 +29,7 @@ use crate::sequencer::{
 };
 use crate::store::LogQuery;
 use crate::store::Store;
+use crate::throttle::Buckets;
 
 /// What a registry is made of.
 pub struct Parts {
@@ -63,6 +67,9 @@ pub struct Registry {
     /// Bytes of content in spools.
     spooled: AtomicU64,
     parked: Mutex<Parked>,
+    /// How often keys publish.
+    pub(crate) publishers: Buckets,
+    pub(crate) strays: Mutex<Strays>,
 }
 
 /// Content that is looked into counts in pieces of this many bytes.
@@ -108,6 +115,8 @@ impl Registry {
             inspection_units,
             spooled: AtomicU64::new(0),
             parked: Mutex::default(),
+            publishers: Buckets::default(),
+            strays: Mutex::default(),
         }))
     }
 
@@ -132,8 +141,15 @@ impl Registry {
     ) -> Result<(RecordId, RecordStatus), WriteError> {
         let registry = Arc::clone(self);
         let admission = self.offload(move || registry.examine(submission)).await?;
-        let record = admission.envelope.record_id();
-        match self.submit(Command::Admit(Box::new(admission))).await? {
+        let (record, signer) =
+            (admission.envelope.record_id(), admission.envelope.key_id().clone());
+        let counted = admission.counted;
+        let outcome = self.submit(Command::Admit(Box::new(admission))).await;
+        if counted && matches!(outcome, Err(_) | Ok(Outcome::Record(RecordStatus::Rejected { .. })))
+        {
+            self.give_back(&signer);
+        }
+        match outcome? {
             Outcome::Record(status) => Ok((record, status)),
             Outcome::Operator(_) | Outcome::Done => Ok((record, RecordStatus::Processing)),
         }
@@ -163,6 +179,7 @@ impl Registry {
         self.offload(move || {
             let gone = registry.parked().expire(seconds(registry.tools().clock.now()));
             registry.forget(&gone);
+            registry.sweep()?;
             registry.prune()
         })
         .await
@@ -344,7 +361,13 @@ impl Registry {
             })?;
         }
         self.check_time(&envelope)?;
-        Ok(Admission { name, log, envelope, contents })
+        let mut admission = Admission { name, log, envelope, contents, counted: false };
+        // What is known already takes nothing, whoever sends it again.
+        if !self.knows_record(&admission)? {
+            self.check_quotas(&admission)?;
+            admission.counted = self.count(admission.envelope.key_id())?;
+        }
+        Ok(admission)
     }
 
     /// Whether packages may be published in the namespace. The sequencer decides; this is for those
@@ -379,7 +402,8 @@ impl Registry {
         let known = rows.keys.into_iter().next();
         let key = match (known, rows.head, envelope.record().entries.first()) {
             (Some(key), ..) => Some(key),
-            (None, None, Some(Entry::Init { key, .. })) => Some(key.clone()),
+            // Under another id the log would refuse it, and whoever has that id would be charged.
+            (None, None, Some(Entry::Init { key, .. })) if key.id() == key_id => Some(key.clone()),
             _ => None,
         };
         let key = key.ok_or_else(|| {

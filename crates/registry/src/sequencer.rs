@@ -40,6 +40,7 @@ use crate::seams::{Clock, Signer};
 use crate::store::{
     CommitError, Committed, ContentArrived, Revision, Store, StoreError, StoreResult,
 };
+use crate::usage::{self, Quotas};
 
 use self::intake::Intake;
 use self::operator::{OperatorDesk, OperatorWork};
@@ -80,6 +81,8 @@ pub struct Admission {
     pub envelope: PackageEnvelope,
     /// Digests of all releases in it, each once.
     pub contents: Vec<Digest>,
+    /// Whether it was counted for its key.
+    pub counted: bool,
 }
 
 /// What became of a command.
@@ -162,6 +165,8 @@ pub struct Tools {
     pub define_namespaces: bool,
     /// Limits.
     pub limits: Limits,
+    /// How much namespaces and keys may use.
+    pub quotas: Arc<Quotas>,
 }
 
 /// The writer of a registry. There is one for each process; two on one store do no harm, but one of
@@ -208,6 +213,7 @@ impl Sequencer {
         if tools.store.head()?.is_none_or(|head| head.committed.is_none()) {
             genesis::create(&tools, entries)?;
         }
+        usage::catch_up(&*tools.store)?;
         let state = State::load(&*tools.store)?;
         operator::check_keys(&tools)?;
         let mut sequencer =
@@ -271,7 +277,8 @@ impl Sequencer {
             intake.expire()?;
         }
         // Sequence.
-        let (operator, packages) = sequence(tools, now, &mut intake)?;
+        let (operator, mut packages) = sequence(tools, now, &mut intake)?;
+        let tally = std::mem::take(&mut packages.tally);
         let of_command = operator.indices(state.committed.length());
         // Stage.
         let before = Before { committed: Some(state.committed), edge: &state.edge };
@@ -285,7 +292,7 @@ impl Sequencer {
         // before anybody is told of it.
         let shows = state.committed.length() == self.shown;
         let checkpoint_seconds = state.checkpoint_seconds.max(seconds(now));
-        let batch = intake.batch(append, checkpoint_seconds);
+        let batch = intake.batch(append, checkpoint_seconds, tally);
         if batch.is_empty() && !tends && shows {
             (self.stale, self.backlog) = (false, backlog);
             return Ok((outcomes, None));

@@ -1,8 +1,9 @@
 //! The seam to whatever keeps a registry's data: a database in a file, a server, a host of a Wasm
 //! instance.
 //!
-//! Three small traits for reading, [`Ledger`] (history), [`Pending`] (records and content on their
-//! way) and [`Nodes`] (trees and the state of logs), joined by [`Store`] with its one atomic
+//! Small traits for reading, [`Ledger`] (history), [`Pending`] (records and content on their
+//! way) and [`Nodes`] (trees and the state of logs), with what is counted beside them in [`Accounts`],
+//! joined by [`Store`] with its one atomic
 //! [`Store::commit`]. They speak of what a registry does, not of tables, and **validate nothing**:
 //! whatever must hold was checked before it came here, or is checked after it was read.
 //!
@@ -23,6 +24,7 @@
 //!
 //! All methods may block; asynchronous callers go through an [`Offload`](crate::seams::Offload).
 
+mod accounts;
 mod batch;
 mod rows;
 
@@ -33,6 +35,7 @@ use wargate_protocol::{LogId, LogLeaf, LogLength, RecordId, RegistryIndex};
 use wargate_transparency::log::{Tile, TileRef};
 use wargate_transparency::map::{MapVersion, Page, PageId};
 
+pub use self::accounts::{Accounts, Counted};
 pub use self::batch::{
     Admitted, Append, AppendedRecord, Batch, ContentArrived, LogChange, Rejection,
 };
@@ -218,13 +221,14 @@ pub trait Nodes: Send + Sync {
 }
 
 /// All of a store.
-pub trait Store: Ledger + Pending + Nodes {
+pub trait Store: Ledger + Pending + Nodes + Accounts {
     /// Makes all of a batch part of the registry, or nothing, and returns the new revision.
     ///
     /// `expected` is the revision that the batch was made for; `None` if the store must be empty.
     /// Within the batch, in this order: rejections and drops, admissions, content (which takes its
     /// digest off every pending record's missing list, those of this batch included), the append
-    /// (which removes the appended records from what is pending), and the time of the checkpoint.
+    /// (which removes the appended records from what is pending), what is wanted, counted and
+    /// discarded, and the time of the checkpoint.
     ///
     /// # Errors
     /// [`CommitError::Conflict`] if the store is at another revision.

@@ -12,6 +12,7 @@ use wargate_registry::store::{
 use wargate_transparency::log::StoredTile;
 use wargate_transparency::map::{MapVersion, PageId};
 
+use crate::accounts;
 use crate::columns::{number, one, run, written};
 use crate::fault::Fault;
 use crate::nodes;
@@ -37,6 +38,7 @@ pub(crate) fn commit(
     batch.admitted.iter().try_for_each(|admitted| admit(&on, admitted))?;
     batch.content.iter().try_for_each(|content| arrive(&on, content))?;
     batch.append.iter().try_for_each(|append| extend(&on, append))?;
+    accounts::keep(&on, batch)?;
     let revision = Revision(expected.map_or(0, |revision| revision.0).saturating_add(1));
     let sql = "INSERT INTO head VALUES (0, ?1, ?2) ON CONFLICT DO UPDATE
                SET revision = excluded.revision, checkpoint_seconds = excluded.checkpoint_seconds";
@@ -74,8 +76,8 @@ fn admit(on: &Connection, admitted: &Admitted) -> Result<(), Fault> {
         PendingState::Sourcing(_) | PendingState::Ready => (state::READY, &[][..], None),
         PendingState::Rejected { reason } => (state::REJECTED, &[][..], Some(reason)),
     };
-    let sql = "INSERT INTO pending (log, record, name, admitted, state, reason, envelope)
-               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO NOTHING RETURNING number";
+    let sql = "INSERT INTO pending (log, record, name, admitted, state, reason, envelope, signer)
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT DO NOTHING RETURNING number";
     let params = params![
         admitted.log.as_bytes(),
         admitted.record.as_bytes(),
@@ -84,6 +86,7 @@ fn admit(on: &Connection, admitted: &Admitted) -> Result<(), Fault> {
         state,
         reason,
         admitted.envelope.to_protobuf(),
+        admitted.envelope.key_id().as_str(),
     ];
     let Some(number) = one(on, sql, params, row_number)? else { return Ok(()) };
     missing.iter().zip(0..).try_for_each(|(content, at)| mark(on, content, number, at))
@@ -103,7 +106,10 @@ fn arrive(on: &Connection, content: &ContentArrived) -> Result<(), Fault> {
                VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING";
     let digest = content.digest.as_bytes();
     let (size, arrived) = (written(content.size)?, written(content.arrived_seconds)?);
-    run(on, sql, params![digest, size, arrived, content.facts, content.inline])?;
+    let params = params![digest, size, arrived, content.facts, content.inline];
+    if run(on, sql, params)? > 0 {
+        accounts::unname(on, digest, arrived)?;
+    }
     // Found by the marks of this content, of which only sourcing records have any.
     let sql = "UPDATE pending SET state = ?2
                WHERE number IN (SELECT pending FROM missing WHERE content = ?1)

@@ -11,6 +11,7 @@
 //! **Invariant**: a file that is not ours, or that a newer program wrote, is refused and stays as it
 //! is.
 
+mod accounts;
 mod blobs;
 mod columns;
 mod commit;

@@ -7,7 +7,7 @@
 pub(crate) const APPLICATION_ID: u32 = 0x5772_6752;
 
 /// Row `n` makes format `n + 1` of format `n`; format 0 is a database without tables.
-pub(crate) const FORMATS: &[&str] = &[FORMAT_1];
+pub(crate) const FORMATS: &[&str] = &[FORMAT_1, FORMAT_2];
 
 /// Ids and digests are their 32 bytes. Logs have a number here, because their ids are long and stand
 /// with every record.
@@ -132,4 +132,32 @@ CREATE TABLE superseded (
     page    BLOB    NOT NULL,
     PRIMARY KEY (version, page)
 ) STRICT, WITHOUT ROWID;
+";
+
+/// What is counted beside the log. The registry counts what its log has when it is opened, and until
+/// then nobody knows which content is named.
+const FORMAT_2: &str = "
+CREATE TABLE usage (
+    kind     INTEGER NOT NULL,
+    name     TEXT    NOT NULL,
+    packages INTEGER NOT NULL,
+    releases INTEGER NOT NULL,
+    bytes    INTEGER NOT NULL,
+    PRIMARY KEY (kind, name)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE counted (
+    only   INTEGER NOT NULL PRIMARY KEY CHECK (only = 0),
+    length INTEGER NOT NULL
+) STRICT;
+INSERT INTO counted VALUES (0, 0);
+
+CREATE TABLE unnamed (
+    content BLOB    NOT NULL PRIMARY KEY,
+    seconds INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE UNIQUE INDEX unnamed_by_seconds ON unnamed (seconds, content);
+INSERT INTO unnamed SELECT digest, arrived FROM contents;
+
+ALTER TABLE pending ADD COLUMN signer TEXT NOT NULL DEFAULT '';
+CREATE INDEX pending_by_signer ON pending (signer) WHERE state = 0;
 ";

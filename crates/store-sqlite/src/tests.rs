@@ -82,18 +82,19 @@ fn readers_cannot_write() {
     store.read(|on| Ok(on.execute("DELETE FROM records", [])?)).unwrap_err();
 }
 
-/// The formats of today and one to come.
+/// The first format and one behind it.
+const FIRST: &[&str] = &[FORMATS[0]];
 const NEXT: &[&str] = &[FORMATS[0], "CREATE TABLE more (a INTEGER) STRICT"];
 
 #[test]
 fn each_format_is_made_of_the_one_before() {
     let mut on = Connection::open_in_memory().unwrap();
-    assert_eq!(migrate(&mut on, FORMATS).unwrap(), 1);
-    assert_eq!(migrate(&mut on, FORMATS).unwrap(), 1);
+    assert_eq!(migrate(&mut on, FIRST).unwrap(), 1);
+    assert_eq!(migrate(&mut on, FIRST).unwrap(), 1);
     assert_eq!(migrate(&mut on, NEXT).unwrap(), 2);
     on.execute("INSERT INTO more VALUES (1)", []).unwrap();
     assert_eq!(migrate(&mut on, NEXT).unwrap(), 2);
-    assert_eq!(migrate(&mut on, FORMATS).unwrap(), 2, "a newer one is left alone");
+    assert_eq!(migrate(&mut on, FIRST).unwrap(), 2, "a newer one is left alone");
     let mut new = Connection::open_in_memory().unwrap();
     assert_eq!(migrate(&mut new, NEXT).unwrap(), 2);
 }
@@ -102,9 +103,9 @@ fn each_format_is_made_of_the_one_before() {
 fn a_step_that_fails_leaves_the_format_of_before() {
     let wrong = &[FORMATS[0], "CREATE TABLE more (a INTEGER) STRICT; CREATE TABLE logs (a)"];
     let mut on = Connection::open_in_memory().unwrap();
-    migrate(&mut on, FORMATS).unwrap();
+    migrate(&mut on, FIRST).unwrap();
     migrate(&mut on, wrong).unwrap_err();
-    assert_eq!(migrate(&mut on, FORMATS).unwrap(), 1);
+    assert_eq!(migrate(&mut on, FIRST).unwrap(), 1);
     assert_eq!(migrate(&mut on, NEXT).unwrap(), 2);
 }
 

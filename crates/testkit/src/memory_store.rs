@@ -12,10 +12,11 @@ use wargate_protocol::{
     LogId, LogLeaf, LogLength, PackageName, RecordId, RegistryIndex, state::Head,
 };
 use wargate_registry::store::{
-    Append, Batch, CommitError, Committed, ContentRow, Ledger, LogChange, LogQuery, LogRow,
-    LogRows, LoggedRecord, Nodes, Pending, PendingCounts, PendingRecord, PendingState, Rejection,
-    Revision, Store, StoreError, StoreHead, StoreResult,
+    Accounts, Append, Batch, CommitError, Committed, ContentRow, Counted, Ledger, LogChange,
+    LogQuery, LogRow, LogRows, LoggedRecord, Nodes, Pending, PendingCounts, PendingRecord,
+    PendingState, Rejection, Revision, Store, StoreError, StoreHead, StoreResult,
 };
+use wargate_registry::usage::{Subject, Usage};
 use wargate_transparency::log::{Tile, TileId, TileRef};
 use wargate_transparency::map::{MapVersion, Page, PageId};
 
@@ -43,6 +44,10 @@ struct State {
     tiles: BTreeMap<TileId, Arc<Tile>>,
     pages: BTreeMap<PageId, Arc<Page>>,
     superseded: BTreeSet<(MapVersion, PageId)>,
+    usages: BTreeMap<Subject, Usage>,
+    counted: u64,
+    /// With the time of each.
+    unnamed: BTreeMap<Digest, u64>,
 }
 
 #[derive(Debug)]
@@ -63,6 +68,16 @@ impl MemoryStore {
     /// How many pages of the map are kept.
     pub fn page_count(&self) -> usize {
         self.state().pages.len()
+    }
+
+    /// Makes it one that was written before there were accounts.
+    pub fn forget_accounts(&self) {
+        let mut state = self.state();
+        state.usages.clear();
+        state.counted = 0;
+        let contents = state.contents.values();
+        let unnamed = contents.map(|row| (row.digest, row.arrived_seconds)).collect();
+        state.unnamed = unnamed;
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -174,6 +189,43 @@ impl Pending for MemoryStore {
     }
 }
 
+impl Accounts for MemoryStore {
+    fn usages(&self, wanted: &[Subject]) -> StoreResult<Vec<Usage>> {
+        let state = self.state();
+        Ok(wanted.iter().map(|it| state.usages.get(it).copied().unwrap_or_default()).collect())
+    }
+
+    fn all_usages(
+        &self,
+        after: Option<&Subject>,
+        limit: usize,
+    ) -> StoreResult<Vec<(Subject, Usage)>> {
+        let state = self.state();
+        let behind = state.usages.iter().filter(|(it, _)| after.is_none_or(|after| *it > after));
+        Ok(behind.take(limit).map(|(subject, usage)| (subject.clone(), *usage)).collect())
+    }
+
+    fn counted(&self) -> StoreResult<LogLength> {
+        Ok(LogLength::new(self.state().counted))
+    }
+
+    fn sourcing_of(&self, signer: &KeyId) -> StoreResult<u64> {
+        let waits = |record: &&PendingRecord| {
+            let sourcing = matches!(record.state, PendingState::Sourcing(_));
+            sourcing && record.envelope.key_id() == signer
+        };
+        Ok(self.state().pending.values().filter(waits).count() as u64)
+    }
+
+    fn unnamed_until(&self, second: u64, limit: usize) -> StoreResult<Vec<Digest>> {
+        let state = self.state();
+        let until = state.unnamed.iter().filter(|(_, seconds)| **seconds <= second);
+        let mut until: Vec<_> = until.map(|(digest, seconds)| (*seconds, *digest)).collect();
+        until.sort_unstable();
+        Ok(until.into_iter().take(limit).map(|(_, digest)| digest).collect())
+    }
+}
+
 impl Nodes for MemoryStore {
     fn tiles(&self, wanted: &[TileRef]) -> StoreResult<Vec<Arc<Tile>>> {
         let state = self.state();
@@ -243,6 +295,17 @@ impl Store for MemoryStore {
         batch.admitted.iter().for_each(|admitted| state.admit(admitted));
         batch.content.iter().for_each(|content| state.arrive(content));
         batch.append.iter().for_each(|append| state.append(append));
+        for (digest, seconds) in &batch.wanted {
+            if let Some(known) = state.unnamed.get_mut(digest) {
+                *known = *seconds;
+            }
+        }
+        batch.counted.iter().for_each(|counted| state.count(counted));
+        for digest in &batch.discarded {
+            if state.unnamed.remove(digest).is_some() {
+                state.contents.remove(digest);
+            }
+        }
         let revision = Revision(expected.map_or(1, |revision| revision.0 + 1));
         state.head = Some(StoreHead {
             revision,
@@ -299,8 +362,22 @@ impl State {
         self.pending.insert(self.admitted, record);
     }
 
+    fn count(&mut self, counted: &Counted) {
+        self.counted = counted.until.get();
+        for (subject, more) in &counted.added {
+            let used = self.usages.entry(subject.clone()).or_default();
+            *used = used.plus(*more);
+        }
+        for digest in &counted.named {
+            self.unnamed.remove(digest);
+        }
+    }
+
     fn arrive(&mut self, content: &ContentRow) {
-        self.contents.entry(content.digest).or_insert_with(|| content.clone());
+        self.contents.entry(content.digest).or_insert_with(|| {
+            self.unnamed.insert(content.digest, content.arrived_seconds);
+            content.clone()
+        });
         for record in self.pending.values_mut() {
             if let PendingState::Sourcing(missing) = &mut record.state {
                 missing.retain(|digest| *digest != content.digest);

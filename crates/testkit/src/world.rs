@@ -23,6 +23,7 @@ use wargate_registry::limits::Limits;
 use wargate_registry::policy::{ContentPolicy, RecordPolicy};
 use wargate_registry::seams::{Clock, InPlace, LocalSigner, Signer};
 use wargate_registry::store::Store;
+use wargate_registry::usage::Quotas;
 use wargate_registry::{
     Driver, OpenError, Parts, RecordStatus, Registry, Submission, Tools, WriteError,
 };
@@ -67,6 +68,8 @@ pub struct World {
     pub define_namespaces: bool,
     /// Limits.
     pub limits: Limits,
+    /// How much namespaces and keys may use.
+    pub quotas: Quotas,
     /// Who makes the steps.
     pub driver: Driver,
 }
@@ -94,6 +97,7 @@ impl World {
             content_policies: Vec::new(),
             define_namespaces: false,
             limits: Limits::default(),
+            quotas: Quotas::default(),
             driver: Driver::Caller,
         }
     }
@@ -112,6 +116,7 @@ impl World {
             content_policies: self.content_policies.clone(),
             define_namespaces: self.define_namespaces,
             limits: self.limits,
+            quotas: Arc::new(self.quotas.clone()),
         };
         let parts = Parts {
             tools,

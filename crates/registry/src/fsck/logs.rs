@@ -3,9 +3,11 @@
 
 use wargate_crypto::Digest;
 use wargate_protocol::{
-    Envelope, LogId, LogKind, LogState, Operator, Package, PackageName, RegistryIndex, ReleaseState,
+    Envelope, LogId, LogKind, LogState, Operator, Package, PackageEnvelope, PackageName,
+    RegistryIndex, ReleaseState,
 };
 
+use super::accounts::Accounts;
 use super::{CHUNK, Report};
 use crate::store::{Committed, LogRow, LoggedRecord, Store, StoreResult};
 use crate::view::rows_of;
@@ -14,12 +16,13 @@ use crate::view::rows_of;
 pub(super) fn check(store: &dyn Store, newest: &Committed, report: &mut Report) -> StoreResult<()> {
     let mut after = None;
     let mut records = 0;
+    let mut accounts = Accounts::open(store)?;
     loop {
         let logs = store.logs(after.as_ref(), CHUNK)?;
         let Some(last) = logs.last() else { break };
         after = Some(last.log);
         for row in &logs {
-            let (found, wrong) = log(store, newest, row, report)?;
+            let (found, wrong) = log(store, newest, row, &mut accounts, report)?;
             records += found;
             report.verdict("logs", wrong);
         }
@@ -28,6 +31,7 @@ pub(super) fn check(store: &dyn Store, newest: &Committed, report: &mut Report) 
     let lost = (records != expected)
         .then(|| format!("the logs have {records} records, the registry log has {expected}"));
     report.verdict("log index", lost);
+    accounts.check(store, newest, report)?;
     pending(store, report)
 }
 
@@ -35,6 +39,7 @@ fn log(
     store: &dyn Store,
     newest: &Committed,
     row: &LogRow,
+    accounts: &mut Accounts,
     report: &mut Report,
 ) -> StoreResult<(u64, Option<String>)> {
     let misnamed = match &row.name {
@@ -45,10 +50,14 @@ fn log(
         return Ok((0, Some(format!("{} has the name of another log", row.log))));
     }
     if row.log == LogId::operator() {
-        let (records, state) = replay::<Operator>(store, newest, row.log, report)?;
+        let (records, state) = replay::<Operator>(store, newest, row.log, |_| Ok(()), report)?;
         return Ok((records, compare(store, row, None, &state)?));
     }
-    let (records, state) = replay::<Package>(store, newest, row.log, report)?;
+    let count = |record: &PackageEnvelope| match &row.name {
+        Some(name) => accounts.add(store, name, record),
+        None => Ok(()),
+    };
+    let (records, state) = replay::<Package>(store, newest, row.log, count, report)?;
     for release in state.releases() {
         if let ReleaseState::Released { content } = &release.state
             && let Ok(digest) = Digest::try_from(content)
@@ -67,6 +76,7 @@ fn replay<K: LogKind>(
     store: &dyn Store,
     newest: &Committed,
     log: LogId,
+    mut count: impl FnMut(&Envelope<K>) -> StoreResult<()>,
     report: &mut Report,
 ) -> StoreResult<(u64, LogState<K>)> {
     let (mut state, mut after, mut records) = (LogState::<K>::new(), None, 0);
@@ -77,7 +87,7 @@ fn replay<K: LogKind>(
         for record in page {
             records += 1;
             let index = record.index;
-            let wrong = append(store, log, record, &mut state)?;
+            let wrong = append(store, log, record, &mut state, &mut count)?;
             report.verdict("signatures", wrong.map(|why| format!("record {index}: {why}")));
         }
     }
@@ -88,12 +98,14 @@ fn append<K: LogKind>(
     log: LogId,
     record: LoggedRecord,
     state: &mut LogState<K>,
+    count: &mut impl FnMut(&Envelope<K>) -> StoreResult<()>,
 ) -> StoreResult<Option<String>> {
     let LoggedRecord { index, leaf, envelope } = record;
     let envelope = match Envelope::<K>::decode(envelope) {
         Ok(envelope) => envelope,
         Err(error) => return Ok(Some(error.to_string())),
     };
+    count(&envelope)?;
     if leaf.log_id != log || leaf.record_id != envelope.record_id() {
         return Ok(Some("its leaf is that of another record".into()));
     }

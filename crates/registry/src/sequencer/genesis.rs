@@ -13,6 +13,7 @@ use super::stage::{self, Before};
 use super::{Tools, seconds};
 use crate::error::{OpenError, WriteError};
 use crate::store::{Batch, CommitError, Nodes, Store};
+use crate::usage::Tally;
 use crate::view::Changes;
 
 /// Writes init with the operator's key, a grant for a checkpoint key of its own, and the given
@@ -42,7 +43,8 @@ pub(super) fn create(tools: &Tools, entries: &[OperatorEntry]) -> Result<(), Ope
     let staged = stage::stage(nodes, &before, seconds(now), work, PackageWork::default())
         .map_err(|error| WriteError::Unavailable(error.to_string()))?;
     let append = staged.map(|staged| staged.append);
-    let batch = Batch { checkpoint_seconds: seconds(now), append, ..Batch::default() };
+    let counted = append.as_ref().map(|it| Tally::default().into_counted(it.committed.length()));
+    let batch = Batch { checkpoint_seconds: seconds(now), append, counted, ..Batch::default() };
     let revision = tools.store.head()?.map(|head| head.revision);
     match Store::commit(&*tools.store, revision, &batch) {
         Ok(_) | Err(CommitError::Conflict) => Ok(()),

@@ -1,7 +1,7 @@
 //! The first part of a step: what the commands are about, and what becomes of each record that they
 //! touch.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use indexmap::IndexMap;
 use wargate_crypto::{Digest, KeyId};
@@ -12,11 +12,19 @@ use wargate_protocol::{
 use super::{Admission, Command, Outcome, RecordStatus, StepError, Tools, seconds};
 use crate::content;
 use crate::error::WriteError;
-use crate::limits::{BACKLOG_RECORDS_MAX, REJECTED_RECORDS_MAX};
+use crate::limits::{BACKLOG_RECORDS_MAX, DISCARDED_CONTENTS_MAX, REJECTED_RECORDS_MAX};
 use crate::store::{
     Append, Batch, ContentArrived, PendingCounts, PendingRecord, PendingState, Rejection,
     StoreResult,
 };
+use crate::usage::{self, Tally, Usage};
+
+/// How much longer unnamed content is kept than any record may wait that wants it, in seconds: records
+/// are forgotten from time to time, not to the second.
+const UNNAMED_MARGIN_SECONDS: u64 = 3600;
+
+/// After how many seconds a key that has too many records waiting may try again.
+const SOURCING_RETRY_SECONDS: u64 = 60;
 
 /// A record's place in the world: the same record may be submitted to several logs (specification
 /// 12.4), so its id alone does not do.
@@ -31,6 +39,10 @@ pub(super) struct Intake<'a> {
     counts: PendingCounts,
     records: IndexMap<RecordKey, Tracked>,
     content: IndexMap<Digest, ContentArrived>,
+    /// Content that is there and that a record wants which waits for more.
+    wanted: Vec<Digest>,
+    /// Content that nobody names and that is to be forgotten.
+    discarded: Vec<Digest>,
     /// Records that miss nothing and may be sequenced, in order.
     candidates: Vec<Candidate>,
     operator: Vec<(usize, Vec<OperatorEntry>)>,
@@ -78,6 +90,20 @@ pub(super) struct Candidate {
     pub(super) log: LogId,
     pub(super) name: PackageName,
     pub(super) envelope: PackageEnvelope,
+    /// The size of the content of its releases.
+    pub(super) bytes: u64,
+}
+
+impl Candidate {
+    /// Whom it counts for.
+    pub(super) fn subjects(&self) -> [usage::Subject; 2] {
+        usage::Subject::of(&self.name, self.envelope.key_id())
+    }
+
+    /// What it adds to what they use.
+    pub(super) fn usage(&self) -> Usage {
+        Usage::of(&self.envelope, self.bytes)
+    }
 }
 
 impl<'a> Intake<'a> {
@@ -88,6 +114,8 @@ impl<'a> Intake<'a> {
             counts: tools.store.counts()?,
             records: IndexMap::new(),
             content: IndexMap::new(),
+            wanted: Vec::new(),
+            discarded: Vec::new(),
             candidates: Vec::new(),
             operator: Vec::new(),
             subjects: Vec::new(),
@@ -128,14 +156,16 @@ impl<'a> Intake<'a> {
             Some(tracked) if tracked.is_refused_for_another(admission.envelope.key_id()) => true,
             Some(_) => return Ok(Subject::Record(key)),
         };
-        let mut missing = Vec::new();
+        let (mut missing, mut present) = (Vec::new(), Vec::new());
         for digest in &admission.contents {
-            if !self.has_content(digest)? {
-                missing.push(*digest);
-            }
+            let list = if self.has_content(digest)? { &mut present } else { &mut missing };
+            list.push(*digest);
         }
-        if !missing.is_empty() && self.sourcing() >= self.tools.limits.sourcing_records_max {
-            return Ok(Subject::Failed(WriteError::Busy("too many records wait for content")));
+        if !missing.is_empty() {
+            if let Some(error) = self.too_many_wait(admission.envelope.key_id())? {
+                return Ok(Subject::Failed(error));
+            }
+            self.wanted.append(&mut present);
         }
         let pending = PendingRecord {
             log: key.0,
@@ -201,33 +231,34 @@ impl<'a> Intake<'a> {
         let fate = match envelope {
             // It did when it was admitted: the store has changed it. That must not hold up others.
             Err(error) => Fate::Rejected(format!("the registry has lost the record: {error}")),
-            Ok(envelope) => {
-                if let Some(reason) = self.refusal(&name, &envelope, stored)? {
-                    Fate::Rejected(reason)
-                } else {
-                    self.candidates.push(Candidate { log, name, envelope });
+            Ok(envelope) => match self.judge(&name, &envelope, stored)? {
+                Err(reason) => Fate::Rejected(reason),
+                Ok(bytes) => {
+                    self.candidates.push(Candidate { log, name, envelope, bytes });
                     Fate::Ready
                 }
-            }
+            },
         };
         self.decide(key, fate);
         Ok(())
     }
 
-    /// Why a record may not be published under its name although all its content is there. One that
-    /// has waited is judged again: what is allowed may have changed in the meantime.
-    fn refusal(
+    /// How large the content is of a record all of whose content is there, or why it may not be
+    /// published under its name. One that has waited is judged again: what is allowed may have changed
+    /// in the meantime.
+    fn judge(
         &self,
         name: &PackageName,
         record: &PackageEnvelope,
         waited: bool,
-    ) -> StoreResult<Option<String>> {
+    ) -> StoreResult<Result<u64, String>> {
         let policies = self.tools.record_policies.iter().filter(|_| waited);
         for policy in policies {
             if let Err(refusal) = policy.check(name, record) {
-                return Ok(Some(refusal.to_string()));
+                return Ok(Err(refusal.to_string()));
             }
         }
+        let mut bytes = 0_u64;
         for (version, digest) in content::releases(record) {
             let row = match self.content.get(&digest) {
                 Some(row) => Some(row.clone()),
@@ -235,13 +266,14 @@ impl<'a> Intake<'a> {
             };
             // Content that is not there any more was taken down; the release cannot be had then.
             let Some(row) = row else {
-                return Ok(Some(format!("the content {digest} is not available any more")));
+                return Ok(Err(format!("the content {digest} is not available any more")));
             };
             if let Err(reason) = content::check(&self.tools.content_policies, name, version, &row) {
-                return Ok(Some(format!("the content {digest} was refused: {reason}")));
+                return Ok(Err(format!("the content {digest} was refused: {reason}")));
             }
+            bytes = bytes.saturating_add(row.size);
         }
-        Ok(None)
+        Ok(Ok(bytes))
     }
 
     /// Forgets what has waited too long and is not touched by this step. Comes after all commands.
@@ -257,6 +289,20 @@ impl<'a> Intake<'a> {
                 });
             }
         }
+        self.discard()
+    }
+
+    /// Forgets content that no record has named for too long. Whoever names it in this very step keeps
+    /// it; whoever does so in a later one is told that it is missing.
+    fn discard(&mut self) -> Result<(), StepError> {
+        let limits = &self.tools.limits;
+        let patience = limits.unnamed_seconds_max.max(limits.pending_seconds_max);
+        let until = self.now.saturating_sub(patience.saturating_add(UNNAMED_MARGIN_SECONDS));
+        let named = self.candidates.iter().flat_map(|it| content::releases(&it.envelope));
+        let mut kept: HashSet<Digest> = named.map(|(_, digest)| digest).collect();
+        kept.extend(self.wanted.iter().chain(self.content.keys()));
+        let old = self.tools.store.unnamed_until(until, DISCARDED_CONTENTS_MAX)?;
+        self.discarded = old.into_iter().filter(|digest| !kept.contains(digest)).collect();
         Ok(())
     }
 
@@ -304,9 +350,24 @@ impl<'a> Intake<'a> {
     }
 
     /// What to commit.
-    pub(super) fn batch(&mut self, append: Option<Append>, checkpoint_seconds: u64) -> Batch {
+    pub(super) fn batch(
+        &mut self,
+        append: Option<Append>,
+        checkpoint_seconds: u64,
+        tally: Tally,
+    ) -> Batch {
         let content = std::mem::take(&mut self.content).into_values().collect();
-        let mut batch = Batch { checkpoint_seconds, content, append, ..Batch::default() };
+        let counted = append.as_ref().map(|append| tally.into_counted(append.committed.length()));
+        let wanted = std::mem::take(&mut self.wanted);
+        let mut batch = Batch {
+            checkpoint_seconds,
+            content,
+            append,
+            counted,
+            wanted: wanted.into_iter().map(|digest| (digest, self.now)).collect(),
+            discarded: std::mem::take(&mut self.discarded),
+            ..Batch::default()
+        };
         // Whoever sent a record is told that it was refused in any case; remembering it has a limit.
         let mut room = REJECTED_RECORDS_MAX.saturating_sub(self.counts.rejected);
         for ((log, record), tracked) in &mut self.records {
@@ -387,6 +448,24 @@ impl<'a> Intake<'a> {
         }
     }
 
+    /// Why a further record may not wait for content; `None` if it may.
+    fn too_many_wait(&self, signer: &KeyId) -> StoreResult<Option<WriteError>> {
+        let limits = &self.tools.limits;
+        if self.sourcing() >= limits.sourcing_records_max {
+            return Ok(Some(WriteError::Busy("too many records wait for content")));
+        }
+        let new = self.records.values().filter(|tracked| tracked.is_new_and_waits_for(signer));
+        let waiting = self.tools.store.sourcing_of(signer)?.saturating_add(new.count() as u64);
+        let most = limits.sourcing_records_of_key_max;
+        Ok((waiting >= most).then(|| WriteError::TooMany {
+            what: format!(
+                "{waiting} records of the key {signer} wait for content, and no more may: upload \
+                 what they miss, or wait until they are forgotten"
+            ),
+            seconds: SOURCING_RETRY_SECONDS,
+        }))
+    }
+
     /// How many records wait for content, those of this step included that were not there before.
     fn sourcing(&self) -> u64 {
         let new = |tracked: &&Tracked| !tracked.stored && matches!(tracked.fate, Fate::Sourcing(_));
@@ -408,6 +487,12 @@ impl Tracked {
             PendingState::Rejected { reason } => Fate::Rejected(reason.clone()),
         };
         Self { pending: Some(pending), stored: true, fate, decided: false, replaces: false }
+    }
+
+    /// Whether this step admits it, signed with a key, and it waits for content.
+    fn is_new_and_waits_for(&self, signer: &KeyId) -> bool {
+        let waits = !self.stored && matches!(self.fate, Fate::Sourcing(_));
+        waits && self.pending.as_ref().is_some_and(|it| it.envelope.key_id() == signer)
     }
 
     /// A record that is in the log.

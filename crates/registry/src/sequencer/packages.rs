@@ -1,6 +1,6 @@
 //! Records of packages: each is checked against its log, seeing those before it in the same step.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use indexmap::IndexMap;
 use wargate_protocol::state::{Overlay, Prefetched, ReadSet};
@@ -12,6 +12,7 @@ use super::intake::{Candidate, Intake};
 use super::operator::{OperatorDesk, bug};
 use super::{StepError, Tools};
 use crate::store::LogChange;
+use crate::usage::{Subject, Tally, Usage};
 use crate::view::{self, Changes};
 
 /// A record that becomes history.
@@ -27,6 +28,8 @@ pub(super) struct PackageWork {
     pub(super) records: Vec<Sequenced>,
     /// What becomes of their logs.
     pub(super) changes: Vec<LogChange>,
+    /// What they add to what is used.
+    pub(super) tally: Tally,
 }
 
 type View = Overlay<Package, Prefetched<Package>>;
@@ -44,11 +47,19 @@ pub(super) fn sequence(
         reads.entry(candidate.log).or_insert_with(new).1.merge(candidate.envelope.reads());
     }
     let mut views = load(tools, reads)?;
+    let mut accounts = Accounts::load(tools, &candidates)?;
     let mut work = PackageWork::default();
     for candidate in candidates {
         let Some((view, changes)) = views.get_mut(&candidate.log) else { continue };
-        match check(&candidate, view, operator)? {
+        let refused = accounts.refusal(tools, &candidate);
+        let checked = match refused {
+            Some(why) => Err(why),
+            None => check(&candidate, view, operator)?,
+        };
+        match checked {
             Ok(delta) => {
+                accounts.add(&candidate);
+                work.tally.add(&candidate.name, &candidate.envelope, candidate.bytes);
                 changes.add(&delta);
                 view.push(delta).map_err(bug)?.map_err(bug)?;
                 let record_id = candidate.envelope.record_id();
@@ -64,6 +75,40 @@ pub(super) fn sequence(
     changes.sort_by_key(|change| change.log);
     work.changes = changes;
     Ok(work)
+}
+
+/// What those use who have a quota, with what this step adds.
+struct Accounts(HashMap<Subject, Usage>);
+
+impl Accounts {
+    fn load(tools: &Tools, candidates: &[Candidate]) -> Result<Self, StepError> {
+        if tools.quotas.are_none() {
+            return Ok(Self(HashMap::new()));
+        }
+        let subjects = candidates.iter().flat_map(Candidate::subjects);
+        let subjects: Vec<_> = subjects.collect::<BTreeSet<_>>().into_iter().collect();
+        let usages = tools.store.usages(&subjects)?;
+        Ok(Self(subjects.into_iter().zip(usages).collect()))
+    }
+
+    fn refusal(&self, tools: &Tools, candidate: &Candidate) -> Option<String> {
+        let more = candidate.usage();
+        if self.0.is_empty() || more.is_nothing() {
+            return None;
+        }
+        candidate.subjects().iter().find_map(|subject| {
+            let used = self.0.get(subject).copied().unwrap_or_default();
+            tools.quotas.check(subject, used, more).err()
+        })
+    }
+
+    fn add(&mut self, candidate: &Candidate) {
+        for subject in candidate.subjects() {
+            if let Some(used) = self.0.get_mut(&subject) {
+                *used = used.plus(candidate.usage());
+            }
+        }
+    }
 }
 
 /// Whether a record fits onto its log, and its package into its namespace. The inner error is for the

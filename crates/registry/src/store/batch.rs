@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
+use wargate_crypto::Digest;
 use wargate_protocol::{LogId, PackageName, RecordId};
 use wargate_transparency::log::StoredTile;
 use wargate_transparency::map::{Page, PageId};
 
+use super::accounts::Counted;
 use super::rows::{Committed, ContentRow, LogRows, LoggedRecord, PendingRecord};
 
 /// Everything that happens in one commit.
@@ -23,6 +25,13 @@ pub struct Batch {
     pub content: Vec<ContentArrived>,
     /// What becomes history.
     pub append: Option<Append>,
+    /// Content that a pending record wants to name, and when, in seconds of the Unix epoch. What is
+    /// unnamed has this time from now on.
+    pub wanted: Vec<(Digest, u64)>,
+    /// What is added to the accounts.
+    pub counted: Option<Counted>,
+    /// Content that is forgotten, if it is still unnamed then.
+    pub discarded: Vec<Digest>,
 }
 
 /// A record that becomes pending, in the state that the record says.
@@ -80,6 +89,9 @@ impl Batch {
             && self.admitted.is_empty()
             && self.content.is_empty()
             && self.append.is_none()
+            && self.wanted.is_empty()
+            && self.counted.is_none()
+            && self.discarded.is_empty()
     }
 }
 

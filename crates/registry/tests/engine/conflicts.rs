@@ -4,8 +4,9 @@ use std::sync::{Arc, Mutex};
 
 use wargate_protocol::{Entry, LogLength, PackagePermission};
 use wargate_registry::store::{
-    Batch, CommitError, Committed, ContentRow, Ledger, LogQuery, LogRow, LogRows, LoggedRecord,
-    Nodes, Pending, PendingCounts, PendingRecord, Revision, Store, StoreHead, StoreResult,
+    Accounts, Batch, CommitError, Committed, ContentRow, Ledger, LogQuery, LogRow, LogRows,
+    LoggedRecord, Nodes, Pending, PendingCounts, PendingRecord, Revision, Store, StoreHead,
+    StoreResult,
 };
 use wargate_registry::{Driver, RecordStatus, Registry};
 use wargate_testkit::memory_store::MemoryStore;
@@ -127,6 +128,18 @@ macro_rules! forward {
         }
     };
 }
+
+type Subject = wargate_registry::usage::Subject;
+type Usage = wargate_registry::usage::Usage;
+type Key = wargate_crypto::KeyId;
+
+forward!(Accounts {
+    fn usages(&self, wanted: &[Subject]) -> Vec<Usage>;
+    fn all_usages(&self, after: Option<&Subject>, limit: usize) -> Vec<(Subject, Usage)>;
+    fn counted(&self) -> wargate_protocol::LogLength;
+    fn sourcing_of(&self, signer: &Key) -> u64;
+    fn unnamed_until(&self, second: u64, limit: usize) -> Vec<Hash>;
+});
 
 type Log = wargate_protocol::LogId;
 type Index = wargate_protocol::RegistryIndex;

@@ -3,6 +3,7 @@
 
 #![expect(clippy::panic, clippy::unwrap_used, reason = "tests")]
 
+mod abuse;
 mod conflicts;
 mod content;
 mod faults;

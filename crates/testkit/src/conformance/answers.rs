@@ -6,6 +6,7 @@ use wargate_registry::store::{
     Committed, ContentRow, LogQuery, LogRow, LogRows, LoggedRecord, PendingCounts, PendingRecord,
     Store, StoreError, StoreHead, StoreResult,
 };
+use wargate_registry::usage::{Subject, Usage};
 use wargate_transparency::log::{LogLength as TreeLength, Tile, TileId};
 use wargate_transparency::map::PageId;
 
@@ -47,6 +48,11 @@ pub struct Answers {
     log_rows: Vec<LogRows>,
     all_log_rows: Vec<LogRows>,
     logs: Vec<LogRow>,
+    usages: Vec<(Subject, Usage)>,
+    usage: Vec<Usage>,
+    counted: LogLength,
+    sourcing_of: Vec<u64>,
+    unnamed: Vec<Vec<Digest>>,
 }
 
 /// Asks a store everything, with limits that are never reached.
@@ -80,7 +86,25 @@ pub fn answers(store: &dyn Store, history: &History, universe: Universe) -> Answ
         log_rows: store.log_rows(&queries(&logs, history, serials)).unwrap(),
         all_log_rows: logs.iter().map(|log| store.all_log_rows(log).unwrap()).collect(),
         logs: store.logs(None, ALL).unwrap(),
+        usages: store.all_usages(None, ALL).unwrap(),
+        usage: store.usages(&(0..5).map(subject).collect::<Vec<_>>()).unwrap(),
+        counted: store.counted().unwrap(),
+        sourcing_of: (0..3).map(|it| store.sourcing_of(&history.key(it).id()).unwrap()).collect(),
+        unnamed: (0..contents + 2)
+            .map(|it| store.unnamed_until(unnamed_second(it), ALL).unwrap())
+            .collect(),
     }
+}
+
+/// One of a few who use something.
+pub fn subject(number: u64) -> Subject {
+    let name = format!("some-{number}");
+    if number.is_multiple_of(2) { Subject::Namespace(name) } else { Subject::Key(name) }
+}
+
+/// A second at which some content may be unnamed and some may not.
+pub fn unnamed_second(number: u64) -> u64 {
+    super::history::FIRST_SECOND - 1 + number
 }
 
 /// The pages that the store still has, out of all that were written.

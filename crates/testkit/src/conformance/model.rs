@@ -1,11 +1,12 @@
 //! Random batches, by seed, beside the reference.
 
-use wargate_registry::store::{Batch, Nodes, PendingState, Rejection, Revision, Store};
+use wargate_registry::store::{Batch, Counted, Nodes, PendingState, Rejection, Revision, Store};
+use wargate_registry::usage::Usage;
 use wargate_transparency::map::MapVersion;
 
 use super::Fixture;
-use super::answers::{ALL, Universe, answers};
-use super::history::{History, content, sourcing};
+use super::answers::{ALL, Universe, answers, subject, unnamed_second};
+use super::history::{History, content, digest, sourcing};
 use crate::memory_store::MemoryStore;
 
 const SEED: u64 = 0x5eed;
@@ -57,6 +58,10 @@ impl Random {
         (mixed ^ (mixed >> 31)) % bound
     }
 
+    fn usage(&mut self) -> Usage {
+        Usage { packages: self.below(3), releases: self.below(9), bytes: self.below(1 << 40) }
+    }
+
     /// A package's log and a number.
     fn record(&mut self) -> (u64, u64) {
         (1 + self.below(UNIVERSE.logs - 1), self.below(UNIVERSE.serials))
@@ -101,6 +106,16 @@ impl Random {
         records.dedup();
         records.retain(|it| fresh(history, it));
         let batch = if records.is_empty() { history.batch() } else { history.batch_of(records) };
-        Batch { rejected, dropped, admitted, content, ..batch }
+        let contents = UNIVERSE.contents;
+        let wanted = self.some(2, |random| {
+            (digest(random.below(contents)), unnamed_second(random.below(contents)))
+        });
+        let counted = batch.append.as_ref().map(|append| Counted {
+            until: append.committed.length(),
+            added: (0..self.below(4)).map(|it| (subject(it), self.usage())).collect(),
+            named: self.some(2, |random| digest(random.below(contents))),
+        });
+        let discarded = self.some(1, |random| digest(random.below(contents)));
+        Batch { rejected, dropped, admitted, content, wanted, counted, discarded, ..batch }
     }
 }

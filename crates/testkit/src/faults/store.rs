@@ -3,13 +3,14 @@
 use std::io;
 use std::sync::Arc;
 
-use wargate_crypto::Digest;
+use wargate_crypto::{Digest, KeyId};
 use wargate_protocol::{LogId, LogLeaf, LogLength, RecordId, RegistryIndex};
 use wargate_registry::store::{
-    Batch, CommitError, Committed, ContentRow, Ledger, LogQuery, LogRow, LogRows, LoggedRecord,
-    Nodes, Pending, PendingCounts, PendingRecord, Revision, Store, StoreError, StoreHead,
-    StoreResult,
+    Accounts, Batch, CommitError, Committed, ContentRow, Ledger, LogQuery, LogRow, LogRows,
+    LoggedRecord, Nodes, Pending, PendingCounts, PendingRecord, Revision, Store, StoreError,
+    StoreHead, StoreResult,
 };
+use wargate_registry::usage::{Subject, Usage};
 use wargate_transparency::log::{Tile, TileRef};
 use wargate_transparency::map::{MapVersion, Page, PageId};
 
@@ -107,6 +108,32 @@ impl<S: Store + ?Sized> Pending for FaultyStore<S> {
 
     fn contents(&self, after: Option<&Digest>, limit: usize) -> StoreResult<Vec<ContentRow>> {
         self.pending(|inner| inner.contents(after, limit))
+    }
+}
+
+impl<S: Store + ?Sized> Accounts for FaultyStore<S> {
+    fn usages(&self, wanted: &[Subject]) -> StoreResult<Vec<Usage>> {
+        self.ledger(|inner| inner.usages(wanted))
+    }
+
+    fn all_usages(
+        &self,
+        after: Option<&Subject>,
+        limit: usize,
+    ) -> StoreResult<Vec<(Subject, Usage)>> {
+        self.ledger(|inner| inner.all_usages(after, limit))
+    }
+
+    fn counted(&self) -> StoreResult<LogLength> {
+        self.ledger(S::counted)
+    }
+
+    fn sourcing_of(&self, signer: &KeyId) -> StoreResult<u64> {
+        self.pending(|inner| inner.sourcing_of(signer))
+    }
+
+    fn unnamed_until(&self, second: u64, limit: usize) -> StoreResult<Vec<Digest>> {
+        self.pending(|inner| inner.unnamed_until(second, limit))
     }
 }
 
