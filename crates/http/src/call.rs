@@ -15,6 +15,7 @@ use wargate_protocol::{LogId, RecordId, RegistryIndex};
 use crate::front::Front;
 use crate::limits::BODY_PAUSE_MAX;
 use crate::problem::Problem;
+use crate::throttle::{Class, Client};
 
 /// A request whose path is known and well-formed.
 pub(crate) struct Call {
@@ -22,6 +23,8 @@ pub(crate) struct Call {
     pub(crate) parts: request::Parts,
     pub(crate) body: Body,
     params: Params,
+    /// Who asks; `None` if nobody counts.
+    pub(crate) client: Option<Client>,
 }
 
 /// The path's parameters by name, percent-decoded.
@@ -63,8 +66,9 @@ impl Call {
         parts: request::Parts,
         body: Body,
         params: Params,
+        client: Option<Client>,
     ) -> Self {
-        Self { front, parts, body, params }
+        Self { front, parts, body, params, client }
     }
 
     pub(crate) fn headers(&self) -> &HeaderMap {
@@ -90,6 +94,16 @@ impl Call {
     /// A parameter that the handler itself makes sense of.
     pub(crate) fn text(&self, name: &str) -> &str {
         self.params.text(name)
+    }
+
+    /// Counts so many of something for whoever asks, or refuses them.
+    pub(crate) fn count(&self, class: Class, count: u64) -> Result<(), Problem> {
+        self.front.throttle.take(self.client, class, count)
+    }
+
+    /// What was counted did not come to pass, or has ended.
+    pub(crate) fn give_back(&self, class: Class, count: u64) {
+        self.front.throttle.give_back(self.client, class, count);
     }
 
     /// The body, which must be JSON: 415, 413, 400 and 422, in this order.

@@ -7,7 +7,7 @@ use axum::body::{Body, Bytes};
 use axum::http::header::{
     ACCEPT_RANGES, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_SECURITY_POLICY, CONTENT_TYPE,
 };
-use axum::http::{HeaderValue, StatusCode};
+use axum::http::{HeaderValue, Method, StatusCode};
 use axum::response::Response;
 use wargate_api::headers::WASM;
 use wargate_crypto::Digest;
@@ -21,6 +21,7 @@ use crate::front::Front;
 use crate::pieces::{Pieces, read};
 use crate::problem::Problem;
 use crate::range::{self, Asked};
+use crate::throttle::Class;
 
 const OCTETS: &str = "application/octet-stream";
 
@@ -40,8 +41,14 @@ pub(crate) async fn download(call: Call) -> Answer {
         Response::new(Body::empty())
     } else {
         match range::asked(call.headers(), &tag, content.size) {
-            Asked::Whole => whole(&call.front, content),
-            Asked::Part(part) => self::part(&call.front, content, part)?,
+            Asked::Whole => {
+                count(&call, content.size)?;
+                whole(&call.front, content)
+            }
+            Asked::Part(part) => {
+                count(&call, part.end - part.start)?;
+                self::part(&call.front, content, part)?
+            }
             Asked::Unsatisfiable => return Err(unsatisfiable(content.size)),
         }
     };
@@ -50,6 +57,11 @@ pub(crate) async fn download(call: Call) -> Answer {
     set(&mut response, CONTENT_TYPE, HeaderValue::from_static(if wasm { WASM } else { OCTETS }));
     answer::cache(&mut response, answer::FOR_EVER);
     Ok(answer::tagged(response, tag, call.headers()))
+}
+
+/// Who only looks pays nothing.
+fn count(call: &Call, bytes: u64) -> Result<(), Problem> {
+    if call.parts.method == Method::HEAD { Ok(()) } else { call.count(Class::DownloadBytes, bytes) }
 }
 
 /// The digest of a file name: with `-` in place of the colon, as the reference lays content out.

@@ -24,6 +24,7 @@ use crate::hints::Hints;
 use crate::options::Options;
 use crate::problem::Problem;
 use crate::routes::{Access, ROUTES, Route, Verb};
+use crate::throttle::Throttle;
 use crate::uploads::Uploads;
 use crate::{cors, panics, security};
 
@@ -35,6 +36,7 @@ pub(crate) struct Front {
     label: String,
     pub(crate) hints: Hints,
     pub(crate) uploads: Uploads,
+    pub(crate) throttle: Throttle,
     /// The newest note that was signed, and for which length.
     pub(crate) note: Mutex<Option<(LogLength, Bytes)>>,
 }
@@ -56,8 +58,9 @@ const REGISTRY_HEADER: HeaderName = HeaderName::from_static(REGISTRY);
 impl Front {
     pub(crate) fn new(registry: Arc<Registry>, options: Options) -> Arc<Self> {
         let label = options.public_url.label();
+        let throttle = Throttle::new(options.throttling.clone());
         let (hints, uploads, note) = (Hints::default(), Uploads::default(), Mutex::new(None));
-        Arc::new(Self { registry, options, label, hints, uploads, note })
+        Arc::new(Self { registry, options, label, hints, uploads, throttle, note })
     }
 
     pub(crate) fn into_router(self: Arc<Self>) -> Router {
@@ -117,18 +120,24 @@ impl Front {
     /// The checks in the order of specification 12.1, then the handler.
     async fn answer(self: Arc<Self>, place: Place, request: Request) -> Answer {
         let (mut parts, body) = request.into_parts();
+        if parts.headers.get_all(HOST).iter().nth(1).is_some() {
+            // A proxy may have looked at the other one (RFC 9112, 3.2).
+            return Err(Problem::bad_request("the request names two hosts; name one"));
+        }
         let host = host(&parts);
         if !self.options.hosts.allow(host.as_deref()) && !ANY_HOST.contains(&place.path) {
             let message = "this registry does not go by that name; ask it by the name that its \
                            operator has set";
             return Err(Problem::new(StatusCode::MISDIRECTED_REQUEST, message));
         }
+        let route = place.routes.iter().find(|route| route.method.answers(&parts.method));
+        let client = self.throttle.client(&parts);
+        self.throttle.admit(client, place.path, route)?;
         let Some(first) = place.routes.first() else { return Err(Problem::not_found()) };
         let allow = allow(place.routes);
         if parts.method == Method::OPTIONS {
             return Ok(cors::preflight(&self.options, first.access, &allow));
         }
-        let route = place.routes.iter().find(|route| route.method.answers(&parts.method));
         let Some(route) = route else {
             return Err(Problem::of(ErrorBody::message(405, "the method is not allowed here"))
                 .with(ALLOW, allow));
@@ -137,7 +146,7 @@ impl Front {
         params.check()?;
         let named = self.named(place, &parts)?;
         cors::check(&self.options, route.access, &parts.headers, host.as_deref())?;
-        let call = Call::new(Arc::clone(&self), parts, body, params);
+        let call = Call::new(Arc::clone(&self), parts, body, params, client);
         let mut answer = (route.handler)(call).await;
         if let (Ok(response), Some(name)) = (&mut answer, named) {
             set(response, REGISTRY_HEADER, name);

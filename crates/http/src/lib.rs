@@ -30,6 +30,7 @@ mod publish;
 mod range;
 mod routes;
 mod security;
+pub mod throttle;
 mod tlog;
 mod transcript;
 mod upload;

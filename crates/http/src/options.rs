@@ -7,6 +7,7 @@ use std::time::Duration;
 use wargate_transparency::note::NoteSigner;
 
 use crate::limits::{BODY_BYTES_MAX, HOLD_MAX};
+use crate::throttle::Throttling;
 
 /// What a front can be told. The fields without a default are the arguments of [`Options::new`].
 #[derive(Clone, Debug)]
@@ -26,6 +27,8 @@ pub struct Options {
     pub hold: Duration,
     /// Largest body of a JSON request, in bytes. Content has its own limit in the engine.
     pub body_bytes_max: usize,
+    /// How often an address may ask.
+    pub throttling: Throttling,
 }
 
 /// Under which names a registry may be asked.
@@ -40,8 +43,8 @@ pub enum AllowedHosts {
 }
 
 impl Options {
-    /// A front at this URL, without a signed static log, open to any host, closed to writes by web
-    /// pages of other origins.
+    /// A front at this URL, without a signed static log, open to any host and without limit, closed to
+    /// writes by web pages of other origins.
     pub fn new(public_url: PublicUrl) -> Self {
         let origin = public_url.without_scheme().trim_end_matches('/').to_owned();
         Self {
@@ -52,6 +55,7 @@ impl Options {
             cross_origin_writes: false,
             hold: HOLD_MAX,
             body_bytes_max: BODY_BYTES_MAX,
+            throttling: Throttling::default(),
         }
     }
 }

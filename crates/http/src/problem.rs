@@ -14,8 +14,8 @@ use wargate_api::publish::PackageError;
 use wargate_registry::store::StoreError;
 use wargate_registry::{ReadError, WriteError};
 
-use crate::answer;
 use crate::limits::ERROR_TEXT_BYTES_MAX;
+use crate::{answer, throttle};
 
 /// An answer with an error status.
 #[derive(Debug)]
@@ -150,6 +150,8 @@ impl From<WriteError> for Problem {
             WriteError::ContentTooLarge { .. } => {
                 Self::new(StatusCode::PAYLOAD_TOO_LARGE, error.to_string())
             }
+            WriteError::TooMany { seconds, .. } => throttle::too_many(error.to_string(), seconds),
+            WriteError::QuotaExceeded(_) => Self::new(StatusCode::FORBIDDEN, error.to_string()),
             WriteError::Busy(_) => Self::unavailable(&error.to_string()),
             WriteError::Unavailable(_) => {
                 tracing::error!(%error, "the registry cannot write");

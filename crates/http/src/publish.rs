@@ -15,6 +15,7 @@ use crate::answer::{self, Answer};
 use crate::call::Call;
 use crate::hints;
 use crate::problem::Problem;
+use crate::throttle::Class;
 
 /// `POST v1/package/{logId}/record`
 pub(crate) async fn publish(mut call: Call) -> Answer {
@@ -24,7 +25,13 @@ pub(crate) async fn publish(mut call: Call) -> Answer {
         return Err(unsupported_sources(&log, &Submission { log, name, record }));
     }
     let submission = Submission { log, name: name.clone(), record };
-    match call.front.registry().publish(submission).await {
+    // Counted before, or many at once would pass together.
+    call.count(Class::Sourcing, 1)?;
+    let published = call.front.registry().publish(submission).await;
+    if !matches!(published, Ok((_, RecordStatus::Sourcing(_)))) {
+        call.give_back(Class::Sourcing, 1);
+    }
+    match published {
         Ok((record, status)) => {
             let mut response = answer::json(&package_record(&log, record, status))?;
             *response.status_mut() = StatusCode::ACCEPTED;

@@ -9,14 +9,15 @@ use axum::http::header::HeaderName;
 use axum::response::Response;
 use wargate_api::headers;
 use wargate_crypto::Digest;
-use wargate_registry::WriteError;
 use wargate_registry::content::{Upload, UploadName};
+use wargate_registry::{RecordStatus, WriteError};
 
 use crate::answer::{self, Answer};
 use crate::call::Call;
 use crate::front::Front;
 use crate::limits::UPLOAD_BATCH_BYTES;
 use crate::problem::Problem;
+use crate::throttle::Class;
 
 /// `POST v1/package/{logId}/record/{recordId}/content/{digest}`, or `PUT`.
 ///
@@ -74,7 +75,11 @@ pub(crate) async fn upload(mut call: Call) -> Answer {
     if !batch.is_empty() {
         (upload, _) = written(&call.front, upload, batch).await?;
     }
-    upload.finish().await?;
+    let needed = upload.is_needed();
+    let status = upload.finish().await?;
+    if needed && !matches!(status, RecordStatus::Sourcing(_)) {
+        call.give_back(Class::Sourcing, 1);
+    }
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::CREATED;
     Ok(response)

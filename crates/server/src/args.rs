@@ -7,6 +7,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use serde::Deserialize;
 
+use crate::abuse::AbuseOptions;
+
 /// A registry for WebAssembly components whose every release sits in a signed log.
 ///
 /// Without a command, and without any option, it starts a durable registry on 127.0.0.1:8090.
@@ -99,6 +101,8 @@ pub(crate) struct ServeOptions {
     /// How long requests may go on after the registry was told to stop [default: 10s]
     #[arg(long, env = "WARGATE_SHUTDOWN_GRACE", value_name = "TIME")]
     pub(crate) shutdown_grace: Option<humantime::Duration>,
+    #[command(flatten)]
+    pub(crate) abuse: AbuseOptions,
     /// How the log is written [default: text]
     #[arg(long, env = "WARGATE_LOG_FORMAT", value_name = "FORMAT")]
     pub(crate) log_format: Option<LogFormat>,
@@ -154,6 +158,8 @@ pub(crate) enum KeyCommand {
 pub(crate) enum OperatorCommand {
     /// Show the operator log's state
     Show,
+    /// Show how much namespaces and keys use
+    Usage,
     /// Define a namespace as this registry's own
     Define {
         /// The namespace

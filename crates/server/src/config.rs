@@ -14,6 +14,7 @@ use wargate_registry::limits::Limits;
 use wargate_registry::policy::AuthorizedKeys;
 use wargate_transparency::note::KeyName;
 
+use crate::abuse::{Abuse, LimitsTable, QuotasTable, Reach};
 use crate::args::{CommonOptions, ContentKind, LogFormat, ServeOptions};
 
 /// Where a registry listens if nobody says otherwise.
@@ -50,6 +51,8 @@ struct FromFile {
     shutdown_grace: Option<String>,
     log_format: Option<LogFormat>,
     log: Option<String>,
+    limits: LimitsTable,
+    quotas: QuotasTable,
 }
 
 /// What `serve` does.
@@ -67,6 +70,8 @@ pub(crate) struct Config {
     pub(crate) content: Vec<ContentKind>,
     pub(crate) checkpoint_interval: Duration,
     pub(crate) limits: Limits,
+    /// What keeps one from using up what is there for all.
+    pub(crate) abuse: Abuse,
     /// Most connections at a time.
     pub(crate) connections_max: u32,
     /// How long requests may go on after the registry was told to stop.
@@ -107,6 +112,9 @@ impl Config {
         };
         let defaults = [ContentKind::Component, ContentKind::Module, ContentKind::Wit];
         let content = [&flags.content, &file.content].into_iter().find(|kinds| !kinds.is_empty());
+        let mut limits = limits(flags, &file)?;
+        let reach = Reach { others: others.is_some(), loopback: listen.ip().is_loopback() };
+        let abuse = Abuse::new(&flags.abuse, (&file.limits, &file.quotas), reach, &mut limits)?;
         Ok(Self {
             data_dir: data_dir(common.data_dir.clone().or(file.data_dir.clone()))?,
             listen,
@@ -122,7 +130,8 @@ impl Config {
             )?
             .unwrap_or(CHECKPOINT_INTERVAL)
             .max(Duration::from_secs(1)),
-            limits: limits(flags, &file)?,
+            limits,
+            abuse,
             connections_max: flags
                 .connections_max
                 .or(file.connections_max)
@@ -257,7 +266,11 @@ fn limits(flags: &ServeOptions, file: &FromFile) -> Result<Limits> {
     Ok(limits)
 }
 
-fn time(flag: Option<humantime::Duration>, text: Option<&str>) -> Result<Option<Duration>> {
+/// A time from a flag, or as text.
+pub(crate) fn time(
+    flag: Option<humantime::Duration>,
+    text: Option<&str>,
+) -> Result<Option<Duration>> {
     match (flag, text) {
         (Some(flag), _) => Ok(Some(flag.into())),
         (None, Some(text)) => {

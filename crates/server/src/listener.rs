@@ -2,6 +2,7 @@
 //! place without using it.
 
 mod patience;
+mod watch;
 
 use std::io;
 use std::sync::Arc;
@@ -19,12 +20,16 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tower::ServiceExt;
+use wargate_http::throttle::Peer;
 
 use self::patience::{PatientBody, PatientStream};
+use self::watch::Watch;
 
-/// How long a client may take for a request's header, may send nothing of its body, may take nothing
-/// of an answer, and may leave a connection idle.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// Most requests at a time over one HTTP/2 connection.
+const STREAMS_MAX: u32 = 100;
+
+/// What may wait to be sent of each of them, in bytes.
+const SEND_BYTES_MAX: usize = 128 << 10;
 
 /// How long to wait before the next try, if a connection cannot be taken and none ends before.
 const BACK_OFF: Duration = Duration::from_secs(1);
@@ -42,6 +47,9 @@ pub(crate) struct Front {
     pub(crate) connections_max: u32,
     /// How long connections may go on after the stop.
     pub(crate) shutdown_grace: Duration,
+    /// How long a client may take for a request's header, may send nothing of its body, may take
+    /// nothing of an answer, and may leave a connection idle.
+    pub(crate) patience: Duration,
 }
 
 /// Serves until `stop`, whose value it returns; then waits for what is under way, for a while.
@@ -51,7 +59,7 @@ pub(crate) async fn serve<R>(
     front: &Front,
     stop: impl Future<Output = R>,
 ) -> R {
-    let builder = builder();
+    let (builder, patience) = (builder(front.patience), front.patience);
     let room = Arc::new(Semaphore::new(connections_max(front.connections_max)));
     let graceful = GracefulShutdown::new();
     // Dropped at the end, and with it what is still connected then.
@@ -65,18 +73,29 @@ pub(crate) async fn serve<R>(
         };
         while connections.try_join_next().is_some() {}
         match accepted {
-            Ok((stream, permit)) => {
+            Ok((stream, peer, permit)) => {
                 let (builder, router) = (builder.clone(), router.clone());
                 let watcher = graceful.watcher();
                 connections.spawn(async move {
-                    let service = router.map_request(|request: Request<Incoming>| {
-                        request.map(|body| Body::new(PatientBody::new(body, PATIENCE)))
+                    let watch = Watch::new(patience);
+                    let answers = watch.clone();
+                    let service = tower::service_fn(move |request: Request<Incoming>| {
+                        let mut request =
+                            request.map(|body| Body::new(PatientBody::new(body, patience)));
+                        request.extensions_mut().insert(peer);
+                        answers.answer(router.clone().oneshot(request))
                     });
                     let service = TowerToHyperService::new(service);
-                    let stream = TokioIo::new(PatientStream::new(stream, PATIENCE));
-                    let served = watcher.watch(builder.serve_connection(stream, service)).await;
-                    if let Err(error) = served {
-                        tracing::debug!(%error, "a connection ended early");
+                    let stream = watch.stream(PatientStream::new(stream, patience));
+                    let stream = TokioIo::new(stream);
+                    let served = watcher.watch(builder.serve_connection(stream, service));
+                    tokio::select! {
+                        served = served => if let Err(error) = served {
+                            tracing::debug!(%error, "a connection ended early");
+                        },
+                        () = watch.stalled() => {
+                            tracing::debug!("a connection that nobody used was cut off");
+                        }
                     }
                     drop(permit);
                 });
@@ -104,14 +123,16 @@ pub(crate) async fn serve<R>(
     reason
 }
 
-fn builder() -> Builder<TokioExecutor> {
+fn builder(patience: Duration) -> Builder<TokioExecutor> {
     let mut builder = Builder::new(TokioExecutor::new());
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(PATIENCE).keep_alive(true);
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(patience).keep_alive(true);
     builder
         .http2()
         .timer(TokioTimer::new())
-        .keep_alive_interval(Some(PATIENCE))
-        .keep_alive_timeout(PATIENCE);
+        .max_concurrent_streams(STREAMS_MAX)
+        .max_send_buf_size(SEND_BYTES_MAX)
+        .keep_alive_interval(Some(patience))
+        .keep_alive_timeout(patience);
     builder
 }
 
@@ -119,12 +140,12 @@ fn builder() -> Builder<TokioExecutor> {
 async fn accept(
     listener: &TcpListener,
     room: &Arc<Semaphore>,
-) -> io::Result<(TcpStream, tokio::sync::OwnedSemaphorePermit)> {
+) -> io::Result<(TcpStream, Peer, tokio::sync::OwnedSemaphorePermit)> {
     let permit = Arc::clone(room).acquire_owned().await.map_err(io::Error::other)?;
-    let (stream, _) = listener.accept().await?;
+    let (stream, peer) = listener.accept().await?;
     // Answers go out at once. A socket that cannot do that still works.
     let _ = stream.set_nodelay(true);
-    Ok((stream, permit))
+    Ok((stream, Peer(peer.ip()), permit))
 }
 
 fn is_clients(error: &io::Error) -> bool {

@@ -4,6 +4,7 @@
 
 #![expect(clippy::print_stderr, reason = "a command line program speaks to a person")]
 
+mod abuse;
 mod admin;
 mod args;
 mod config;
@@ -16,6 +17,7 @@ mod operator;
 mod output;
 mod process;
 mod serve;
+mod usage;
 
 use std::process::ExitCode;
 

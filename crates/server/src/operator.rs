@@ -15,6 +15,7 @@ use crate::{output, process};
 pub(crate) fn run(common: &CommonOptions, command: &OperatorCommand) -> Result<()> {
     let request = match command {
         OperatorCommand::Show => Request::Show,
+        OperatorCommand::Usage => Request::Usage,
         OperatorCommand::Define { namespace } => Request::Define { namespace: namespace.clone() },
         OperatorCommand::Import { namespace, registry } => {
             Request::Import { namespace: namespace.clone(), registry: registry.clone() }
@@ -31,6 +32,8 @@ pub(crate) fn run(common: &CommonOptions, command: &OperatorCommand) -> Result<(
     let report = ask(common, request)?;
     if common.json {
         output::line(serde_json::to_string_pretty(&report)?)?;
+    } else if let Some(usage) = &report.usage {
+        usage.print()?;
     } else {
         print(command, &report)?;
     }

@@ -8,6 +8,7 @@ use wargate_protocol::{OperatorEntry, Timestamp};
 use wargate_registry::limits::Limits;
 use wargate_registry::policy::{ContentPolicy, RecordPolicy};
 use wargate_registry::seams::{Clock, InPlace, Offload};
+use wargate_registry::usage::Quotas;
 use wargate_registry::{Driver, Parts, Registry, Tools};
 use wargate_store_sqlite::{FileBlobs, SqliteStore};
 
@@ -47,6 +48,7 @@ impl Offload for BlockingThreads {
 /// What the registry is opened with.
 pub(crate) struct Setup {
     pub(crate) limits: Limits,
+    pub(crate) quotas: Quotas,
     pub(crate) record_policies: Vec<Arc<dyn RecordPolicy>>,
     pub(crate) content_policies: Vec<Arc<dyn ContentPolicy>>,
     pub(crate) define_namespaces: bool,
@@ -98,6 +100,7 @@ pub(crate) fn open(
         content_policies: setup.content_policies,
         define_namespaces: setup.define_namespaces,
         limits: setup.limits,
+        quotas: Arc::new(setup.quotas),
     };
     let driver = if offload.is_some() { Driver::Thread } else { Driver::Caller };
     let parts = Parts {
@@ -115,6 +118,7 @@ pub(crate) fn open(
 pub(crate) fn open_alone(data_dir: &DataDir, files: KeyFiles) -> Result<Opened> {
     let setup = Setup {
         limits: Limits::default(),
+        quotas: Quotas::default(),
         record_policies: Vec::new(),
         content_policies: Vec::new(),
         define_namespaces: false,

@@ -74,8 +74,11 @@ async fn serve(config: Config) -> Result<()> {
     let router = wargate_http::router(Arc::clone(&registry), options);
     greet(&config, address, &url, &opened)?;
 
-    let front =
-        Front { connections_max: config.connections_max, shutdown_grace: config.shutdown_grace };
+    let front = Front {
+        connections_max: config.connections_max,
+        shutdown_grace: config.shutdown_grace,
+        patience: config.abuse.patience,
+    };
     let why = listener::serve(listener, router, &front, reason(stop, ended)).await;
     registry.close();
     tender.abort();
@@ -144,6 +147,7 @@ fn setup(config: &Config) -> Setup {
     let namespaces = config.namespaces.iter();
     Setup {
         limits: config.limits,
+        quotas: config.abuse.quotas.clone(),
         record_policies: keys.into_iter().collect(),
         content_policies: content,
         define_namespaces: config.define_namespaces,
@@ -246,7 +250,8 @@ fn front(config: &Config, address: SocketAddr, opened: &Opened) -> Result<Option
     } else {
         AllowedHosts::Any
     };
-    let options = Options { hosts, ..Options::new(url) };
+    let throttling = config.abuse.throttling.clone();
+    let options = Options { hosts, throttling, ..Options::new(url) };
     let note = keys::note_signer(opened.keys.files(), &options.origin)?;
     Ok(Options { note: Some(note), ..options })
 }

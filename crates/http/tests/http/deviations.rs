@@ -38,6 +38,8 @@ fn every_difference_has_a_row_and_every_row_a_test() {
         include_str!("reading.rs"),
         include_str!("resuming.rs"),
         include_str!("session.rs"),
+        include_str!("hostile/uploads.rs"),
+        include_str!("throttling.rs"),
         include_str!("transcript.rs"),
     ];
     for (row, test) in &page {

@@ -17,5 +17,6 @@ mod quirks;
 mod reading;
 mod resuming;
 mod session;
+mod throttling;
 mod transcript;
 mod world;

@@ -17,6 +17,7 @@ use wargate_protocol::{
 };
 use wargate_registry::limits::Limits;
 use wargate_registry::seams::{Clock, InPlace, LocalSigner};
+use wargate_registry::usage::Quotas;
 use wargate_registry::{Driver, Parts, Registry, Tools};
 use wargate_testkit::faults::MemoryBlobs;
 use wargate_testkit::memory_store::MemoryStore;
@@ -76,6 +77,7 @@ pub(crate) struct Setup {
     pub(crate) now: Timestamp,
     pub(crate) options: Options,
     pub(crate) limits: Limits,
+    pub(crate) quotas: Quotas,
     pub(crate) driver: Driver,
 }
 
@@ -85,6 +87,7 @@ impl Default for Setup {
             now: Timestamp::from_seconds(1_700_000_000),
             options: options(),
             limits: Limits::default(),
+            quotas: Quotas::default(),
             driver: Driver::Caller,
         }
     }
@@ -109,7 +112,7 @@ impl World {
     }
 
     fn open(setup: Setup, entries: &[wargate_protocol::OperatorEntry]) -> Self {
-        let Setup { now, options, limits, driver } = setup;
+        let Setup { now, options, limits, quotas, driver } = setup;
         let clock = Arc::new(ManualClock(Mutex::new(now)));
         let store = Arc::new(MemoryStore::new());
         let tools = Tools {
@@ -120,6 +123,7 @@ impl World {
             content_policies: Vec::new(),
             define_namespaces: false,
             limits,
+            quotas: Arc::new(quotas),
         };
         let parts = Parts {
             readers: store.clone(),

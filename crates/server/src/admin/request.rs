@@ -16,6 +16,7 @@ use wargate_registry::seams::Signer;
 use crate::args::PermissionName;
 use crate::data_dir::{remove, sync_folder_of};
 use crate::keys::{self, KeyFiles, KeyRing};
+use crate::usage::UsageReport;
 
 /// A request.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -23,6 +24,8 @@ use crate::keys::{self, KeyFiles, KeyRing};
 pub(crate) enum Request {
     /// The operator log's state.
     Show,
+    /// How much namespaces and keys use.
+    Usage,
     Define {
         namespace: String,
     },
@@ -65,6 +68,9 @@ pub(crate) struct Report {
     /// The operator log's state, if that was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) state: Option<State>,
+    /// Who uses how much, if that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) usage: Option<UsageReport>,
 }
 
 /// The operator log's state.
@@ -88,6 +94,10 @@ pub(crate) async fn perform(
 ) -> Result<Report> {
     let entry = match request {
         Request::Show => return show(registry, keys).await,
+        Request::Usage => {
+            let usage = Some(UsageReport::of(registry).await?);
+            return Ok(Report { usage, ..Report::default() });
+        }
         Request::CheckpointKey => return checkpoint_key(registry, keys).await,
         Request::Rotate => return rotate(registry, keys).await,
         // Nothing follows from the log yet that is not part of its commits.

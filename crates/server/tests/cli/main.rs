@@ -2,6 +2,7 @@
 
 #![expect(clippy::panic, clippy::unwrap_used, reason = "tests")]
 
+mod hostile;
 mod listener;
 mod operator;
 mod options;
