@@ -1,7 +1,6 @@
 //! The way that every request takes.
 
 use std::sync::{Arc, Mutex};
-use std::time::Instant;
 
 use axum::Router;
 use axum::body::Bytes;
@@ -12,13 +11,13 @@ use axum::http::uri::Authority;
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode};
 use axum::response::Response;
 use axum::routing::any;
-use tracing::Instrument;
 use wargate_api::ErrorBody;
 use wargate_api::headers::REGISTRY;
 use wargate_protocol::LogLength;
 use wargate_registry::Registry;
 
 use crate::answer::{self, Answer, set};
+use crate::answered::Answered;
 use crate::call::{Call, Params};
 use crate::hints::Hints;
 use crate::options::Options;
@@ -102,19 +101,17 @@ impl Front {
 
     /// Answers, whatever comes. Neither bodies nor queries nor credentials are logged.
     async fn serve(self: Arc<Self>, place: Place, request: Request) -> Response {
-        let began = Instant::now();
-        let method = request.method().clone();
-        let span = tracing::info_span!("request", %method, route = place.path);
+        let is_head = request.method() == Method::HEAD;
+        tracing::Span::current().record("route", place.path);
         let access = place.routes.first().map_or(Access::Read, |route| route.access);
         let front = Arc::clone(&self);
-        let answer = panics::caught(async move { front.answer(place, request).await });
-        let answer = answer.instrument(span.clone()).await;
+        let answer = panics::caught(async move { front.answer(place, request).await }).await;
         let mut response = answer.unwrap_or_else(Problem::into_response);
-        let micros = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
-        span.in_scope(|| log(access, response.status(), micros));
+        let answered = Answered { route: place.path, writes: access == Access::Write };
+        response.extensions_mut().insert(answered);
         cors::open(&self.options, access, &mut response);
         security::harden(&self.options, access, &mut response);
-        if method == Method::HEAD { answer::without_body(response) } else { response }
+        if is_head { answer::without_body(response) } else { response }
     }
 
     /// The checks in the order of specification 12.1, then the handler.
@@ -197,14 +194,4 @@ async fn params(place: Place, parts: &mut Parts) -> Result<Params, Problem> {
     let params = params.map_err(|error| Problem::bad_request(error.body_text()))?;
     let owned = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
     Ok(Params::new(params.iter().map(owned).collect()))
-}
-
-/// One line for each request.
-fn log(access: Access, status: StatusCode, micros: u64) {
-    let status = status.as_u16();
-    match (access, status) {
-        (_, 500..) => tracing::warn!(status, micros, "answered"),
-        (Access::Write, _) => tracing::info!(status, micros, "answered"),
-        (Access::Read, _) => tracing::debug!(status, micros, "answered"),
-    }
 }

@@ -11,6 +11,7 @@
 //! stand in one table, which the OpenAPI document is compared with.
 
 mod answer;
+mod answered;
 mod call;
 mod content;
 mod cors;
@@ -28,6 +29,7 @@ mod problem;
 mod proof;
 mod publish;
 mod range;
+mod request_id;
 mod routes;
 mod security;
 pub mod throttle;
@@ -41,12 +43,15 @@ use std::sync::Arc;
 use axum::Router;
 use wargate_registry::Registry;
 
+pub use self::answered::{Answered, Peer, Provable, TRACE_TARGET};
 pub use self::options::{AllowedHosts, Options, PublicUrl, PublicUrlError};
+pub use self::request_id::RequestId;
 pub use self::routes::{OPENAPI, listed_routes};
 
 /// A router that answers for a registry, at `/` whatever the path of the public URL is.
 ///
-/// It needs nothing of its surroundings but, on native targets, a tokio runtime with time.
+/// It needs nothing of its surroundings but, on native targets, a tokio runtime with time. Each answer
+/// has [`Answered`] in its extensions, and the span that a request comes in is told its `route`.
 pub fn router(registry: Arc<Registry>, options: Options) -> Router {
     front::Front::new(registry, options).into_router()
 }

@@ -25,3 +25,6 @@ pub const HOLD_MAX: Duration = Duration::from_secs(2);
 
 /// Longest text of an error, in bytes; what is longer is cut. Room for two digests and a sentence.
 pub const ERROR_TEXT_BYTES_MAX: usize = 1024;
+
+/// Longest name of a request that its sender may choose, in bytes.
+pub const REQUEST_ID_BYTES_MAX: usize = 64;

@@ -62,7 +62,7 @@ impl Options {
 
 impl AllowedHosts {
     /// Whether a host, perhaps with a port, is one of them.
-    pub(crate) fn allow(&self, host: Option<&str>) -> bool {
+    pub fn allow(&self, host: Option<&str>) -> bool {
         let Self::Only(hosts) = self else { return true };
         let Some(host) = host else { return false };
         hosts.iter().any(|allowed| {

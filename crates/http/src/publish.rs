@@ -1,6 +1,7 @@
 //! Publishing records, and how far they are (specification 12.4 and 12.5).
 
 use axum::http::StatusCode;
+use tracing::Instrument;
 use wargate_api::OrderedMap;
 use wargate_api::paths;
 use wargate_api::publish::{
@@ -12,6 +13,7 @@ use wargate_protocol::{LogId, PackageEnvelope, RecordId};
 use wargate_registry::{RecordStatus, Registry, Submission, WriteError};
 
 use crate::answer::{self, Answer};
+use crate::answered::{Provable, TRACE_TARGET};
 use crate::call::Call;
 use crate::hints;
 use crate::problem::Problem;
@@ -27,15 +29,20 @@ pub(crate) async fn publish(mut call: Call) -> Answer {
     let submission = Submission { log, name: name.clone(), record };
     // Counted before, or many at once would pass together.
     call.count(Class::Sourcing, 1)?;
-    let published = call.front.registry().publish(submission).await;
+    let span = tracing::trace_span!(target: TRACE_TARGET, "admission");
+    let published = call.front.registry().publish(submission).instrument(span).await;
     if !matches!(published, Ok((_, RecordStatus::Sourcing(_)))) {
         call.give_back(Class::Sourcing, 1);
     }
     match published {
         Ok((record, status)) => {
+            let is_provable = matches!(status, RecordStatus::Published { .. });
             let mut response = answer::json(&package_record(&log, record, status))?;
             *response.status_mut() = StatusCode::ACCEPTED;
             answer::cache(&mut response, answer::NO_STORE);
+            if is_provable {
+                response.extensions_mut().insert(Provable);
+            }
             Ok(response)
         }
         Err(error) => {

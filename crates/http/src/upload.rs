@@ -7,12 +7,14 @@ use axum::body::Body;
 use axum::http::StatusCode;
 use axum::http::header::HeaderName;
 use axum::response::Response;
+use tracing::Instrument;
 use wargate_api::headers;
 use wargate_crypto::Digest;
 use wargate_registry::content::{Upload, UploadName};
 use wargate_registry::{RecordStatus, WriteError};
 
 use crate::answer::{self, Answer};
+use crate::answered::TRACE_TARGET;
 use crate::call::Call;
 use crate::front::Front;
 use crate::limits::UPLOAD_BATCH_BYTES;
@@ -25,7 +27,12 @@ use crate::throttle::Class;
 /// upload: then [`progress`] tells how much came, and a request that says so goes on there. Once all
 /// has come, the answer is 201 even if the log then refuses the record: the content itself was in
 /// order, and the record's state tells.
-pub(crate) async fn upload(mut call: Call) -> Answer {
+pub(crate) async fn upload(call: Call) -> Answer {
+    let span = tracing::trace_span!(target: TRACE_TARGET, "content");
+    receive(call).instrument(span).await
+}
+
+async fn receive(mut call: Call) -> Answer {
     let (log, record, digest) = (call.log()?, call.record()?, digest(&call)?);
     let name = header(&call, headers::UPLOAD)?;
     let offset = header(&call, headers::UPLOAD_OFFSET)?.unwrap_or(0);

@@ -25,5 +25,5 @@ pub mod usage;
 mod view;
 
 pub use error::{OpenError, ReadError, WriteError};
-pub use registry::{Driver, Parts, Registry, Submission};
+pub use registry::{Driver, Load, Parts, Registry, Submission};
 pub use sequencer::{Published, RecordStatus, Tools};

@@ -27,8 +27,7 @@ use crate::seams::Offload;
 use crate::sequencer::{
     Admission, Command, Outcome, Published, RecordStatus, Sequencer, Tools, Unfinished, seconds,
 };
-use crate::store::LogQuery;
-use crate::store::Store;
+use crate::store::{LogQuery, PendingCounts, Store};
 use crate::throttle::Buckets;
 
 /// What a registry is made of.
@@ -97,6 +96,17 @@ pub struct Submission {
     pub record: SignedEnvelope,
 }
 
+/// What is on its way into a registry, beside what its store knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Load {
+    /// Commands that wait for the sequencer's next step.
+    pub queued_commands: u64,
+    /// Uploads that broke off and are kept.
+    pub parked_uploads: u64,
+    /// Bytes of uploads on the medium.
+    pub spooled_bytes: u64,
+}
+
 impl Registry {
     /// Opens the registry in a store, or begins one with these entries in its first record.
     ///
@@ -128,6 +138,23 @@ impl Registry {
     /// Tells of every new checkpoint.
     pub fn changes(&self) -> watch::Receiver<Arc<Published>> {
         self.published.subscribe()
+    }
+
+    /// What is on its way, for those who watch.
+    pub fn load(&self) -> Load {
+        Load {
+            queued_commands: self.queue.len(),
+            parked_uploads: self.parked().len(),
+            spooled_bytes: self.spooled.load(Ordering::Relaxed),
+        }
+    }
+
+    /// How many records are pending. May block.
+    ///
+    /// # Errors
+    /// [`ReadError::Store`]
+    pub fn pending_counts(&self) -> Result<PendingCounts, ReadError> {
+        Ok(self.store().counts()?)
     }
 
     /// Takes a record. Returns when it is in the log, refused, or waits for content.

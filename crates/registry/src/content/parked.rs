@@ -98,6 +98,11 @@ impl Parked {
         (!entry.is_over(now)).then_some(entry.received.size)
     }
 
+    /// How many there are.
+    pub(crate) fn len(&self) -> u64 {
+        self.0.len() as u64
+    }
+
     /// Content has come another way.
     pub(super) fn forget(&mut self, content: &Digest) -> Gone {
         let mut gone = Vec::new();

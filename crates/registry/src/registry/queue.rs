@@ -91,6 +91,11 @@ impl Queue {
         !(inner.closed && inner.waiting.is_empty())
     }
 
+    /// How many commands wait.
+    pub(super) fn len(&self) -> u64 {
+        self.lock().waiting.len() as u64
+    }
+
     pub(super) fn close(&self) {
         self.lock().closed = true;
         self.arrived.notify_all();
