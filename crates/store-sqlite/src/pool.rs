@@ -27,6 +27,8 @@ const READER_CACHE_KIB_MAX: i32 = 1 << 10;
 /// What a connection is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Role {
+    /// Reads a file that nobody writes.
+    Looker,
     Reader,
     Writer,
 }
@@ -93,6 +95,9 @@ impl Drop for Lease<'_> {
 
 /// Opens a database that is there. A file that has vanished is not made anew: it would be empty.
 pub(crate) fn connect(path: &Path, role: Role) -> Result<Connection, Fault> {
+    if role == Role::Looker {
+        return look(path);
+    }
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(PATIENCE)?;
@@ -109,7 +114,7 @@ pub(crate) fn connect(path: &Path, role: Role) -> Result<Connection, Fault> {
     set("journal_size_limit", &WAL_KEPT_BYTES_MAX)?;
     let cache_kib_max = match role {
         Role::Writer => WRITER_CACHE_KIB_MAX,
-        Role::Reader => READER_CACHE_KIB_MAX,
+        Role::Reader | Role::Looker => READER_CACHE_KIB_MAX,
     };
     // A positive number would be one of pages.
     set("cache_size", &-cache_kib_max)?;
@@ -122,5 +127,29 @@ pub(crate) fn connect(path: &Path, role: Role) -> Result<Connection, Fault> {
     set("trusted_schema", &false)?;
     set("cell_size_check", &true)?;
     set("query_only", &(role == Role::Reader))?;
+    Ok(connection)
+}
+
+/// Opens a database that nobody writes, without making what a write-ahead log needs beside it.
+fn look(path: &Path) -> Result<Connection, Fault> {
+    let mut uri = String::from("file:");
+    let escape = |byte: &u8| match byte {
+        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'.' | b'-' | b'_' => {
+            char::from(*byte).to_string()
+        }
+        other => format!("%{other:02x}"),
+    };
+    uri.extend(path.as_os_str().as_encoded_bytes().iter().map(escape));
+    uri.push_str("?mode=ro&immutable=1");
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
+        | OpenFlags::SQLITE_OPEN_URI
+        | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(uri, flags)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
+    connection.pragma_update(None, "trusted_schema", false)?;
+    connection.pragma_update(None, "cell_size_check", true)?;
+    // Reads the schema, too: without it, the first statement would be compiled twice.
+    connection.pragma_update(None, "cache_size", -READER_CACHE_KIB_MAX)?;
     Ok(connection)
 }

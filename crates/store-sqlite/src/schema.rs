@@ -9,6 +9,11 @@ pub(crate) const APPLICATION_ID: u32 = 0x5772_6752;
 /// Row `n` makes format `n + 1` of format `n`; format 0 is a database without tables.
 pub(crate) const FORMATS: &[&str] = &[FORMAT_1, FORMAT_2];
 
+/// The newest format, which is the one that is written. It stands in the header of a database as its
+/// `user_version`.
+#[expect(clippy::cast_possible_truncation, reason = "a list that is written by hand")]
+pub const FORMAT: u32 = FORMATS.len() as u32;
+
 /// Ids and digests are their 32 bytes. Logs have a number here, because their ids are long and stand
 /// with every record.
 ///
