@@ -1,11 +1,5 @@
 //! What whoever serves the router and the router tell each other, beside requests and answers.
 
-use std::net::SocketAddr;
-
-/// Who asks, as the connection says. In the extensions of a request, if whoever serves the router knows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Peer(pub SocketAddr);
-
 /// Which route answered. In the extensions of each answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Answered {

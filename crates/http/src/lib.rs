@@ -43,7 +43,7 @@ use std::sync::Arc;
 use axum::Router;
 use wargate_registry::Registry;
 
-pub use self::answered::{Answered, Peer, Provable, TRACE_TARGET};
+pub use self::answered::{Answered, Provable, TRACE_TARGET};
 pub use self::options::{AllowedHosts, Options, PublicUrl, PublicUrlError};
 pub use self::request_id::RequestId;
 pub use self::routes::{OPENAPI, listed_routes};

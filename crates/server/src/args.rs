@@ -49,6 +49,10 @@ pub(crate) enum Command {
     /// Change the operator log: namespaces, permissions, keys
     #[command(subcommand)]
     Operator(OperatorCommand),
+    /// Look at all that the registry needs, and say what to mend; takes the options of `serve`
+    Doctor(Box<ServeOptions>),
+    /// Ask a registry on this machine whether it can serve; takes the options of `serve`
+    Health(Box<ServeOptions>),
     /// Make everything anew that follows from the log
     Rebuild,
 }
@@ -103,12 +107,34 @@ pub(crate) struct ServeOptions {
     pub(crate) shutdown_grace: Option<humantime::Duration>,
     #[command(flatten)]
     pub(crate) abuse: AbuseOptions,
+    #[command(flatten)]
+    pub(crate) operations: OperationsOptions,
     /// How the log is written [default: text]
     #[arg(long, env = "WARGATE_LOG_FORMAT", value_name = "FORMAT")]
     pub(crate) log_format: Option<LogFormat>,
     /// What is logged: error, warn, info, debug, trace, or directives [default: info]
     #[arg(long, env = "WARGATE_LOG", value_name = "LEVEL")]
     pub(crate) log: Option<String>,
+}
+
+/// How the process is watched, and how it speaks to the network.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct OperationsOptions {
+    /// Address and port to show metrics on
+    #[arg(long, env = "WARGATE_METRICS_LISTEN", value_name = "IP:PORT")]
+    pub(crate) metrics_listen: Option<SocketAddr>,
+    /// The certificate for TLS, with those that lead to its authority (PEM)
+    #[arg(long, env = "WARGATE_TLS_CERTIFICATE", value_name = "FILE")]
+    pub(crate) tls_certificate: Option<PathBuf>,
+    /// The certificate's private key (PEM)
+    #[arg(long, env = "WARGATE_TLS_KEY", value_name = "FILE")]
+    pub(crate) tls_key: Option<PathBuf>,
+    /// The collector that traces are sent to, over OTLP with HTTP
+    #[arg(long, env = "WARGATE_OTLP_ENDPOINT", value_name = "URL", hide_env_values = true)]
+    pub(crate) otlp_endpoint: Option<String>,
+    /// Which part of the traces is sent, from 0 to 1 [default: 1]
+    #[arg(long, env = "WARGATE_OTLP_SAMPLE_RATIO", value_name = "RATIO")]
+    pub(crate) otlp_sample_ratio: Option<f64>,
 }
 
 /// A kind of content.

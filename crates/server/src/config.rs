@@ -1,6 +1,8 @@
 //! Where options come from: a flag, else the environment, else the configuration file, else a
 //! default that is safe on this machine alone.
 
+mod operations;
+
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
@@ -14,6 +16,7 @@ use wargate_registry::limits::Limits;
 use wargate_registry::policy::AuthorizedKeys;
 use wargate_transparency::note::KeyName;
 
+pub(crate) use self::operations::Operations;
 use crate::abuse::{Abuse, LimitsTable, QuotasTable, Reach};
 use crate::args::{CommonOptions, ContentKind, LogFormat, ServeOptions};
 
@@ -49,6 +52,11 @@ struct FromFile {
     map_window: Option<String>,
     connections_max: Option<NonZeroU32>,
     shutdown_grace: Option<String>,
+    metrics_listen: Option<SocketAddr>,
+    tls_certificate: Option<PathBuf>,
+    tls_key: Option<PathBuf>,
+    otlp_endpoint: Option<String>,
+    otlp_sample_ratio: Option<f64>,
     log_format: Option<LogFormat>,
     log: Option<String>,
     limits: LimitsTable,
@@ -76,17 +84,25 @@ pub(crate) struct Config {
     pub(crate) connections_max: u32,
     /// How long requests may go on after the registry was told to stop.
     pub(crate) shutdown_grace: Duration,
+    pub(crate) operations: Operations,
     pub(crate) log_format: LogFormat,
     pub(crate) log: String,
     /// Whether only programs of this machine can connect to the registry; one of them may be a proxy.
     pub(crate) loopback: bool,
+    /// Whether nobody but this machine uses it, as far as the options say.
+    pub(crate) alone: bool,
 }
 
 impl Config {
-    /// Puts the options together.
-    pub(crate) fn new(common: &CommonOptions, flags: &ServeOptions) -> Result<Self> {
+    /// Puts the options together. The address of a socket that was passed counts before the one that
+    /// the options name.
+    pub(crate) fn new(
+        common: &CommonOptions,
+        flags: &ServeOptions,
+        passed: Option<SocketAddr>,
+    ) -> Result<Self> {
         let file = FromFile::read(common.config.as_deref())?;
-        let listen = flags.listen.or(file.listen).unwrap_or(LISTEN);
+        let listen = passed.or(flags.listen).or(file.listen).unwrap_or(LISTEN);
         let url = flags.public_url.clone().or(file.public_url.clone());
         let keys = flags.authorized_keys_file.clone().or(file.authorized_keys_file.clone());
         let any_key = flags.allow_any_key || file.allow_any_key;
@@ -138,9 +154,11 @@ impl Config {
                 .map_or(CONNECTIONS_MAX, NonZeroU32::get),
             shutdown_grace: time(flags.shutdown_grace, file.shutdown_grace.as_deref())?
                 .unwrap_or(SHUTDOWN_GRACE),
+            operations: Operations::new(&flags.operations, &file)?,
             log_format: flags.log_format.or(file.log_format).unwrap_or(LogFormat::Text),
             log: flags.log.clone().or(file.log).unwrap_or_else(|| "info".into()),
             loopback: listen.ip().is_loopback(),
+            alone: others.is_none(),
         })
     }
 }
@@ -159,6 +177,12 @@ impl FromFile {
 pub(crate) fn data_dir_of(common: &CommonOptions) -> Result<PathBuf> {
     let file = FromFile::read(common.config.as_deref())?;
     data_dir(common.data_dir.clone().or(file.data_dir))
+}
+
+/// Where a registry listens, for commands that need nothing else.
+pub(crate) fn listen_of(common: &CommonOptions, flags: &ServeOptions) -> Result<SocketAddr> {
+    let file = FromFile::read(common.config.as_deref())?;
+    Ok(flags.listen.or(file.listen).unwrap_or(LISTEN))
 }
 
 /// The operator's key file for commands without the flags of `serve`.

@@ -76,6 +76,11 @@ impl DataDir {
 /// What a registry has in its directory, beside its database.
 const NAMES: [&str; 5] = ["lock", "keys", "content", "admin.sock", "lost+found"];
 
+/// Whether something of this name in a data directory is the registry's.
+pub(crate) fn is_ours(name: &str) -> bool {
+    NAMES.contains(&name) || name == "registry.db" || name.starts_with("registry.db-")
+}
+
 /// A directory that somebody uses for something else is no place for a registry.
 fn refuse_what_is_not_ours(path: &Path) -> Result<()> {
     let wrong = || format!("cannot read the data directory {}", path.display());
@@ -89,9 +94,7 @@ fn refuse_what_is_not_ours(path: &Path) -> Result<()> {
     for entry in entries {
         let name = entry.with_context(wrong)?.file_name();
         // A power failure may leave what belongs to the database, and not the database.
-        let is_ours = name
-            .to_str()
-            .is_some_and(|name| NAMES.contains(&name) || name.starts_with("registry.db-"));
+        let is_ours = name.to_str().is_some_and(|name| name != "registry.db" && is_ours(name));
         if !is_ours {
             bail!(
                 "{} is no data directory: it has no registry in it, but {}\nhint: name an empty \

@@ -68,7 +68,7 @@ pub(crate) fn write(path: &Path, key: &PrivateKey) -> Result<()> {
 
 /// A key file that others can read is not a secret.
 #[cfg(unix)]
-fn refuse_if_others_can_read(path: &Path) -> Result<()> {
+pub(crate) fn refuse_if_others_can_read(path: &Path) -> Result<()> {
     use std::os::unix::fs::PermissionsExt;
     let Ok(metadata) = fs::metadata(path) else { return Ok(()) };
     if metadata.permissions().mode() & 0o007 != 0 {
@@ -81,7 +81,7 @@ fn refuse_if_others_can_read(path: &Path) -> Result<()> {
 }
 
 #[cfg(not(unix))]
-fn refuse_if_others_can_read(_: &Path) -> Result<()> {
+pub(crate) fn refuse_if_others_can_read(_: &Path) -> Result<()> {
     Ok(())
 }
 

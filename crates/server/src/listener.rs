@@ -1,35 +1,42 @@
 //! The front door: takes connections, as many as there is room for, and cuts off those that keep a
 //! place without using it.
 
+mod access;
+mod connection;
 mod patience;
 mod watch;
 
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::Body;
-use axum::http::Request;
-use hyper::body::Incoming;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto::Builder;
-use hyper_util::server::graceful::GracefulShutdown;
-use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::sync::watch::{self as watching, Sender};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
-use tower::ServiceExt;
-use wargate_http::throttle::Peer;
 
-use self::patience::{PatientBody, PatientStream};
-use self::watch::Watch;
+use self::access::Names;
+use self::connection::Shared;
+use crate::metrics::{Metrics, Refused};
+use crate::tls::Tls;
 
 /// Most requests at a time over one HTTP/2 connection.
 const STREAMS_MAX: u32 = 100;
 
 /// What may wait to be sent of each of them, in bytes.
 const SEND_BYTES_MAX: usize = 128 << 10;
+
+/// How long a TLS handshake may take.
+const HANDSHAKE_PATIENCE: Duration = Duration::from_secs(10);
+
+/// How long connections without a request stay open at the stop, or half of the grace if that is less:
+/// what is on its way is answered, and says that the connection ends, instead of being cut off.
+const LINGER: Duration = Duration::from_millis(500);
+
+/// How long a connection that came before the stop may take to show.
+const QUEUE_PATIENCE: Duration = Duration::from_millis(10);
 
 /// How long to wait before the next try, if a connection cannot be taken and none ends before.
 const BACK_OFF: Duration = Duration::from_secs(1);
@@ -40,9 +47,19 @@ const OTHER_FILES: u64 = 256;
 /// File descriptors that a connection may need: its own, and that of the content which it carries.
 const FILES_PER_CONNECTION: u64 = 2;
 
-/// How the front door is kept.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Front {
+/// A front door, and how it is kept.
+pub(crate) struct Door {
+    pub(crate) listener: TcpListener,
+    /// Whether somebody else keeps the socket, and with it the connections that nobody has taken.
+    pub(crate) passed: bool,
+    pub(crate) router: Router,
+    /// `None` speaks plain HTTP.
+    pub(crate) tls: Option<Arc<Tls>>,
+    pub(crate) metrics: Arc<Metrics>,
+    /// Whether somebody collects traces.
+    pub(crate) traces: bool,
+    /// Whether requests are logged.
+    pub(crate) access_log: bool,
     /// Most connections at a time. Further ones wait until the operating system refuses them.
     pub(crate) connections_max: u32,
     /// How long connections may go on after the stop.
@@ -52,16 +69,26 @@ pub(crate) struct Front {
     pub(crate) patience: Duration,
 }
 
+/// How far the stop is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Phase {
+    Open,
+    /// Answers say that their connection ends.
+    Lingering,
+    /// What has no request ends.
+    Closing,
+}
+
 /// Serves until `stop`, whose value it returns; then waits for what is under way, for a while.
-pub(crate) async fn serve<R>(
-    listener: TcpListener,
-    router: Router,
-    front: &Front,
-    stop: impl Future<Output = R>,
-) -> R {
-    let (builder, patience) = (builder(front.patience), front.patience);
-    let room = Arc::new(Semaphore::new(connections_max(front.connections_max)));
-    let graceful = GracefulShutdown::new();
+pub(crate) async fn serve<R>(door: Door, stop: impl Future<Output = R>) -> R {
+    let Door { listener, router, tls, metrics, traces, access_log, patience, .. } = door;
+    let most = connections_max(door.connections_max);
+    metrics.set_connections_max(most);
+    let room = Arc::new(Semaphore::new(most));
+    let (phase, phases) = watching::channel(Phase::Open);
+    let names = Names::new();
+    let shared =
+        Arc::new(Shared { router, tls, metrics, traces, access_log, patience, names, phases });
     // Dropped at the end, and with it what is still connected then.
     let mut connections = JoinSet::new();
     let mut stop = std::pin::pin!(stop);
@@ -74,35 +101,12 @@ pub(crate) async fn serve<R>(
         while connections.try_join_next().is_some() {}
         match accepted {
             Ok((stream, peer, permit)) => {
-                let (builder, router) = (builder.clone(), router.clone());
-                let watcher = graceful.watcher();
-                connections.spawn(async move {
-                    let watch = Watch::new(patience);
-                    let answers = watch.clone();
-                    let service = tower::service_fn(move |request: Request<Incoming>| {
-                        let mut request =
-                            request.map(|body| Body::new(PatientBody::new(body, patience)));
-                        request.extensions_mut().insert(peer);
-                        answers.answer(router.clone().oneshot(request))
-                    });
-                    let service = TowerToHyperService::new(service);
-                    let stream = watch.stream(PatientStream::new(stream, patience));
-                    let stream = TokioIo::new(stream);
-                    let served = watcher.watch(builder.serve_connection(stream, service));
-                    tokio::select! {
-                        served = served => if let Err(error) = served {
-                            tracing::debug!(%error, "a connection ended early");
-                        },
-                        () = watch.stalled() => {
-                            tracing::debug!("a connection that nobody used was cut off");
-                        }
-                    }
-                    drop(permit);
-                });
+                connections.spawn(connection::serve(Arc::clone(&shared), stream, peer, permit));
             }
             // Its client has gone again.
             Err(error) if is_clients(&error) => {}
             Err(error) => {
+                shared.metrics.refused(Refused::System);
                 tracing::error!(%error, "a connection cannot be taken; waiting for another to end");
                 let ended = async {
                     if connections.join_next().await.is_none() {
@@ -116,36 +120,45 @@ pub(crate) async fn serve<R>(
             }
         }
     };
-    drop(listener);
-    if tokio::time::timeout(front.shutdown_grace, graceful.shutdown()).await.is_err() {
-        tracing::info!("connections that did not end in time are cut off");
+    if !door.passed {
+        // Whoever came before the stop believes that he was taken.
+        for _ in 0..most {
+            let queued = tokio::time::timeout(QUEUE_PATIENCE, accept(&listener, &room)).await;
+            let Ok(Ok((stream, peer, permit))) = queued else { break };
+            connections.spawn(connection::serve(Arc::clone(&shared), stream, peer, permit));
+        }
     }
+    drop(listener);
+    wind_down(connections, &phase, door.shutdown_grace).await;
     reason
 }
 
-fn builder(patience: Duration) -> Builder<TokioExecutor> {
-    let mut builder = Builder::new(TokioExecutor::new());
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(patience).keep_alive(true);
-    builder
-        .http2()
-        .timer(TokioTimer::new())
-        .max_concurrent_streams(STREAMS_MAX)
-        .max_send_buf_size(SEND_BYTES_MAX)
-        .keep_alive_interval(Some(patience))
-        .keep_alive_timeout(patience);
-    builder
+/// Lets what is under way end, for a while.
+async fn wind_down(mut connections: JoinSet<()>, phase: &Sender<Phase>, shutdown_grace: Duration) {
+    let linger = LINGER.min(shutdown_grace / 2);
+    for (next, patience) in
+        [(Phase::Lingering, linger), (Phase::Closing, shutdown_grace.saturating_sub(linger))]
+    {
+        phase.send_replace(next);
+        let ended = async { while connections.join_next().await.is_some() {} };
+        if tokio::time::timeout(patience, ended).await.is_ok() {
+            return;
+        }
+    }
+    let left = connections.len();
+    tracing::info!(left, "connections that did not end in time are cut off");
 }
 
 /// The next connection, when there is room for one.
 async fn accept(
     listener: &TcpListener,
     room: &Arc<Semaphore>,
-) -> io::Result<(TcpStream, Peer, tokio::sync::OwnedSemaphorePermit)> {
+) -> io::Result<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
     let permit = Arc::clone(room).acquire_owned().await.map_err(io::Error::other)?;
     let (stream, peer) = listener.accept().await?;
     // Answers go out at once. A socket that cannot do that still works.
     let _ = stream.set_nodelay(true);
-    Ok((stream, Peer(peer.ip()), permit))
+    Ok((stream, peer, permit))
 }
 
 fn is_clients(error: &io::Error) -> bool {
@@ -155,7 +168,7 @@ fn is_clients(error: &io::Error) -> bool {
 
 /// As many connections as were asked for, or as the process may have files open for.
 fn connections_max(asked: u32) -> usize {
-    let needed = u64::from(asked) * FILES_PER_CONNECTION + OTHER_FILES;
+    let needed = files_needed(asked);
     let files = files_for(needed);
     let possible = files.saturating_sub(OTHER_FILES) / FILES_PER_CONNECTION;
     let most = u32::try_from(possible).unwrap_or(u32::MAX).clamp(1, asked);
@@ -168,6 +181,11 @@ fn connections_max(asked: u32) -> usize {
         );
     }
     usize::try_from(most).unwrap_or(Semaphore::MAX_PERMITS).min(Semaphore::MAX_PERMITS)
+}
+
+/// How many files the process needs for so many connections.
+pub(crate) const fn files_needed(connections: u32) -> u64 {
+    connections as u64 * FILES_PER_CONNECTION + OTHER_FILES
 }
 
 /// How many files the process may have open, after asking for as many as are needed.

@@ -9,14 +9,20 @@ mod admin;
 mod args;
 mod config;
 mod data_dir;
+mod doctor;
 mod fsck;
+mod health;
 mod key;
 mod keys;
 mod listener;
+mod metrics;
 mod operator;
 mod output;
 mod process;
 mod serve;
+mod sockets;
+mod telemetry;
+mod tls;
 mod usage;
 
 use std::process::ExitCode;
@@ -43,6 +49,8 @@ fn run(arguments: Arguments) -> Result<ExitCode> {
         None => serve::run(&common, &serve),
         Some(Command::Serve(serve)) => serve::run(&common, &serve),
         Some(Command::Fsck(options)) => return fsck::run(&common, &options),
+        Some(Command::Doctor(options)) => return doctor::run(&common, &options),
+        Some(Command::Health(options)) => return health::run(&common, &options),
         Some(Command::Key(command)) => key::run(&common, &command),
         Some(Command::Operator(command)) => operator::run(&common, &command),
         Some(Command::Rebuild) => operator::rebuild(&common),

@@ -8,12 +8,14 @@ use wargate_protocol::{OperatorEntry, Timestamp};
 use wargate_registry::limits::Limits;
 use wargate_registry::policy::{ContentPolicy, RecordPolicy};
 use wargate_registry::seams::{Clock, InPlace, Offload};
+use wargate_registry::store::Store;
 use wargate_registry::usage::Quotas;
 use wargate_registry::{Driver, Parts, Registry, Tools};
 use wargate_store_sqlite::{FileBlobs, SqliteStore};
 
 use crate::data_dir::DataDir;
 use crate::keys::{KeyFiles, KeyRing};
+use crate::metrics::{MeasuredStore, Metrics};
 
 /// The clock of the machine.
 #[derive(Clone, Copy, Debug)]
@@ -40,8 +42,10 @@ impl BlockingThreads {
 
 impl Offload for BlockingThreads {
     fn run(&self, work: Box<dyn FnOnce() + Send>) {
+        // What it logs belongs to whoever asked.
+        let span = tracing::Span::current();
         // Whoever asked waits for the answer, not for the task.
-        drop(self.0.spawn_blocking(work));
+        drop(self.0.spawn_blocking(move || span.in_scope(work)));
     }
 }
 
@@ -85,6 +89,7 @@ pub(crate) fn open(
     files: KeyFiles,
     setup: Setup,
     offload: Option<Arc<dyn Offload>>,
+    metrics: Option<&Arc<Metrics>>,
 ) -> Result<Opened> {
     let is_new = !data_dir.database().exists();
     let (keys, new_key) = KeyRing::load(files, is_new)?;
@@ -92,6 +97,7 @@ pub(crate) fn open(
     let (store, blobs) = stores(data_dir)?;
     // Those who read have connections of their own: many of them must not keep the writer waiting.
     let readers = Arc::new(open_store(data_dir)?);
+    let (store, readers) = (measured(store, metrics), measured(readers, metrics));
     let tools = Tools {
         store,
         clock: Arc::new(SystemClock),
@@ -124,5 +130,12 @@ pub(crate) fn open_alone(data_dir: &DataDir, files: KeyFiles) -> Result<Opened> 
         define_namespaces: false,
         entries: Vec::new(),
     };
-    open(data_dir, files, setup, None)
+    open(data_dir, files, setup, None, None)
+}
+
+fn measured(store: Arc<dyn Store>, metrics: Option<&Arc<Metrics>>) -> Arc<dyn Store> {
+    match metrics {
+        Some(metrics) => Arc::new(MeasuredStore::new(store, Arc::clone(metrics))),
+        None => store,
+    }
 }

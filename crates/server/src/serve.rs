@@ -1,6 +1,6 @@
 //! `wargate serve`: the registry until somebody stops it.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread;
@@ -8,19 +8,22 @@ use std::thread;
 use anyhow::{Context, Result, bail};
 use tokio::net::TcpListener;
 use tokio::sync::{oneshot, watch};
-use tracing_subscriber::EnvFilter;
 use wargate_http::{AllowedHosts, Options, PublicUrl};
 use wargate_protocol::Entry;
 use wargate_registry::Registry;
 use wargate_registry::policy::{ContentKinds, ContentPolicy, ContentRules, RecordPolicy};
 
 use crate::admin;
-use crate::args::{CommonOptions, ContentKind, LogFormat, ServeOptions};
+use crate::args::{CommonOptions, ContentKind, ServeOptions};
 use crate::config::Config;
-use crate::data_dir::{DataDir, admin_socket};
+use crate::data_dir::admin_socket;
 use crate::keys::{self, KeyFiles};
-use crate::listener::{self, Front};
+use crate::listener::{self, Door};
+use crate::metrics::{self, Exposition, Metrics, Source};
 use crate::process::{self, BlockingThreads, Opened, Setup};
+use crate::sockets::{self, Passed, Word};
+use crate::telemetry;
+use crate::tls::Tls;
 
 /// Threads for what waits for the disk. Each keeps memory of its own, and more of them than disk and
 /// processors can serve only wait for each other.
@@ -28,34 +31,34 @@ const BLOCKING_THREADS_MAX: usize = 32;
 
 /// The command.
 pub(crate) fn run(common: &CommonOptions, options: &ServeOptions) -> Result<()> {
-    let config = Config::new(common, options)?;
-    log_to_stderr(&config)?;
+    let passed = Passed::take()?;
+    let config = Config::new(common, options, passed.address()?)?;
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
     let runtime = runtime.enable_all().max_blocking_threads(BLOCKING_THREADS_MAX).build()?;
-    runtime.block_on(serve(config))
+    runtime.block_on(async {
+        let metrics = Arc::new(Metrics::new());
+        let traces = telemetry::start(&config, &metrics)?;
+        let served = serve(config, passed, metrics, traces.is_some()).await;
+        if let Some(traces) = traces {
+            traces.end().await;
+        }
+        served
+    })
 }
 
-fn log_to_stderr(config: &Config) -> Result<()> {
-    let filter = EnvFilter::try_new(&config.log)
-        .with_context(|| format!("{:?} is no log level (try info or debug)", config.log))?;
-    // What cannot be written, to a full disk for example, is lost. To complain of it would be a panic.
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).log_internal_errors(false);
-    let builder = builder.with_writer(io::stderr);
-    match config.log_format {
-        LogFormat::Text => builder.with_ansi(io::stderr().is_terminal()).init(),
-        LogFormat::Json => builder.json().init(),
-    }
-    Ok(())
-}
-
-async fn serve(config: Config) -> Result<()> {
-    let data_dir = DataDir::create(&config.data_dir)?;
+async fn serve(config: Config, passed: Passed, metrics: Arc<Metrics>, traces: bool) -> Result<()> {
+    let tls = config.operations.tls.clone();
+    let tls = tls.map(|files| Tls::new(files, &metrics)).transpose()?.map(Arc::new);
+    let data_dir = passed.hold(&config.data_dir).await?;
+    let is_passed = passed.main.is_some();
     // Before anything is written: a port in use is the most frequent reason not to start.
-    let listener = listen(config.listen).await?;
+    let listener =
+        listen(passed.main, Some(config.listen)).await?.context("no address is given")?;
     let address = listener.local_addr()?;
+    let metrics_listener = listen(passed.metrics, config.operations.metrics_listen).await?;
     let files = KeyFiles::new(&data_dir, config.operator_key_file.clone());
     let offload = Arc::new(BlockingThreads::current());
-    let opened = process::open(&data_dir, files, setup(&config), Some(offload))?;
+    let opened = process::open(&data_dir, files, setup(&config), Some(offload), Some(&metrics))?;
     let registry = Arc::clone(&opened.registry);
     let sequencer = Arc::clone(&registry);
     let (sequencer, ended) = in_thread("sequencer", move || sequencer.drive())?;
@@ -70,16 +73,32 @@ async fn serve(config: Config) -> Result<()> {
     let tender =
         tokio::spawn(tend(Arc::clone(&registry), config.checkpoint_interval, stop.clone()));
     let options = front(&config, address, &opened)?;
-    let url = options.public_url.clone();
+    let (url, hosts) = (options.public_url.clone(), options.hosts.clone());
     let router = wargate_http::router(Arc::clone(&registry), options);
-    greet(&config, address, &url, &opened)?;
+    let source = Source { registry: Arc::clone(&registry), data_dir: data_dir.path().to_owned() };
+    let shown = Exposition { metrics: Arc::clone(&metrics), source, hosts };
+    let router = if config.alone { router.merge(shown.clone().router()) } else { router };
+    let metrics_address = metrics_listener.map(|listener| {
+        metrics::listen(listener, Exposition { hosts: AllowedHosts::Any, ..shown }, stop.clone())
+    });
+    tend_certificate(tls.as_ref(), &metrics, &stop)?;
+    greet(&config, address, metrics_address.transpose()?, &url, &opened)?;
+    tokio::spawn(sockets::watchdog(Arc::clone(&registry), stop.clone()));
+    sockets::tell(Word::Ready);
 
-    let front = Front {
+    let door = Door {
+        listener,
+        passed: is_passed,
+        router,
+        tls,
+        metrics,
+        traces,
+        access_log: true,
         connections_max: config.connections_max,
         shutdown_grace: config.shutdown_grace,
         patience: config.abuse.patience,
     };
-    let why = listener::serve(listener, router, &front, reason(stop, ended)).await;
+    let why = listener::serve(door, reason(stop, ended)).await;
     registry.close();
     tender.abort();
     admin.close();
@@ -111,6 +130,7 @@ async fn reason(mut stop: watch::Receiver<bool>, ended: oneshot::Receiver<()>) -
         // The sender lives as long as the process listens to signals.
         _ = stop.wait_for(|stop| *stop) => {
             tracing::info!("stopping: no more requests are taken");
+            sockets::tell(Word::Stopping);
             Reason::Asked
         }
         // Nothing is ever sent: the thread drops its end, also in a panic.
@@ -121,13 +141,23 @@ async fn reason(mut stop: watch::Receiver<bool>, ended: oneshot::Receiver<()>) -
     }
 }
 
-async fn listen(at: SocketAddr) -> Result<TcpListener> {
-    TcpListener::bind(at).await.with_context(|| {
+/// Listens: on a socket that was passed, else at an address, if there is one.
+async fn listen(
+    passed: Option<std::net::TcpListener>,
+    at: Option<SocketAddr>,
+) -> Result<Option<TcpListener>> {
+    if let Some(passed) = passed {
+        let listener = TcpListener::from_std(passed);
+        return listener.map(Some).context("the socket that was passed cannot be used");
+    }
+    let Some(at) = at else { return Ok(None) };
+    let listener = TcpListener::bind(at).await.with_context(|| {
         format!(
             "cannot listen on {at}\nhint: another program, perhaps another wargate, may have the port; \
              --listen IP:PORT takes another one"
         )
-    })
+    });
+    listener.map(Some)
 }
 
 fn setup(config: &Config) -> Setup {
@@ -238,9 +268,44 @@ fn stop_on_signal() -> Result<watch::Receiver<bool>> {
     Ok(receiver)
 }
 
+/// Has the certificate replaced while the registry runs.
+fn tend_certificate(
+    tls: Option<&Arc<Tls>>,
+    metrics: &Arc<Metrics>,
+    stop: &watch::Receiver<bool>,
+) -> Result<()> {
+    // A terminal that is closed ends the process, as it does any other.
+    let reloads = tls.is_some() || sockets::is_managed();
+    let asked = reloads.then(reload_on_signal).transpose()?;
+    if let (Some(tls), Some(asked)) = (tls, asked) {
+        tokio::spawn(Arc::clone(tls).tend(Arc::clone(metrics), asked, stop.clone()));
+    }
+    Ok(())
+}
+
+/// SIGHUP, as a number that grows.
+#[cfg(unix)]
+fn reload_on_signal() -> Result<watch::Receiver<u64>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (sender, receiver) = watch::channel(0);
+    let mut hang_up = signal(SignalKind::hangup())?;
+    tokio::spawn(async move {
+        while hang_up.recv().await.is_some() {
+            sender.send_modify(|count| *count += 1);
+        }
+    });
+    Ok(receiver)
+}
+
+#[cfg(not(unix))]
+fn reload_on_signal() -> Result<watch::Receiver<u64>> {
+    Ok(watch::channel(0).1)
+}
+
 fn front(config: &Config, address: SocketAddr, opened: &Opened) -> Result<Options> {
     let url = match &config.public_url {
         Some(url) => url.clone(),
+        None if config.operations.tls.is_some() => format!("https://{address}/").parse()?,
         None => format!("http://{address}/").parse()?,
     };
     let hosts = if config.loopback {
@@ -257,7 +322,13 @@ fn front(config: &Config, address: SocketAddr, opened: &Opened) -> Result<Option
 }
 
 /// Says where the registry is and what to type next.
-fn greet(config: &Config, address: SocketAddr, url: &PublicUrl, opened: &Opened) -> Result<()> {
+fn greet(
+    config: &Config,
+    address: SocketAddr,
+    metrics: Option<SocketAddr>,
+    url: &PublicUrl,
+    opened: &Opened,
+) -> Result<()> {
     use wargate_registry::seams::Signer;
     let newest = opened.registry.newest();
     let (url, key) = (url.as_str(), opened.keys.operator_key().id());
@@ -271,6 +342,9 @@ fn greet(config: &Config, address: SocketAddr, url: &PublicUrl, opened: &Opened)
     writeln!(out, "Wargate {} is ready.\n", env!("CARGO_PKG_VERSION"))?;
     writeln!(out, "  registry      {url}")?;
     writeln!(out, "  listening on  {address}")?;
+    if let Some(metrics) = metrics {
+        writeln!(out, "  metrics       http://{metrics}/metrics")?;
+    }
     writeln!(out, "  data          {}", config.data_dir.display())?;
     writeln!(out, "  operator key  {key}{made}")?;
     let length = newest.committed.length();

@@ -6,7 +6,9 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use axum::BoxError;
+use axum::body::Bytes;
 use http_body::{Body, Frame, SizeHint};
+use prometheus_client::metrics::counter::Counter;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Interval};
 
@@ -28,6 +30,8 @@ pub(super) struct PatientStream<S> {
 pub(super) struct PatientBody<B> {
     body: B,
     read: Clock,
+    /// Counts bytes.
+    received: Counter,
 }
 
 /// Measures how long something is waited for.
@@ -35,26 +39,28 @@ pub(super) struct PatientBody<B> {
 struct Clock {
     interval: Interval,
     waiting: bool,
+    /// Counts who was too slow.
+    late: Counter,
 }
 
 impl<S> PatientStream<S> {
-    pub(super) fn new(stream: S, patience: Duration) -> Self {
-        let mut begin = Clock::new(patience);
+    pub(super) fn new(stream: S, patience: Duration, header: Counter, answer: Counter) -> Self {
+        let mut begin = Clock::new(patience, header);
         begin.waiting = true;
-        Self { stream, lacking: PREFACE_BYTES, begin, write: Clock::new(patience) }
+        Self { stream, lacking: PREFACE_BYTES, begin, write: Clock::new(patience, answer) }
     }
 }
 
 impl<B> PatientBody<B> {
-    pub(super) fn new(body: B, patience: Duration) -> Self {
-        Self { body, read: Clock::new(patience) }
+    pub(super) fn new(body: B, patience: Duration, late: Counter, received: Counter) -> Self {
+        Self { body, read: Clock::new(patience, late), received }
     }
 }
 
 impl Clock {
-    fn new(patience: Duration) -> Self {
+    fn new(patience: Duration, late: Counter) -> Self {
         let interval = tokio::time::interval_at(Instant::now() + patience, patience);
-        Self { interval, waiting: false }
+        Self { interval, waiting: false, late }
     }
 
     /// Whether `poll` has been pending for too long.
@@ -68,6 +74,7 @@ impl Clock {
             self.interval.reset();
         }
         ready!(self.interval.poll_tick(context));
+        self.late.inc();
         Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the client was too slow")))
     }
 }
@@ -115,25 +122,34 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for PatientStream<S> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
+        // With TLS, this is where what was written waits.
+        let poll = Pin::new(&mut self.stream).poll_flush(context);
+        self.write.watch(poll, context).map(Result::flatten)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
+        let poll = Pin::new(&mut self.stream).poll_shutdown(context);
+        self.write.watch(poll, context).map(Result::flatten)
     }
 }
 
-impl<B: Body<Error: Into<BoxError>> + Unpin> Body for PatientBody<B> {
-    type Data = B::Data;
+impl<B: Body<Data = Bytes, Error: Into<BoxError>> + Unpin> Body for PatientBody<B> {
+    type Data = Bytes;
     type Error = BoxError;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<B::Data>, BoxError>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         let poll = Pin::new(&mut self.body).poll_frame(context);
         match ready!(self.read.watch(poll, context)) {
-            Ok(frame) => Poll::Ready(frame.map(|frame| frame.map_err(Into::into))),
+            Ok(frame) => {
+                if let Some(Ok(frame)) = &frame {
+                    let bytes = frame.data_ref().map_or(0, Bytes::len);
+                    self.received.inc_by(bytes as u64);
+                }
+                Poll::Ready(frame.map(|frame| frame.map_err(Into::into)))
+            }
             Err(error) => Poll::Ready(Some(Err(error.into()))),
         }
     }
@@ -156,6 +172,10 @@ mod tests {
     /// No patience at all.
     const NONE: Duration = Duration::from_millis(1);
 
+    fn patient<S>(stream: S) -> PatientStream<S> {
+        PatientStream::new(stream, NONE, Counter::default(), Counter::default())
+    }
+
     fn is_late<T: std::fmt::Debug>(result: io::Result<T>) {
         assert_eq!(result.unwrap_err().kind(), io::ErrorKind::TimedOut);
     }
@@ -163,9 +183,9 @@ mod tests {
     #[tokio::test]
     async fn a_client_that_begins_nothing_or_takes_nothing_is_cut_off() {
         let (near, _far) = tokio::io::duplex(8);
-        is_late(PatientStream::new(near, NONE).read(&mut [0; 8]).await);
+        is_late(patient(near).read(&mut [0; 8]).await);
         let (near, mut far) = tokio::io::duplex(64);
-        let mut near = PatientStream::new(near, NONE);
+        let mut near = patient(near);
         far.write_all(b"PRI * HTTP").await.unwrap();
         assert_eq!(near.read(&mut [0; 64]).await.unwrap(), 10);
         is_late(near.read(&mut [0; 64]).await);
@@ -175,7 +195,7 @@ mod tests {
     #[tokio::test]
     async fn who_has_begun_may_wait_for_the_answer() {
         let (near, mut far) = tokio::io::duplex(64);
-        let mut near = PatientStream::new(near, NONE);
+        let mut near = patient(near);
         far.write_all(&[0; PREFACE_BYTES]).await.unwrap();
         assert_eq!(near.read(&mut [0; 64]).await.unwrap(), PREFACE_BYTES);
         // The clock strikes, and nothing reads it any more.
@@ -192,7 +212,7 @@ mod tests {
     async fn a_body_that_does_not_come_ends_in_an_error() {
         struct Never;
         impl Body for Never {
-            type Data = axum::body::Bytes;
+            type Data = Bytes;
             type Error = io::Error;
             fn poll_frame(
                 self: Pin<&mut Self>,
@@ -201,8 +221,11 @@ mod tests {
                 Poll::Pending
             }
         }
-        let body = axum::body::Body::new(PatientBody::new(Never, NONE));
+        let late = Counter::default();
+        let body =
+            axum::body::Body::new(PatientBody::new(Never, NONE, late.clone(), Counter::default()));
         let error = axum::body::to_bytes(body, 8).await.unwrap_err();
         assert!(error.to_string().contains("too slow"), "{error}");
+        assert_eq!(late.get(), 1);
     }
 }

@@ -2,8 +2,19 @@
 
 #![expect(clippy::panic, clippy::unwrap_used, reason = "tests")]
 
+#[cfg(unix)]
+mod doctor;
+mod exchange;
 mod hostile;
 mod listener;
+mod metrics;
 mod operator;
 mod options;
 mod program;
+mod publishing;
+mod requests;
+#[cfg(unix)]
+mod restart;
+#[cfg(unix)]
+mod tls;
+mod traces;

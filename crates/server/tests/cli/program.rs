@@ -31,7 +31,7 @@ pub(crate) fn wargate(folder: &Folder) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_wargate"));
     for (name, _) in std::env::vars_os() {
         let text = name.to_string_lossy();
-        if text.starts_with("WARGATE_") || text.starts_with("XDG_") {
+        if ["WARGATE_", "XDG_", "OTEL_", "LISTEN_"].iter().any(|own| text.starts_with(own)) {
             command.env_remove(name);
         }
     }
@@ -86,10 +86,20 @@ impl Server {
         line.unwrap().trim()
     }
 
-    /// Stops it politely; returns its exit code and all that it has logged.
-    pub(crate) fn stop(mut self) -> (Option<i32>, String) {
+    /// Sends a signal.
+    pub(crate) fn signal(&self, signal: &str) {
         let pid = self.child.id().to_string();
-        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+        assert!(Command::new("kill").args([signal, &pid]).status().unwrap().success());
+    }
+
+    /// Stops it politely; returns its exit code and all that it has logged.
+    pub(crate) fn stop(self) -> (Option<i32>, String) {
+        self.signal("-TERM");
+        self.stopped()
+    }
+
+    /// Waits until it has stopped; returns the same.
+    pub(crate) fn stopped(mut self) -> (Option<i32>, String) {
         let mut rest = String::new();
         self.out.read_to_string(&mut rest).unwrap();
         let mut err = String::new();
