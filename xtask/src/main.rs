@@ -8,6 +8,7 @@
     reason = "a command line program speaks to a person"
 )]
 
+mod api_fuzz;
 mod bench;
 mod ci;
 mod codegen;
@@ -17,6 +18,7 @@ mod interop;
 mod oracle;
 mod process;
 mod satellites;
+mod soak;
 mod test;
 mod tidy;
 mod tools;
@@ -91,6 +93,18 @@ const COMMANDS: &[Subcommand] = &[
         arguments: "[NAME…]",
         about: "released clients and ours against both servers (--list, --record, --reference)",
         run: interop::run,
+    },
+    Subcommand {
+        name: "api-fuzz",
+        arguments: "[--time TIME]",
+        about: "a generic fuzzer over the OpenAPI document, against a real server (300s, 10min)",
+        run: api_fuzz::run,
+    },
+    Subcommand {
+        name: "soak",
+        arguments: "[--time TIME]",
+        about: "publishers, readers and hostile clients for an hour, or as long as you say",
+        run: soak::run,
     },
     Subcommand {
         name: "fuzz",

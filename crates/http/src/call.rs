@@ -113,7 +113,7 @@ impl Call {
             return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, message));
         }
         let bytes = self.collect().await?;
-        serde_json::from_slice(&bytes).map_err(|error| match error.classify() {
+        let read = serde_json::from_slice(&bytes).map_err(|error| match error.classify() {
             Category::Data => Problem::new(
                 StatusCode::UNPROCESSABLE_ENTITY,
                 format!("the body has another form than this request needs: {error}"),
@@ -121,7 +121,13 @@ impl Call {
             Category::Io | Category::Syntax | Category::Eof => {
                 Problem::bad_request(format!("the body is not JSON: {error}"))
             }
-        })
+        })?;
+        // A reader of objects also takes their members one after the other in an array.
+        if bytes.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[') {
+            let message = "the body is an array; this request needs an object";
+            return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, message));
+        }
+        Ok(read)
     }
 
     async fn collect(&mut self) -> Result<Vec<u8>, Problem> {

@@ -81,6 +81,16 @@ impl Package {
         self.content.len()
     }
 
+    /// The digest of its content.
+    pub fn digest(&self) -> Digest {
+        Digest::of(&self.content)
+    }
+
+    /// The body of the request that publishes it.
+    pub fn request(&self) -> &[u8] {
+        &self.body
+    }
+
     /// Its log and its record.
     pub const fn ids(&self) -> (LogId, RecordId) {
         (self.log, self.record)
@@ -88,7 +98,10 @@ impl Package {
 
     /// Sends the record, then the content to where the server wants it, and asks until the record is
     /// published. Returns where it stands.
-    pub(super) async fn publish(&self, connection: &mut Connection) -> Result<RegistryIndex> {
+    ///
+    /// # Errors
+    /// If anything is answered other than it should be.
+    pub async fn publish(&self, connection: &mut Connection) -> Result<RegistryIndex> {
         let path = paths::publish(&self.log);
         let answer = connection.post(&path, Kind::Json, self.body.clone(), StatusCode::ACCEPTED);
         let mut answer: PackageRecord = answer.await?;

@@ -19,7 +19,7 @@ use axum::body::{Body, Bytes};
 use axum::response::Response;
 use http_body::{Frame, SizeHint};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::time::Instant;
+use tokio::time::{Instant, interval_at};
 
 /// A write of fewer bytes is no progress: pings, settings, and windows that are opened byte by byte.
 const PROGRESS_BYTES_MIN: usize = 512;
@@ -60,7 +60,7 @@ impl Watch {
             if until <= Instant::now() {
                 return;
             }
-            tokio::time::sleep_until(until).await;
+            interval_at(until, self.patience).tick().await;
         }
     }
 

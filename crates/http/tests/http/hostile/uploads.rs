@@ -9,6 +9,19 @@ use wargate_protocol::RecordId;
 use super::{Page, Scene, Table, WANTED};
 use crate::world::{EMPTY, Signed, World, request};
 
+/// Headers of uploads that go on, and that say nothing.
+const HEADERS: &[(&str, &[u8])] = &[
+    ("warg-upload", b""),
+    ("warg-upload", b"short"),
+    ("warg-upload", b"+123456789abcdef0123456789abcdef"),
+    ("warg-upload", b"\xff"),
+    ("upload-offset", b""),
+    ("upload-offset", b"-1"),
+    ("upload-offset", b"1.5"),
+    ("upload-offset", b"18446744073709551616"),
+    ("upload-offset", b"\xff"),
+];
+
 const NAME: &str = "0123456789abcdef0123456789abcdef";
 
 #[tokio::test]
@@ -45,17 +58,7 @@ async fn uploads_for_nothing_and_of_something_else() {
             Err(std::io::Error::other("the line is dead")),
         ]);
         table.add("half of it", send(&path, Body::from_stream(broken), &[]).await);
-        for (name, value) in [
-            ("warg-upload", &b""[..]),
-            ("warg-upload", b"short"),
-            ("warg-upload", b"+123456789abcdef0123456789abcdef"),
-            ("warg-upload", b"\xff"),
-            ("upload-offset", b""),
-            ("upload-offset", b"-1"),
-            ("upload-offset", b"1.5"),
-            ("upload-offset", b"18446744073709551616"),
-            ("upload-offset", b"\xff"),
-        ] {
+        for (name, value) in HEADERS {
             let shown = format!("{name}: {}", value.escape_ascii());
             table.add(shown, send(&path, plain(b"other"), &[(name, value)]).await);
         }
