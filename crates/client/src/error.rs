@@ -8,7 +8,7 @@ use std::time::Duration;
 use wargate_api::publish::PackageError;
 use wargate_crypto::{AnyDigest, Digest};
 use wargate_protocol::verify::{Culprit, Fault, Misbehaviour};
-use wargate_protocol::{Namespace, PackageName, RecordId, Version};
+use wargate_protocol::{CheckpointError, Namespace, PackageName, RecordId, Version};
 
 #[cfg(any(test, feature = "examples"))]
 pub use self::examples::examples;
@@ -395,6 +395,7 @@ impl Error {
                 | Fault::InvalidRecord { .. }
                 | Fault::UntrustedOperator { .. }
                 | Fault::MissingLog { .. }
+                | Fault::Checkpoint(CheckpointError::UnknownKey)
         );
         let is_here = || registry.to_url().is_ok_and(|url| url.is_loopback());
         (is_other && is_here()).then_some(registry)

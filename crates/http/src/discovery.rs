@@ -48,7 +48,16 @@ pub(crate) async fn readyz(call: Call) -> Answer {
     let first = call.front.ask(|registry| registry.leaves(RegistryIndex::FIRST, 1)).await;
     let found = first.inspect_err(|error| tracing::warn!(%error, "the store cannot be read"));
     let (status, body) = match found {
-        Ok(_) => (StatusCode::OK, json!({ "status": "ready", "logLength": length })),
+        Ok(_) => match call.front.registry().paused() {
+            None => (StatusCode::OK, json!({ "status": "ready", "logLength": length })),
+            Some(reason) => {
+                let paused = json!({ "reason": &*reason });
+                (
+                    StatusCode::OK,
+                    json!({ "status": "ready", "logLength": length, "paused": paused }),
+                )
+            }
+        },
         Err(_) => return Err(Problem::unavailable("the store cannot be read now")),
     };
     let mut response = answer::json(&body)?;

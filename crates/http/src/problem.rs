@@ -30,6 +30,9 @@ struct Parts {
 /// Seconds after which to try again what the registry could not do now.
 const RETRY_SECONDS: HeaderValue = HeaderValue::from_static("1");
 
+/// The same while the operator has paused the registry.
+const PAUSED_RETRY_SECONDS: HeaderValue = HeaderValue::from_static("30");
+
 impl Problem {
     /// The general form.
     pub(crate) fn new(status: StatusCode, message: impl Into<String>) -> Self {
@@ -152,6 +155,8 @@ impl From<WriteError> for Problem {
             }
             WriteError::TooMany { seconds, .. } => throttle::too_many(error.to_string(), seconds),
             WriteError::QuotaExceeded(_) => Self::new(StatusCode::FORBIDDEN, error.to_string()),
+            WriteError::Paused(_) => Self::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string())
+                .with(RETRY_AFTER, PAUSED_RETRY_SECONDS),
             WriteError::Busy(_) => Self::unavailable(&error.to_string()),
             WriteError::Unavailable(_) => {
                 tracing::error!(%error, "the registry cannot write");

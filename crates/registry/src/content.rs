@@ -144,6 +144,7 @@ impl Registry {
         record: &RecordId,
         digest: &Digest,
     ) -> Result<Upload, WriteError> {
+        self.refuse_if_paused()?;
         let pending = self.store().pending(log, record)?;
         let (pending, needed) = match pending {
             Some(pending) => {

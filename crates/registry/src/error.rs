@@ -96,10 +96,21 @@ pub enum WriteError {
     /// Too much is going on.
     #[error("the registry is busy: {0}; try again in a while")]
     Busy(&'static str),
+    /// The operator has paused the registry: why, perhaps nothing. Nothing was written.
+    #[error("{}", paused(.0))]
+    Paused(String),
     /// The registry cannot write now. What was asked for did not happen, or did: asking for the
     /// record's state tells.
     #[error("the registry cannot write now: {0}; ask for the record's state, or try again")]
     Unavailable(String),
+}
+
+fn paused(reason: &str) -> String {
+    let reason = if reason.is_empty() { String::new() } else { format!(" ({reason})") };
+    format!(
+        "the registry is paused by its operator{reason}: nothing was written, reading goes on; try again \
+         later"
+    )
 }
 
 impl From<StoreError> for WriteError {

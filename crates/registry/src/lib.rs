@@ -19,6 +19,7 @@ pub mod read;
 pub mod registry;
 pub mod seams;
 pub mod sequencer;
+pub mod snapshot;
 pub mod store;
 pub mod throttle;
 pub mod usage;

@@ -69,6 +69,19 @@ pub const STRAYS_MAX: usize = 10_000;
 /// How long a content file must have been without a row before it is removed, in seconds.
 pub const STRAY_SECONDS_MIN: u64 = 3600;
 
+/// Records in a full segment of a snapshot: as many as are written anew when one more came.
+pub const SNAPSHOT_SEGMENT_RECORDS: u64 = 2048;
+
+/// A segment of a snapshot is full, too, when it has as many bytes.
+pub const SNAPSHOT_SEGMENT_BYTES: usize = 4 << 20;
+
+/// Largest part of a snapshot that is no content, in bytes: a segment and one record more, with all
+/// the content that a record can bring.
+pub const SNAPSHOT_PART_BYTES_MAX: u64 = 64 << 20;
+
+/// Largest manifest of a snapshot, in bytes: room for some 400 million records.
+pub const SNAPSHOT_MANIFEST_BYTES_MAX: u64 = 64 << 20;
+
 /// What an operator can set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {

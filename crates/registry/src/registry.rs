@@ -6,7 +6,7 @@ mod strays;
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 use wargate_crypto::Digest;
@@ -69,6 +69,17 @@ pub struct Registry {
     /// How often keys publish.
     pub(crate) publishers: Buckets,
     pub(crate) strays: Mutex<Strays>,
+    pause: RwLock<Pause>,
+}
+
+/// Whether the registry takes records.
+#[derive(Debug, Default)]
+struct Pause {
+    /// Why it does not; `None` if it does.
+    reason: Option<Arc<str>>,
+    /// Until then nothing that waits is forgotten, because it could not go on: a second of the Unix
+    /// epoch.
+    spared_until: u64,
 }
 
 /// Content that is looked into counts in pieces of this many bytes.
@@ -127,6 +138,7 @@ impl Registry {
             parked: Mutex::default(),
             publishers: Buckets::default(),
             strays: Mutex::default(),
+            pause: RwLock::default(),
         }))
     }
 
@@ -166,6 +178,7 @@ impl Registry {
         self: &Arc<Self>,
         submission: Submission,
     ) -> Result<(RecordId, RecordStatus), WriteError> {
+        self.refuse_if_paused()?;
         let registry = Arc::clone(self);
         let admission = self.offload(move || registry.examine(submission)).await?;
         let (record, signer) =
@@ -201,7 +214,10 @@ impl Registry {
     /// # Errors
     /// [`WriteError::Unavailable`]
     pub async fn tend(self: &Arc<Self>) -> Result<(), WriteError> {
-        self.submit(Command::Tend).await?;
+        let spared = self.pause.read().unwrap_or_else(PoisonError::into_inner).spared_until;
+        let now = seconds(self.tools().clock.now());
+        let waits = self.paused().is_some() || now < spared;
+        self.submit(if waits { Command::Renew } else { Command::Tend }).await?;
         let registry = Arc::clone(self);
         self.offload(move || {
             let gone = registry.parked().expire(seconds(registry.tools().clock.now()));
@@ -210,6 +226,31 @@ impl Registry {
             registry.prune()
         })
         .await
+    }
+
+    /// Takes no more records and no content, and says why. What was accepted before is finished, or
+    /// waits and is not forgotten; reading and the operator's own commands go on.
+    pub fn pause(&self, reason: &str) {
+        let mut pause = self.pause.write().unwrap_or_else(PoisonError::into_inner);
+        pause.reason = Some(reason.into());
+    }
+
+    /// Takes records again. What waits gets its whole time once more.
+    pub fn resume(&self) {
+        let mut pause = self.pause.write().unwrap_or_else(PoisonError::into_inner);
+        if pause.reason.take().is_some() {
+            let now = seconds(self.tools().clock.now());
+            pause.spared_until = now.saturating_add(self.tools().limits.pending_seconds_max);
+        }
+    }
+
+    /// Why no records are taken; `None` if they are.
+    pub fn paused(&self) -> Option<Arc<str>> {
+        self.pause.read().unwrap_or_else(PoisonError::into_inner).reason.clone()
+    }
+
+    pub(crate) fn refuse_if_paused(&self) -> Result<(), WriteError> {
+        self.paused().map_or(Ok(()), |reason| Err(WriteError::Paused(reason.to_string())))
     }
 
     /// How far a record is; `None` if it was never submitted to the log.

@@ -43,10 +43,11 @@ use crate::store::{
 use crate::usage::{self, Quotas};
 
 use self::intake::Intake;
-use self::operator::{OperatorDesk, OperatorWork};
-use self::packages::PackageWork;
-pub(crate) use self::stage::tree_length;
-use self::stage::{Before, Staged};
+use self::operator::OperatorDesk;
+pub(crate) use self::operator::OperatorWork;
+pub(crate) use self::packages::{PackageWork, Sequenced};
+use self::stage::Staged;
+pub(crate) use self::stage::{Before, stage, tree_length};
 
 /// Something to do in the next step.
 #[derive(Clone, Debug)]
@@ -68,6 +69,8 @@ pub enum Command {
     Operator(Vec<OperatorEntry>),
     /// Sign the newest checkpoint again with the time of now; forget what has waited too long.
     Tend,
+    /// Sign the newest checkpoint again, and forget nothing.
+    Renew,
 }
 
 /// A record that may become pending.
@@ -123,7 +126,7 @@ impl Command {
             Self::Content(content) => {
                 content.inline.as_ref().map_or(0, Vec::len) + content.facts.len()
             }
-            Self::Refuse { .. } | Self::Operator(_) | Self::Tend => 0,
+            Self::Refuse { .. } | Self::Operator(_) | Self::Tend | Self::Renew => 0,
         };
         payload + 1024
     }
@@ -276,13 +279,14 @@ impl Sequencer {
         if tends {
             intake.expire()?;
         }
+        let signs = tends || commands.iter().any(|command| matches!(command, Command::Renew));
         // Sequence.
         let (operator, mut packages) = sequence(tools, now, &mut intake)?;
         let tally = std::mem::take(&mut packages.tally);
         let of_command = operator.indices(state.committed.length());
         // Stage.
         let before = Before { committed: Some(state.committed), edge: &state.edge };
-        let staged = stage::stage(&*tools.store, &before, seconds(now), operator, packages)?;
+        let staged = stage(&*tools.store, &before, seconds(now), operator, packages)?;
         let (append, edge) = match staged {
             Some(Staged { append, edge }) => (Some(append), Some(edge)),
             None => (None, None),
@@ -293,7 +297,7 @@ impl Sequencer {
         let shows = state.committed.length() == self.shown;
         let checkpoint_seconds = state.checkpoint_seconds.max(seconds(now));
         let batch = intake.batch(append, checkpoint_seconds, tally);
-        if batch.is_empty() && !tends && shows {
+        if batch.is_empty() && !signs && shows {
             (self.stale, self.backlog) = (false, backlog);
             return Ok((outcomes, None));
         }
@@ -374,7 +378,7 @@ impl State {
 
 /// Why a step did not happen.
 #[derive(Debug, thiserror::Error)]
-enum StepError {
+pub(crate) enum StepError {
     #[error("another writer is working on this registry")]
     Conflict,
     #[error(transparent)]

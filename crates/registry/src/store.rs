@@ -233,4 +233,26 @@ pub trait Store: Ledger + Pending + Nodes + Accounts {
     /// # Errors
     /// [`CommitError::Conflict`] if the store is at another revision.
     fn commit(&self, expected: Option<Revision>, batch: &Batch) -> Result<Revision, CommitError>;
+
+    /// The newest state and all that is pending in it, in the order of admission: of one moment, unlike
+    /// what several reads answer. `each` may read the store.
+    ///
+    /// What is here reads until nobody wrote in between; a store that can do better does.
+    ///
+    /// # Errors
+    /// [`StoreError`]
+    fn moment(&self, each: &mut dyn FnMut(PendingRecord)) -> StoreResult<Option<StoreHead>> {
+        for _ in 0..MOMENT_TRIES_MAX {
+            let head = self.head()?;
+            let pending = self.pending_until(u64::MAX, usize::MAX)?;
+            if self.head()?.map(|head| head.revision) == head.map(|head| head.revision) {
+                pending.into_iter().for_each(each);
+                return Ok(head);
+            }
+        }
+        Err(StoreError::Unavailable("others write all the time".into()))
+    }
 }
+
+/// How often [`Store::moment`] begins again.
+const MOMENT_TRIES_MAX: usize = 64;

@@ -18,10 +18,28 @@ use wargate_registry::Registry;
 
 pub(crate) use self::request::{Answer, Report, Request, perform, retire};
 use crate::keys::KeyRing;
+use crate::pause::Switch;
 use crate::process::Opened;
 
 /// Longest request in bytes.
 const REQUEST_BYTES_MAX: u64 = 64 << 10;
+
+/// What an operator works with.
+pub(crate) struct Desk {
+    pub(crate) registry: Arc<Registry>,
+    pub(crate) keys: Arc<KeyRing>,
+    pub(crate) switch: Switch,
+}
+
+impl Desk {
+    pub(crate) fn of(opened: &Opened) -> Self {
+        Self {
+            registry: Arc::clone(&opened.registry),
+            keys: Arc::clone(&opened.keys),
+            switch: opened.switch.clone(),
+        }
+    }
+}
 
 /// The socket of a running server. It vanishes with the value.
 #[derive(Debug)]
@@ -66,8 +84,8 @@ pub(crate) fn listen(path: &Path, opened: &Opened, stop: watch::Receiver<bool>) 
     let owner = std::fs::metadata(path)
         .with_context(|| format!("cannot look at {}", path.display()))
         .map(|metadata| std::os::unix::fs::MetadataExt::uid(&metadata))?;
-    let (registry, keys) = (Arc::clone(&opened.registry), Arc::clone(&opened.keys));
-    tokio::spawn(accept(listener, owner, registry, keys, stop));
+    let desk = Desk::of(opened);
+    tokio::spawn(accept(listener, owner, desk, stop));
     Ok(Socket { path: Some(path.to_owned()) })
 }
 
@@ -77,13 +95,7 @@ pub(crate) fn listen(_: &Path, _: &Opened, _: watch::Receiver<bool>) -> Result<S
 }
 
 #[cfg(unix)]
-async fn accept(
-    listener: UnixListener,
-    owner: u32,
-    registry: Arc<Registry>,
-    keys: Arc<KeyRing>,
-    mut stop: watch::Receiver<bool>,
-) {
+async fn accept(listener: UnixListener, owner: u32, desk: Desk, mut stop: watch::Receiver<bool>) {
     loop {
         let stream = tokio::select! {
             accepted = listener.accept() => accepted,
@@ -97,7 +109,7 @@ async fn accept(
                 tracing::warn!("somebody who is not the owner tried to be the operator");
             }
             Ok((stream, _)) => {
-                let answered = answer(stream, &registry, &keys).await;
+                let answered = answer(stream, &desk).await;
                 if let Err(error) = answered {
                     tracing::warn!(error = %format!("{error:#}"), "an operator's request failed");
                 }
@@ -109,14 +121,14 @@ async fn accept(
 
 /// One request at a time: they change one log, and some of them exchange keys.
 #[cfg(unix)]
-async fn answer(stream: UnixStream, registry: &Arc<Registry>, keys: &KeyRing) -> Result<()> {
+async fn answer(stream: UnixStream, desk: &Desk) -> Result<()> {
     use std::time::Duration;
     let (read, mut write) = stream.into_split();
     let mut line = String::new();
     let mut read = BufReader::new(read.take(REQUEST_BYTES_MAX));
     tokio::time::timeout(Duration::from_secs(10), read.read_line(&mut line)).await??;
     let answer = match serde_json::from_str::<Request>(&line) {
-        Ok(request) => match perform(registry, keys, request).await {
+        Ok(request) => match perform(desk, request).await {
             Ok(report) => Answer::Done(report),
             Err(error) => Answer::Failed { message: format!("{error:#}") },
         },

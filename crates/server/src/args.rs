@@ -1,7 +1,7 @@
 //! What a person types.
 
 use std::net::SocketAddr;
-use std::num::NonZeroU32;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -55,6 +55,19 @@ pub(crate) enum Command {
     Health(Box<ServeOptions>),
     /// Make everything anew that follows from the log
     Rebuild,
+    /// Take a snapshot of the registry; list, verify and remove snapshots
+    #[command(args_conflicts_with_subcommands = true)]
+    Snapshot(SnapshotOptions),
+    /// Make a data directory of a snapshot
+    Restore(RestoreOptions),
+    /// Answer reads and refuse writes, until `resume`
+    Pause {
+        /// What publishers are told
+        #[arg(long, value_name = "TEXT")]
+        reason: Option<String>,
+    },
+    /// Take records again
+    Resume,
 }
 
 /// Options of `serve`. Each can also stand in the environment or in the configuration file.
@@ -169,6 +182,63 @@ pub(crate) struct FsckOptions {
     pub(crate) skip_content: bool,
 }
 
+/// Options of `snapshot`.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct SnapshotOptions {
+    #[command(subcommand)]
+    pub(crate) command: Option<SnapshotCommand>,
+    /// Where the snapshot goes: a directory, which is made if it is not there
+    pub(crate) target: Option<String>,
+    /// Include the private keys
+    #[arg(long)]
+    pub(crate) with_keys: bool,
+}
+
+/// What can be done with snapshots.
+#[derive(Clone, Debug, Subcommand)]
+pub(crate) enum SnapshotCommand {
+    /// Show what snapshots there are
+    List {
+        /// Where they are
+        target: String,
+    },
+    /// Check a snapshot as `fsck` checks a registry
+    Verify {
+        /// Where it is
+        target: String,
+        /// Which [default: the newest]
+        #[arg(long, value_name = "ID")]
+        snapshot: Option<String>,
+    },
+    /// Remove all but the newest snapshots
+    Prune {
+        /// Where they are
+        target: String,
+        /// How many to keep
+        #[arg(long, value_name = "COUNT")]
+        keep: NonZeroUsize,
+    },
+}
+
+/// Options of `restore`.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct RestoreOptions {
+    /// Where the snapshots are
+    pub(crate) target: String,
+    /// Which [default: the newest]
+    #[arg(long, value_name = "ID")]
+    pub(crate) snapshot: Option<String>,
+    /// The state at a time, such as 2026-11-21T17:18:34Z
+    #[arg(long, value_name = "TIME", conflicts_with = "length")]
+    pub(crate) at: Option<String>,
+    /// The state when the log had this length
+    #[arg(long, value_name = "RECORDS")]
+    pub(crate) length: Option<u64>,
+    /// Begin a new operator log with a new key, because the old key is lost for good
+    #[arg(long)]
+    pub(crate) new_operator_key: bool,
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum KeyCommand {
     /// Show the registry's public keys and their fingerprints
@@ -216,8 +286,17 @@ pub(crate) enum OperatorCommand {
     },
     /// Give the registry a key of its own for checkpoints, or a new one
     CheckpointKey,
+    /// Make a second key that can take the operator's place, to be kept offline
+    RecoveryKey {
+        /// The file for the private key; it must not exist
+        file: PathBuf,
+    },
     /// Replace the operator's key: the new one gets all permissions, the old one loses them
-    Rotate,
+    Rotate {
+        /// The recovery key, if the operator's own is lost; with the server stopped
+        #[arg(long, value_name = "FILE")]
+        signed_by: Option<PathBuf>,
+    },
 }
 
 /// A permission of the operator log.

@@ -192,6 +192,15 @@ pub(crate) fn operator_key_file_of(common: &CommonOptions) -> Result<Option<Path
     Ok(variable.or(file.operator_key_file))
 }
 
+/// For how long maps of old checkpoints can be asked for, in seconds, for commands without the flags of
+/// `serve`.
+pub(crate) fn map_window_of(common: &CommonOptions) -> Result<u64> {
+    let file = FromFile::read(common.config.as_deref())?;
+    let text = std::env::var("WARGATE_MAP_WINDOW").ok().or(file.map_window);
+    let window = time(None, text.as_deref())?.map(|time| time.as_secs());
+    Ok(window.unwrap_or_else(|| Limits::default().map_window_seconds))
+}
+
 fn data_dir(given: Option<PathBuf>) -> Result<PathBuf> {
     if let Some(given) = given {
         return Ok(given);

@@ -1,5 +1,7 @@
 //! The data directory: who holds it, and what is where.
 
+mod format;
+
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -10,7 +12,8 @@ use anyhow::{Context, Result, bail};
 #[derive(Debug)]
 pub(crate) struct DataDir {
     path: PathBuf,
-    _lock: File,
+    /// `None` for a visitor.
+    _lock: Option<File>,
 }
 
 /// Somebody else holds the data directory.
@@ -29,18 +32,42 @@ impl DataDir {
         for folder in [path.to_owned(), path.join("keys")] {
             create_folder(&folder, true).with_context(wrong)?;
         }
-        Self::hold(path)
+        let held = Self::hold(path)?;
+        format::check(path)?;
+        format::write(path)?;
+        Ok(held)
+    }
+
+    /// Makes the directory if it is not there, and takes hold of it, to restore a registry in it. What
+    /// has something in it is refused, unless an interrupted restore has left it.
+    pub(crate) fn create_to_restore(path: &Path) -> Result<Self> {
+        format::may_be_restored(path)?;
+        let wrong = || format!("cannot make the data directory {}", path.display());
+        create_folder(path, true).with_context(wrong)?;
+        let held = Self::hold(path)?;
+        format::begin_restore(path)?;
+        create_folder(&path.join("keys"), true).with_context(wrong)?;
+        Ok(held)
+    }
+
+    /// What was restored is whole, and can be used.
+    pub(crate) fn is_restored(&self) -> Result<()> {
+        format::end_restore(&self.path)
     }
 
     /// Takes hold of a directory that has a registry in it.
     pub(crate) fn open(path: &Path) -> Result<Self> {
-        if !path.join("registry.db").exists() {
-            bail!(
-                "there is no registry in {}\nhint: `wargate serve` makes one; --data-dir says where",
-                path.display()
-            );
-        }
-        Self::hold(path)
+        require_registry(path)?;
+        let held = Self::hold(path)?;
+        format::check(path)?;
+        Ok(held)
+    }
+
+    /// Looks into a directory that has a registry in it, and that somebody else may hold.
+    pub(crate) fn visit(path: &Path) -> Result<Self> {
+        require_registry(path)?;
+        format::check(path)?;
+        Ok(Self { path: path.to_owned(), _lock: None })
     }
 
     fn hold(path: &Path) -> Result<Self> {
@@ -48,7 +75,7 @@ impl DataDir {
         let lock = OpenOptions::new().create(true).truncate(false).write(true).open(&at);
         let lock = lock.with_context(|| format!("cannot open {}", at.display()))?;
         match lock.try_lock() {
-            Ok(()) => Ok(Self { path: path.to_owned(), _lock: lock }),
+            Ok(()) => Ok(Self { path: path.to_owned(), _lock: Some(lock) }),
             Err(TryLockError::WouldBlock) => Err(Held(path.to_owned()).into()),
             Err(TryLockError::Error(error)) => {
                 Err(error).with_context(|| format!("cannot lock {}", at.display()))
@@ -74,7 +101,29 @@ impl DataDir {
 }
 
 /// What a registry has in its directory, beside its database.
-const NAMES: [&str; 5] = ["lock", "keys", "content", "admin.sock", "lost+found"];
+const NAMES: [&str; 9] = [
+    "lock",
+    "keys",
+    "content",
+    "admin.sock",
+    "format",
+    "format.unfinished",
+    "paused",
+    "paused.new",
+    "lost+found",
+];
+
+fn require_registry(path: &Path) -> Result<()> {
+    // What is half restored says so itself.
+    format::check(path)?;
+    if path.join("registry.db").exists() {
+        return Ok(());
+    }
+    bail!(
+        "there is no registry in {}\nhint: `wargate serve` makes one; --data-dir says where",
+        path.display()
+    )
+}
 
 /// Whether something of this name in a data directory is the registry's.
 pub(crate) fn is_ours(name: &str) -> bool {
@@ -83,6 +132,7 @@ pub(crate) fn is_ours(name: &str) -> bool {
 
 /// A directory that somebody uses for something else is no place for a registry.
 fn refuse_what_is_not_ours(path: &Path) -> Result<()> {
+    format::check(path)?;
     let wrong = || format!("cannot read the data directory {}", path.display());
     if path.join("registry.db").exists() {
         return Ok(());

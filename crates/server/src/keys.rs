@@ -35,6 +35,29 @@ impl KeyFiles {
         }
     }
 
+    /// The place of a key by what it is for, as snapshots name it.
+    pub(crate) fn of_role(&self, role: &str) -> Option<&Path> {
+        let roles = self.roles();
+        roles.into_iter().find_map(|(name, path)| (name == role).then_some(path))
+    }
+
+    /// What the files have that are there, by what the keys are for. These are secrets.
+    pub(crate) fn texts(&self) -> Result<Vec<(String, String)>> {
+        let mut texts = Vec::new();
+        for (role, path) in self.roles() {
+            if path.exists() {
+                let text = fs::read_to_string(path);
+                let wrong = || format!("cannot read the key file {}", path.display());
+                texts.push((role.to_owned(), text.with_context(wrong)?));
+            }
+        }
+        Ok(texts)
+    }
+
+    fn roles(&self) -> [(&'static str, &Path); 3] {
+        [("operator", &self.operator), ("checkpoint", &self.checkpoint), ("note", &self.note)]
+    }
+
     /// The file in which a key waits until the operator log knows it.
     pub(crate) fn next(path: &Path) -> PathBuf {
         path.with_extension("key.new")

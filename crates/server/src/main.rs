@@ -18,8 +18,12 @@ mod listener;
 mod metrics;
 mod operator;
 mod output;
+mod pause;
 mod process;
+mod recovery;
+mod restore;
 mod serve;
+mod snapshot;
 mod sockets;
 mod telemetry;
 mod tls;
@@ -54,6 +58,10 @@ fn run(arguments: Arguments) -> Result<ExitCode> {
         Some(Command::Key(command)) => key::run(&common, &command),
         Some(Command::Operator(command)) => operator::run(&common, &command),
         Some(Command::Rebuild) => operator::rebuild(&common),
+        Some(Command::Snapshot(options)) => return snapshot::run(&common, &options),
+        Some(Command::Restore(options)) => return restore::run(&common, &options),
+        Some(Command::Pause { reason }) => pause::pause(&common, reason.as_deref()),
+        Some(Command::Resume) => pause::resume(&common),
     }?;
     Ok(ExitCode::SUCCESS)
 }

@@ -4,12 +4,12 @@
 use anyhow::{Result, bail};
 use wargate_console::Table;
 
-use crate::admin::{self, Answer, Report, Request};
+use crate::admin::{self, Answer, Desk, Report, Request};
 use crate::args::{CommonOptions, OperatorCommand};
 use crate::config::{data_dir_of, operator_key_file_of};
 use crate::data_dir::{DataDir, admin_socket};
 use crate::keys::KeyFiles;
-use crate::{output, process};
+use crate::{output, process, recovery};
 
 /// The command.
 pub(crate) fn run(common: &CommonOptions, command: &OperatorCommand) -> Result<()> {
@@ -27,7 +27,9 @@ pub(crate) fn run(common: &CommonOptions, command: &OperatorCommand) -> Result<(
             Request::Revoke { key_id: key_id.clone(), permissions: permission.clone() }
         }
         OperatorCommand::CheckpointKey => Request::CheckpointKey,
-        OperatorCommand::Rotate => Request::Rotate,
+        OperatorCommand::RecoveryKey { file } => return recovery::make(common, file),
+        OperatorCommand::Rotate { signed_by: Some(file) } => return recovery::rotate(common, file),
+        OperatorCommand::Rotate { signed_by: None } => Request::Rotate,
     };
     let report = ask(common, request)?;
     if common.json {
@@ -53,7 +55,7 @@ pub(crate) fn rebuild(common: &CommonOptions) -> Result<()> {
     Ok(())
 }
 
-fn ask(common: &CommonOptions, request: Request) -> Result<Report> {
+pub(crate) fn ask(common: &CommonOptions, request: Request) -> Result<Report> {
     let path = data_dir_of(common)?;
     let answer = match admin::ask(&admin_socket(&path), &request)? {
         Some(answer) => answer,
@@ -71,12 +73,16 @@ fn directly(common: &CommonOptions, request: Request) -> Result<Answer> {
     let files = KeyFiles::new(&data_dir, operator_key_file_of(common)?);
     let opened = process::open_alone(&data_dir, files)?;
     let runtime = tokio::runtime::Builder::new_current_thread().build()?;
-    let report = runtime.block_on(admin::perform(&opened.registry, &opened.keys, request))?;
+    let report = runtime.block_on(admin::perform(&Desk::of(&opened), request))?;
     Ok(Answer::Done(report))
 }
 
 fn print(command: &OperatorCommand, report: &Report) -> Result<()> {
     if let Some(state) = &report.state {
+        if let Some(pause) = &report.paused {
+            let (since, reason) = (crate::snapshot::time(pause.since_seconds), &pause.reason);
+            output::line(format_args!("paused          since {since}  {reason}"))?;
+        }
         output::line(format_args!("log length      {}", state.log_length))?;
         output::line(format_args!("operator key    {}", state.operator_key))?;
         output::line(format_args!("checkpoint key  {}\n", state.checkpoint_key))?;
@@ -97,7 +103,7 @@ fn print(command: &OperatorCommand, report: &Report) -> Result<()> {
     if let Some(key) = &report.key_id {
         output::line(format_args!("The new key is {key}."))?;
     }
-    if matches!(command, OperatorCommand::Rotate) {
+    if matches!(command, OperatorCommand::Rotate { .. }) {
         output::line("Whoever pins the operator key by its fingerprint has to learn the new one.")?;
     }
     Ok(())

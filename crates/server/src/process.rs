@@ -16,6 +16,7 @@ use wargate_store_sqlite::{FileBlobs, SqliteStore};
 use crate::data_dir::DataDir;
 use crate::keys::{KeyFiles, KeyRing};
 use crate::metrics::{MeasuredStore, Metrics};
+use crate::pause::Switch;
 
 /// The clock of the machine.
 #[derive(Clone, Copy, Debug)]
@@ -64,6 +65,8 @@ pub(crate) struct Setup {
 pub(crate) struct Opened {
     pub(crate) registry: Arc<Registry>,
     pub(crate) keys: Arc<KeyRing>,
+    /// Pauses it.
+    pub(crate) switch: Switch,
     /// Whether the operator's key was made just now.
     pub(crate) new_key: bool,
 }
@@ -75,6 +78,23 @@ pub(crate) fn stores(data_dir: &DataDir) -> Result<(Arc<SqliteStore>, Arc<FileBl
     let blobs = FileBlobs::open(&content)
         .with_context(|| format!("cannot open the content in {}", content.display()))?;
     Ok((Arc::new(store), Arc::new(blobs)))
+}
+
+/// Opens the stores of a data directory that a server may use at the same time. A database of an older
+/// format is left as it is, and an error.
+pub(crate) fn stores_beside(data_dir: &DataDir) -> Result<(Arc<SqliteStore>, Arc<FileBlobs>)> {
+    let database = data_dir.database();
+    let store = SqliteStore::open_as_it_is(&database)
+        .with_context(|| format!("cannot open the database {}", database.display()))?;
+    let content = data_dir.content();
+    let blobs = FileBlobs::open(&content)
+        .with_context(|| format!("cannot open the content in {}", content.display()))?;
+    Ok((Arc::new(store), Arc::new(blobs)))
+}
+
+/// The time, in seconds of the Unix epoch.
+pub(crate) fn now_seconds() -> u64 {
+    u64::try_from(SystemClock.now().seconds()).unwrap_or(0)
 }
 
 fn open_store(data_dir: &DataDir) -> Result<SqliteStore> {
@@ -117,7 +137,9 @@ pub(crate) fn open(
         driver,
     };
     let registry = Registry::open(parts, &setup.entries)?;
-    Ok(Opened { registry, keys, new_key })
+    let switch = Switch::new(data_dir.path());
+    switch.apply(&registry)?;
+    Ok(Opened { registry, keys, switch, new_key })
 }
 
 /// Opens the registry for a command that only the operator's machine runs, without a server.

@@ -138,6 +138,7 @@ fn extend(on: &Connection, append: &Append) -> Result<(), Fault> {
     }
     let version = append.committed.map_head().version;
     append.superseded.iter().try_for_each(|page| supersede(on, version, page))?;
+    append.earlier.iter().try_for_each(|committed| add_commit(on, committed))?;
     add_commit(on, &append.committed)
 }
 

@@ -1,6 +1,6 @@
 //! Reading history.
 
-use rusqlite::{Row, params};
+use rusqlite::{Connection, Row, params};
 use wargate_protocol::{Checkpoint, LogId, LogLeaf, LogLength, RecordId, RegistryIndex};
 use wargate_registry::store::{Committed, Ledger, LoggedRecord, Revision, StoreHead, StoreResult};
 
@@ -10,18 +10,7 @@ use crate::fault::Fault;
 
 impl Ledger for SqliteStore {
     fn head(&self) -> StoreResult<Option<StoreHead>> {
-        let sql = "SELECT length, log_root, map_root, seconds, revision, checkpoint_seconds
-                   FROM head LEFT JOIN commits ON length = (SELECT max(length) FROM commits)";
-        self.read(|on| {
-            one(on, sql, [], |row| {
-                let is_empty = row.get::<_, Option<i64>>(0)?.is_none();
-                Ok(StoreHead {
-                    revision: Revision(number(row, 4)?),
-                    committed: if is_empty { None } else { Some(committed(row)?) },
-                    checkpoint_seconds: number(row, 5)?,
-                })
-            })
-        })
+        self.read(newest)
     }
 
     fn commits(&self, after: LogLength, limit: usize) -> StoreResult<Vec<Committed>> {
@@ -86,6 +75,20 @@ impl Ledger for SqliteStore {
             all(on, sql, params![bound(from.get()), cut(limit)], |row| logged(row, log_id(row, 3)?))
         })
     }
+}
+
+/// The newest state.
+pub(crate) fn newest(on: &Connection) -> Result<Option<StoreHead>, Fault> {
+    let sql = "SELECT length, log_root, map_root, seconds, revision, checkpoint_seconds
+               FROM head LEFT JOIN commits ON length = (SELECT max(length) FROM commits)";
+    one(on, sql, [], |row| {
+        let is_empty = row.get::<_, Option<i64>>(0)?.is_none();
+        Ok(StoreHead {
+            revision: Revision(number(row, 4)?),
+            committed: if is_empty { None } else { Some(committed(row)?) },
+            checkpoint_seconds: number(row, 5)?,
+        })
+    })
 }
 
 fn committed(row: &Row<'_>) -> Result<Committed, Fault> {

@@ -29,7 +29,9 @@ mod tests;
 use std::path::Path;
 
 use rusqlite::Connection;
-use wargate_registry::store::{Batch, CommitError, Revision, Store, StoreResult};
+use wargate_registry::store::{
+    Batch, CommitError, PendingRecord, Revision, Store, StoreHead, StoreResult,
+};
 
 use self::fault::Fault;
 use self::pool::{Pool, Role};
@@ -75,6 +77,17 @@ impl SqliteStore {
         Self { writer: Pool::new(path, Role::Looker, 1), readers: Pool::new(path, Role::Looker, 1) }
     }
 
+    /// Opens a database that another process may be using. One that is not there is not made, and an
+    /// older format is refused instead of changed under that process.
+    ///
+    /// # Errors
+    /// [`OpenError`]
+    pub fn open_as_it_is(path: &Path) -> Result<Self, OpenError> {
+        open::inspect(path)?;
+        let writer = Pool::new(path, Role::Writer, 1);
+        Ok(Self { writer, readers: Pool::new(path, Role::Reader, READERS) })
+    }
+
     /// Reads in one transaction, so that all that is read is of one moment.
     fn read<T>(&self, work: impl FnOnce(&Connection) -> Result<T, Fault>) -> StoreResult<T> {
         let result = self.readers.run(|connection| {
@@ -96,5 +109,13 @@ impl Store for SqliteStore {
         self.writer
             .run(|connection| commit::commit(connection, expected, batch))
             .map_err(Fault::into_commit_error)
+    }
+
+    fn moment(&self, each: &mut dyn FnMut(PendingRecord)) -> StoreResult<Option<StoreHead>> {
+        self.read(|on| {
+            let head = ledger::newest(on)?;
+            pending::each(on, each)?;
+            Ok(head)
+        })
     }
 }

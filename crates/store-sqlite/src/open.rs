@@ -52,6 +52,20 @@ pub enum OpenError {
         /// The newest that is known.
         newest: u32,
     },
+    /// An older program has written it, and it is not to be changed now.
+    #[error(
+        "{path} has format {found}, this program writes format {newest}: it is brought up to date when \
+         the server of this program starts, or by `wargate fsck` while no server runs",
+        path = path.display()
+    )]
+    Older {
+        /// The file.
+        path: PathBuf,
+        /// Its format.
+        found: u32,
+        /// The newest that is known.
+        newest: u32,
+    },
     /// The database does not work.
     #[error("{path}: {source}", path = path.display())]
     Database {
@@ -90,6 +104,26 @@ pub(crate) fn prepare(path: &Path) -> Result<(), OpenError> {
     write_ahead(&connection).map_err(of_database)?;
     // The name of the file; SQLite does the same for the names of its logs.
     disk::sync_directory(disk::directory_of(path)).map_err(of_file)
+}
+
+/// Refuses a database that is not ours in the format of today, and changes nothing.
+pub(crate) fn inspect(path: &Path) -> Result<(), OpenError> {
+    let of_file = |source| OpenError::File { path: path.to_owned(), source };
+    if !is_ours(path).map_err(of_file)? {
+        return Err(OpenError::NotOurs { path: path.to_owned() });
+    }
+    let of_database = |error: Fault| OpenError::Database {
+        path: path.to_owned(),
+        source: Box::new(error.into_store_error()),
+    };
+    let connection = pool::connect(path, Role::Reader).map_err(of_database)?;
+    let (found, newest) = (format_of(&connection).map_err(of_database)?, newest(FORMATS));
+    let path = path.to_owned();
+    match found.cmp(&newest) {
+        std::cmp::Ordering::Equal => Ok(()),
+        std::cmp::Ordering::Less => Err(OpenError::Older { path, found, newest }),
+        std::cmp::Ordering::Greater => Err(OpenError::Newer { path, found, newest }),
+    }
 }
 
 /// Whether a file is empty or a database of ours. Looked at without SQLite, which would tidy up what

@@ -13,6 +13,9 @@ use crate::columns::{
 };
 use crate::fault::Fault;
 
+/// Pending records that are read at once where all are.
+const PAGE: i64 = 64;
+
 /// States of a pending record, as the database has them.
 pub(crate) mod state {
     pub(crate) const SOURCING: i64 = 0;
@@ -79,6 +82,22 @@ impl Pending for SqliteStore {
         // No bytes at all come before any digest.
         let after = after.map_or(&[][..], |after| after.as_bytes());
         self.read(|on| all(on, sql, params![after, cut(limit)], content))
+    }
+}
+
+/// All that is pending, in the order of admission.
+pub(crate) fn each(on: &Connection, tell: &mut dyn FnMut(PendingRecord)) -> Result<(), Fault> {
+    let sql = select_pending!("WHERE number > ?1 ORDER BY number LIMIT ?2");
+    let mut after = 0_i64;
+    loop {
+        let some = all(on, sql, params![after, PAGE], |row| {
+            Ok((row.get::<_, i64>(0)?, pending(on, row)?))
+        })?;
+        let Some((last, _)) = some.last() else { return Ok(()) };
+        after = *last;
+        for (_, record) in some {
+            tell(record);
+        }
     }
 }
 

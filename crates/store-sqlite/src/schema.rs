@@ -1,7 +1,22 @@
 //! The tables, format by format.
 //!
-//! A format never changes once it was released. A new one is one more row of [`FORMATS`], which makes
-//! it of the one before.
+//! A format never changes once it was released, or once it was on the main branch. To change it:
+//!
+//! 1. See to it that `testdata/formats` has a data directory of the format before, made by a program of
+//!    that time; its README says how they are read.
+//! 2. Add a row to [`FORMATS`]: statements that make the new format of the one before, `CREATE TABLE`,
+//!    `ALTER TABLE`, `UPDATE`. They may say nothing of transactions: `open::migrate` runs all rows that
+//!    a database lacks in one, writes the new number in it, and so a program that is killed leaves
+//!    either format whole. They must be quick: nobody is served meanwhile, and all must fit onto the
+//!    disk twice.
+//! 3. Data of a new table that is part of the registry goes into snapshots, too
+//!    (`wargate_registry::snapshot`), as something that every store has; what only counts or caches
+//!    does not, and must be able to begin empty.
+//! 4. The tests of `testdata/formats` then open every older directory, bring it up to date, check it
+//!    with `fsck` and write to it.
+//!
+//! A database of a newer format is refused and stays as it is, and so is an older one where a running
+//! server may be using it ([`SqliteStore::open_as_it_is`](crate::SqliteStore::open_as_it_is)).
 
 /// Marks a database as ours: "WrgR".
 pub(crate) const APPLICATION_ID: u32 = 0x5772_6752;

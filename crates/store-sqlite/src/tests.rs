@@ -109,6 +109,44 @@ fn a_step_that_fails_leaves_the_format_of_before() {
     assert_eq!(migrate(&mut on, NEXT).unwrap(), 2);
 }
 
+#[test]
+fn a_process_that_ends_while_it_makes_the_next_format_leaves_the_one_before() {
+    let folder = Folder::new("halfway");
+    let [path, copy] = ["registry.db", "copy.db"].map(|name| folder.0.join(name));
+    let mut history = History::new();
+    history.extend(&SqliteStore::open(&path).unwrap(), (0..200).map(|serial| (serial, serial)));
+    let mut on = pool::connect(&path, Role::Writer).unwrap();
+    // So that what is not committed is on the medium, too.
+    on.pragma_update(None, "cache_size", 1).unwrap();
+    let half = on.transaction().unwrap();
+    half.execute_batch("CREATE TABLE more AS SELECT * FROM records, commits").unwrap();
+    half.pragma_update(None, "user_version", 99).unwrap();
+    for suffix in ["", "-wal"] {
+        let [from, to] = [&path, &copy].map(|path| format!("{}{suffix}", path.display()));
+        std::fs::copy(from, to).unwrap();
+    }
+    let store = SqliteStore::open(&copy).unwrap();
+    assert_eq!(store.head().unwrap().unwrap().committed, history.committed.last().copied());
+    half.rollback().unwrap();
+}
+
+#[test]
+fn a_database_that_others_use_is_not_changed() {
+    let folder = Folder::new("as-it-is");
+    let path = folder.0.join("registry.db");
+    let missing = SqliteStore::open_as_it_is(&path).unwrap_err();
+    assert!(matches!(missing, OpenError::File { .. }), "{missing}");
+    drop(SqliteStore::open(&path).unwrap());
+    SqliteStore::open_as_it_is(&path).unwrap().head().unwrap();
+    for (format, told) in [(99, "use a newer program"), (0, "damaged")] {
+        let on = Connection::open(&path).unwrap();
+        on.pragma_update(None, "user_version", format).unwrap();
+        on.execute("UPDATE meta SET value = ?1 WHERE key = 'format'", [format]).unwrap();
+        let refused = SqliteStore::open_as_it_is(&path).unwrap_err();
+        assert!(refused.to_string().contains(told), "{refused}");
+    }
+}
+
 #[cfg(debug_assertions)]
 #[test]
 #[should_panic(expected = "walks 19 rows")]

@@ -314,6 +314,15 @@ impl Store for MemoryStore {
         });
         Ok(revision)
     }
+
+    fn moment(&self, each: &mut dyn FnMut(PendingRecord)) -> StoreResult<Option<StoreHead>> {
+        let (head, pending): (_, Vec<_>) = {
+            let state = self.state();
+            (state.head, state.pending.values().cloned().collect())
+        };
+        pending.into_iter().for_each(each);
+        Ok(head)
+    }
 }
 
 impl State {
@@ -406,7 +415,9 @@ impl State {
         self.pages.extend(append.pages.iter().cloned());
         let version = append.committed.map_head().version;
         self.superseded.extend(append.superseded.iter().map(|page| (version, *page)));
-        self.commits.insert(append.committed.length().get(), append.committed);
+        for committed in append.earlier.iter().chain([&append.committed]) {
+            self.commits.insert(committed.length().get(), *committed);
+        }
     }
 
     fn change_log(&mut self, change: &LogChange) {

@@ -5,6 +5,7 @@
 mod alone;
 mod auditing;
 mod documentation;
+mod drill;
 mod every;
 mod help;
 #[cfg(all(feature = "os-keyring", target_os = "linux"))]

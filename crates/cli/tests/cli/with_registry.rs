@@ -65,7 +65,7 @@ impl Drop for Registry {
 }
 
 /// The server's program, beside ours. It is built if it is not there.
-fn server() -> PathBuf {
+pub(crate) fn server() -> PathBuf {
     let path = Path::new(env!("CARGO_BIN_EXE_warg")).with_file_name("wargate");
     if !path.exists() {
         let status = Command::new(env!("CARGO"))

@@ -168,3 +168,30 @@ async fn every_answer_tells_browsers_and_caches_what_to_do() {
         }
     }
 }
+
+#[tokio::test]
+async fn a_registry_that_is_paused_reads_and_does_not_write() {
+    let world = World::new();
+    let before = world.publish_new("test:before").await;
+    world.registry.pause("<the disk is being moved>");
+    let length = world.length();
+    let release = Signed::first("test:later", "alice", world.clock_now(), "0.1.0", EMPTY);
+    for _ in 0..2 {
+        let refused = world.publish(&release).await;
+        let body = refused.error(StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(refused.header("retry-after"), Some("30"));
+        let said = body["message"].as_str().unwrap();
+        assert!(said.contains("paused") && said.contains("<the disk is being moved>"), "{said}");
+    }
+    let upload = world.upload(&before.upload_path(&Digest::of(EMPTY)), EMPTY).await;
+    upload.error(StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(world.get("/v1/fetch/checkpoint").await.status, 200);
+    assert_eq!(world.get("/healthz").await.status, 200);
+    let ready = world.get("/readyz").await;
+    assert_eq!(ready.status, 200);
+    assert_eq!(ready.json()["paused"]["reason"], "<the disk is being moved>");
+    assert_eq!(world.length(), length);
+    world.registry.resume();
+    assert!(world.get("/readyz").await.json()["paused"].is_null());
+    assert_eq!(world.publish(&release).await.status, 202);
+}

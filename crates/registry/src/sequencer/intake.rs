@@ -142,7 +142,7 @@ impl<'a> Intake<'a> {
                 self.operator.push((number, entries.clone()));
                 Subject::Operator
             }
-            Command::Tend => Subject::Nothing,
+            Command::Tend | Command::Renew => Subject::Nothing,
         };
         self.subjects.push(subject);
         Ok(())

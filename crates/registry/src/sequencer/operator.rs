@@ -27,7 +27,8 @@ pub(super) struct OperatorDesk<'a> {
 }
 
 /// Records of the operator log to append, before those of packages.
-pub(super) struct OperatorWork {
+#[derive(Default)]
+pub(crate) struct OperatorWork {
     pub(super) records: Vec<Sequenced>,
     /// What becomes of the operator log.
     pub(super) change: Option<LogChange>,

@@ -16,20 +16,20 @@ use crate::usage::{Subject, Tally, Usage};
 use crate::view::{self, Changes};
 
 /// A record that becomes history.
-pub(super) struct Sequenced {
-    pub(super) leaf: LogLeaf,
-    pub(super) envelope: SignedEnvelope,
+pub(crate) struct Sequenced {
+    pub(crate) leaf: LogLeaf,
+    pub(crate) envelope: SignedEnvelope,
 }
 
 /// Records of packages to append.
 #[derive(Default)]
-pub(super) struct PackageWork {
+pub(crate) struct PackageWork {
     /// The records, in order.
-    pub(super) records: Vec<Sequenced>,
+    pub(crate) records: Vec<Sequenced>,
     /// What becomes of their logs.
-    pub(super) changes: Vec<LogChange>,
+    pub(crate) changes: Vec<LogChange>,
     /// What they add to what is used.
-    pub(super) tally: Tally,
+    pub(crate) tally: Tally,
 }
 
 type View = Overlay<Package, Prefetched<Package>>;

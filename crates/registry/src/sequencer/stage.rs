@@ -13,20 +13,20 @@ use super::packages::{PackageWork, Sequenced};
 use crate::store::{Append, Committed, LoggedRecord, Nodes, StoreError, StoreResult};
 
 /// What to commit, and the edge to go on with afterwards.
-pub(super) struct Staged {
-    pub(super) append: Append,
-    pub(super) edge: Edge,
+pub(crate) struct Staged {
+    pub(crate) append: Append,
+    pub(crate) edge: Edge,
 }
 
 /// What is there before.
-pub(super) struct Before<'a> {
+pub(crate) struct Before<'a> {
     /// The newest commit; `None` in an empty store.
-    pub(super) committed: Option<Committed>,
-    pub(super) edge: &'a Edge,
+    pub(crate) committed: Option<Committed>,
+    pub(crate) edge: &'a Edge,
 }
 
 /// Computes what the records do; `None` if there are none.
-pub(super) fn stage(
+pub(crate) fn stage(
     nodes: &dyn Nodes,
     before: &Before<'_>,
     now_seconds: u64,
@@ -73,6 +73,7 @@ pub(super) fn stage(
         pages: map.written,
         superseded: map.superseded,
         committed: Committed { checkpoint, seconds },
+        earlier: Vec::new(),
     };
     Ok(Some(Staged { append, edge: appended.edge }))
 }

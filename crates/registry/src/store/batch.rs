@@ -67,6 +67,10 @@ pub struct Append {
     pub superseded: Vec<PageId>,
     /// The new length and roots.
     pub committed: Committed,
+    /// Lengths between the old and the new one that were committed, too, ascending: for whoever
+    /// restores a history, of which many commits become one. Their maps cannot be asked for unless
+    /// their pages are among `pages`.
+    pub earlier: Vec<Committed>,
 }
 
 /// A record that becomes history.

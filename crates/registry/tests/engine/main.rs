@@ -8,5 +8,7 @@ mod conflicts;
 mod content;
 mod faults;
 mod operator;
+mod pausing;
 mod publishing;
 mod reading;
+mod snapshots;

@@ -13,9 +13,11 @@ use wargate_protocol::{
 use wargate_registry::Registry;
 use wargate_registry::seams::Signer;
 
+use super::Desk;
 use crate::args::PermissionName;
 use crate::data_dir::{remove, sync_folder_of};
 use crate::keys::{self, KeyFiles, KeyRing};
+use crate::pause::{self, Pause};
 use crate::usage::UsageReport;
 
 /// A request.
@@ -43,6 +45,12 @@ pub(crate) enum Request {
     },
     CheckpointKey,
     Rotate,
+    /// Refuse writes.
+    Pause {
+        reason: String,
+    },
+    /// Take records again.
+    Resume,
     /// Make anew what follows from the log.
     Rebuild,
 }
@@ -65,6 +73,9 @@ pub(crate) struct Report {
     /// A new key's id.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) key_id: Option<String>,
+    /// Why nothing is written, if that is so and was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) paused: Option<Pause>,
     /// The operator log's state, if that was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) state: Option<State>,
@@ -87,16 +98,21 @@ pub(crate) struct State {
 }
 
 /// Does what is asked for.
-pub(crate) async fn perform(
-    registry: &Arc<Registry>,
-    keys: &KeyRing,
-    request: Request,
-) -> Result<Report> {
+pub(crate) async fn perform(desk: &Desk, request: Request) -> Result<Report> {
+    let Desk { registry, keys, switch } = desk;
     let entry = match request {
-        Request::Show => return show(registry, keys).await,
+        Request::Show => {
+            let paused = switch.read()?;
+            return Ok(Report { paused, ..show(registry, keys).await? });
+        }
         Request::Usage => {
             let usage = Some(UsageReport::of(registry).await?);
             return Ok(Report { usage, ..Report::default() });
+        }
+        Request::Pause { .. } | Request::Resume => {
+            let report = pause::perform(switch, &request)?;
+            switch.apply(registry)?;
+            return Ok(report);
         }
         Request::CheckpointKey => return checkpoint_key(registry, keys).await,
         Request::Rotate => return rotate(registry, keys).await,

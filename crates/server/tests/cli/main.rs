@@ -5,11 +5,13 @@
 #[cfg(unix)]
 mod doctor;
 mod exchange;
+mod formats;
 mod hostile;
 mod listener;
 mod metrics;
 mod operator;
 mod options;
+mod pausing;
 mod program;
 mod publishing;
 mod requests;

@@ -18,5 +18,6 @@ mod medium;
 mod power_loss;
 mod rules;
 mod server;
+mod snapshots;
 mod witness;
 mod world;

@@ -156,6 +156,7 @@ impl History {
             pages: updated.written,
             superseded: updated.superseded,
             committed,
+            earlier: Vec::new(),
         };
         self.edge = appended.edge;
         self.samples.extend(samples);
