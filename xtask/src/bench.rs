@@ -14,8 +14,11 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
     };
     match what {
         "core" => core::run(rest),
+        "compare" => whole::compare(rest),
         "scale" => whole::scale(rest),
         "client" => whole::client(rest),
-        _ => bail!("`cargo xtask bench` knows `core`, `scale` and `client`, not `{what}`"),
+        _ => {
+            bail!("`cargo xtask bench` knows `core`, `compare`, `scale` and `client`, not `{what}`")
+        }
     }
 }

@@ -17,23 +17,32 @@ struct Release {
     package: &'static str,
     version: &'static str,
     program: &'static str,
+    /// Beside the default ones.
+    features: &'static [&'static str],
+}
+
+impl Release {
+    const fn new(package: &'static str, version: &'static str, program: &'static str) -> Self {
+        Self { package, version, program, features: &[] }
+    }
 }
 
 /// The reference implementation's client.
-const REFERENCE_CLIENT: Release =
-    Release { package: "warg-cli", version: "0.10.0", program: "warg" };
+const REFERENCE_CLIENT: Release = Release::new("warg-cli", "0.10.0", "warg");
 
 /// The newest releases that speak Warg. `crates/interop/src/lab.rs` looks for them by these names.
 const CLIENTS: &[Release] = &[
     REFERENCE_CLIENT,
-    Release { package: "wkg", version: "0.15.1", program: "wkg" },
-    Release { package: "wac-cli", version: "0.12.0", program: "wac" },
-    Release { package: "cargo-component", version: "0.21.1", program: "cargo-component" },
+    Release::new("wkg", "0.15.1", "wkg"),
+    Release::new("wac-cli", "0.12.0", "wac"),
+    Release::new("cargo-component", "0.21.1", "cargo-component"),
 ];
 
 /// The reference implementation's server.
-const REFERENCE: Release =
-    Release { package: "warg-server", version: "0.10.0", program: "warg-server" };
+const REFERENCE: Release = Release::new("warg-server", "0.10.0", "warg-server");
+
+/// The same with a database behind it.
+const REFERENCE_OVER_POSTGRES: Release = Release { features: &["postgres"], ..REFERENCE };
 
 /// Recordings, which the tests of `wargate-interop` replay.
 const RECORDINGS: &str = "testdata/interop";
@@ -76,6 +85,14 @@ pub(crate) fn reference_client() -> Result<PathBuf> {
     Ok(program(&cache, &REFERENCE_CLIENT))
 }
 
+/// The reference implementation's server, after it was built if need be: as it comes, and with
+/// PostgreSQL's client in it.
+pub(crate) fn reference_servers() -> Result<[PathBuf; 2]> {
+    let cache = tools::cache_folder("interop")?;
+    install(&cache, [&REFERENCE, &REFERENCE_OVER_POSTGRES])?;
+    Ok([program(&cache, &REFERENCE), program(&cache, &REFERENCE_OVER_POSTGRES)])
+}
+
 /// Builds the programs that are not in the cache yet.
 fn install<'a>(cache: &Path, wanted: impl IntoIterator<Item = &'a Release>) -> Result<()> {
     let missing: Vec<_> =
@@ -87,13 +104,14 @@ fn install<'a>(cache: &Path, wanted: impl IntoIterator<Item = &'a Release>) -> R
     println!("this takes some ten minutes for each on two cores, once: each has 300 to 500 crates");
     fs::create_dir_all(cache)?;
     for release in missing {
-        let Release { package, version, .. } = release;
-        println!("building {package} {version}");
+        let Release { package, version, features, .. } = release;
+        println!("building {package} {version} {}", features.join(" "));
         let mut install = process::cargo();
         // Neither this workspace's settings nor its target directory concern the programs, which
         // share many crates with each other.
         install.current_dir(cache).env("CARGO_TARGET_DIR", cache.join("target"));
         install.args(["install", "--locked", "--quiet", "--root"]).arg(folder(cache, release));
+        install.args(["--features", &features.join(",")]);
         process::run(install.args([package, "--version", version]))?;
         let program = program(cache, release);
         ensure!(program.is_file(), "`cargo install {package}` left no {}", program.display());
@@ -102,7 +120,10 @@ fn install<'a>(cache: &Path, wanted: impl IntoIterator<Item = &'a Release>) -> R
 }
 
 fn folder(cache: &Path, release: &Release) -> PathBuf {
-    cache.join(format!("{}-{}", release.package, release.version))
+    let mut parts = vec![release.package];
+    parts.extend(release.features);
+    parts.push(release.version);
+    cache.join(parts.join("-"))
 }
 
 fn program(cache: &Path, release: &Release) -> PathBuf {

@@ -12,6 +12,7 @@ mod api_fuzz;
 mod bench;
 mod ci;
 mod codegen;
+mod debian;
 mod deny;
 mod fuzz;
 mod interop;

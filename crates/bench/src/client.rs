@@ -15,7 +15,7 @@ use serde::Serialize;
 use wargate_testkit::proxy::Proxy;
 
 use crate::comparison::{Limit, Table, median};
-use crate::hammer::{self, Report, Target, Workload};
+use crate::hammer::{self, Content, Report, Target, Until, Workload};
 use crate::process::{End, Process, Serve, Server};
 
 /// Ours may take so much of the reference's time for one package.
@@ -111,15 +111,19 @@ pub fn compare(plan: &Plan, say: fn(&str)) -> Result<Comparison> {
 async fn fill(plan: &Plan, data_dir: &Path) -> Result<(Report, SocketAddr)> {
     let server = Server::start(&plan.server, data_dir, &Serve::default())?;
     let address = server.address;
-    let target = Target { address, connections: 32, process: Some(server.process()) };
+    let process = Some(server.process());
+    let target = Target { address, connections: 32, rate: None, process };
     let workload = |packages, content_bytes, namespace: &str| {
-        Workload { packages, content_bytes, namespace: namespace.into(), run: 1 }.prepare()
+        let (namespace, content) = (namespace.into(), Content::Bytes);
+        Workload { packages, content_bytes, namespace, run: 1, content }.prepare()
     };
-    let load = hammer::run(target, workload(plan.packages, 1000, "small")?, |_, _| {}).await?;
-    ensure!(load.published == plan.packages, "not all was published: {:?}", load.errors);
+    let small = workload(plan.packages, 1000, "small")?;
+    let load = hammer::publish(target, small, Until::Published, &|_| ()).await?;
+    ensure!(load.done == plan.packages, "not all was published: {:?}", load.errors);
     let one = Target { connections: 1, ..target };
-    let large = hammer::run(one, workload(1, LARGE_BYTES, "large")?, |_, _| {}).await?;
-    ensure!(large.published == 1, "the large package was not published: {:?}", large.errors);
+    let large = workload(1, LARGE_BYTES, "large")?;
+    let large = hammer::publish(one, large, Until::Published, &|_| ()).await?;
+    ensure!(large.done == 1, "the large package was not published: {:?}", large.errors);
     server.end(End::Terminate)?;
     Ok((load, address))
 }
@@ -140,7 +144,8 @@ impl Line {
     ) -> Result<Self> {
         let proxy = Proxy::distant(address, each_way).await?;
         let url = format!("http://{}/", proxy.address());
-        let serve = Serve { listen: Some(address), public_url: Some(url.clone()) };
+        let public_url = Some(url.clone());
+        let serve = Serve { listen: Some(address), public_url, ..Serve::default() };
         let server = Server::start(&plan.server, data_dir, &serve)?;
         Ok(Self { server, url, _proxy: proxy })
     }

@@ -38,8 +38,12 @@ pub enum Limit {
     Ratio(f64),
     /// Likewise, or so much more.
     RatioOrMore(f64, f64),
+    /// The subject has at least so many times as much as the base.
+    AtLeast(f64),
     /// The subject has less than the base.
     Less,
+    /// Nothing: it is told, not judged.
+    Told,
     /// Neither has more than so much.
     Most(f64),
 }
@@ -58,6 +62,8 @@ impl Row {
             Limit::RatioOrMore(most, more) => {
                 is_within(most) || self.base.is_some_and(|base| self.subject - base <= more)
             }
+            Limit::AtLeast(least) => self.ratio().is_some_and(|ratio| ratio >= least),
+            Limit::Told => true,
             Limit::Less => self.base.is_some_and(|base| self.subject < base),
             Limit::Most(most) => self.subject <= most && self.base.is_none_or(|base| base <= most),
         }
@@ -115,7 +121,9 @@ impl std::fmt::Display for Limit {
         match self {
             Self::Ratio(most) => write!(f, "ratio {most:.2}"),
             Self::RatioOrMore(most, more) => write!(f, "ratio {most:.2}, or {more} more"),
+            Self::AtLeast(least) => write!(f, "ratio {least:.2} at least"),
             Self::Less => f.write_str("less"),
+            Self::Told => f.write_str("told"),
             Self::Most(most) => write!(f, "{most}"),
         }
     }

@@ -1,22 +1,21 @@
-//! Publishing many new packages over many connections, against any Warg server.
+//! Publishing many new packages over many connections, against any Warg server, and asking for them.
 //!
 //! All records are signed before the clock starts, and a package counts when the server says that it
 //! is published. The clock stops when a signed checkpoint covers all of them; that they are in the log
 //! and in the map of that checkpoint is then verified for a sample.
 
 mod connection;
+mod drive;
 mod package;
+mod reading;
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use serde::Serialize;
-use tokio::task::JoinSet;
 use wargate_api::fetch::SignedCheckpoint;
 use wargate_api::paths;
 use wargate_api::proof::{InclusionRequest, InclusionResponse};
@@ -25,8 +24,9 @@ use wargate_transparency::log::{LeafIndex, LogLength, LogProofBundle};
 use wargate_transparency::map::MapProofBundle;
 
 pub use self::connection::{Connection, Kind};
-pub use self::package::{Package, Workload};
-use crate::process::Process;
+pub use self::drive::{Amount, Busy, Target, Work, drive};
+pub use self::package::{Content, Package, Workload};
+pub use self::reading::{Published, Question, read};
 
 /// How many packages of a run have their proofs verified.
 const SAMPLE: usize = 200;
@@ -34,56 +34,97 @@ const SAMPLE: usize = 200;
 /// How long a checkpoint may take to cover what was published.
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// The server under load.
-#[derive(Clone, Copy, Debug)]
-pub struct Target {
-    /// Where it listens.
-    pub address: SocketAddr,
-    /// Connections at the same time, each with one request at a time.
-    pub connections: usize,
-    /// Its process, if it is on this machine: for its share of the processor.
-    pub process: Option<Process>,
-}
-
 /// What came of a run.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Report {
-    /// Packages that were sent.
-    pub packages: usize,
-    /// Packages that are published and covered by a checkpoint.
-    pub published: usize,
-    /// Why others are not, and how many.
+    /// What was done.
+    pub what: String,
+    /// How often it was tried.
+    pub asked: usize,
+    /// How often it was done. Packages are published then and covered by a checkpoint.
+    pub done: usize,
+    /// Why others were not, and how many.
     pub errors: BTreeMap<String, usize>,
-    /// Size of each package's content.
+    /// Size of each package's content that was sent.
     pub content_bytes: usize,
+    /// Bytes of all answers, if they were counted.
+    pub answer_bytes: usize,
     /// Connections.
     pub connections: usize,
-    /// From the first request to the checkpoint that covers all.
-    pub seconds: f64,
-    /// Published packages in a second.
+    /// How many began in a second, if not as many as were answered.
+    pub rate: Option<f64>,
+    /// How often it was done in a second.
     pub per_second: f64,
-    /// From the record's first byte to the answer that it is published: the median.
+    /// How long it took: the median. For packages, from the record's first byte to the answer that it is
+    /// published.
     pub p50_ms: f64,
     /// One of a hundred takes longer.
     pub p99_ms: f64,
-    /// Processors that the generator kept busy.
-    pub generator_processors: f64,
-    /// Processors that the server kept busy, if its process is known.
-    pub server_processors: Option<f64>,
+    /// From the first request to the last answer, or to the checkpoint that covers all packages.
+    pub busy: Busy,
     /// Where the packages' records stand, in the order of the packages.
     #[serde(skip)]
     pub places: Vec<RegistryIndex>,
 }
 
+impl Report {
+    fn new(what: &str, target: Target, asked: usize, done: usize, busy: Busy) -> Self {
+        #[expect(clippy::cast_precision_loss, reason = "far fewer than 2^53")]
+        let per_second = done as f64 / busy.seconds;
+        Self {
+            what: what.to_owned(),
+            asked,
+            done,
+            errors: BTreeMap::new(),
+            content_bytes: 0,
+            answer_bytes: 0,
+            connections: target.connections,
+            rate: target.rate,
+            per_second,
+            p50_ms: f64::NAN,
+            p99_ms: f64::NAN,
+            busy,
+            places: Vec::new(),
+        }
+    }
+
+    fn with_times(self, p50_ms: f64, p99_ms: f64) -> Self {
+        Self { p50_ms, p99_ms, ..self }
+    }
+
+    fn with_bytes(self, answer_bytes: usize) -> Self {
+        Self { answer_bytes, ..self }
+    }
+
+    fn with_errors(self, errors: BTreeMap<String, usize>) -> Self {
+        Self { errors, ..self }
+    }
+
+    /// Bytes of answers in a second, in millions.
+    pub fn megabytes_per_second(&self) -> f64 {
+        #[expect(clippy::cast_precision_loss, reason = "far fewer than 2^53")]
+        let bytes = self.answer_bytes as f64;
+        bytes / self.busy.seconds / 1e6
+    }
+}
+
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { published, packages, seconds, per_second, p50_ms, p99_ms, .. } = self;
-        writeln!(f, "published and provable  {published} of {packages} in {seconds:.1} s")?;
-        writeln!(f, "rate                    {per_second:.0} packages/s")?;
-        writeln!(f, "latency                 {p50_ms:.1} ms median, {p99_ms:.1} ms of 99 %")?;
-        write!(f, "processors, generator   {:.2}", self.generator_processors)?;
-        if let Some(server) = self.server_processors {
+        let Self { what, done, asked, connections, per_second, p50_ms, p99_ms, busy, .. } = self;
+        writeln!(f, "{what:<24}{done} of {asked} in {:.1} s", busy.seconds)?;
+        write!(f, "connections             {connections}")?;
+        match self.rate {
+            Some(rate) => writeln!(f, ", {rate:.0} begin in a second")?,
+            None => writeln!(f, ", each with one at a time")?,
+        }
+        writeln!(f, "rate                    {per_second:.0} in a second")?;
+        if self.answer_bytes > 0 {
+            writeln!(f, "answers                 {:.1} MB/s", self.megabytes_per_second())?;
+        }
+        writeln!(f, "latency                 {p50_ms:.2} ms median, {p99_ms:.2} ms of 99 %")?;
+        write!(f, "processors, generator   {:.2}", busy.generator)?;
+        if let Some(server) = busy.server {
             write!(f, "\nprocessors, server      {server:.2}")?;
         }
         for (error, times) in &self.errors {
@@ -93,17 +134,13 @@ impl fmt::Display for Report {
     }
 }
 
-/// A package and where it stands.
-struct Done {
-    package: usize,
-    index: RegistryIndex,
-    took: Duration,
-}
-
-#[derive(Default)]
-struct Tally {
-    done: Vec<Done>,
-    errors: BTreeMap<String, usize>,
+/// When a package counts as done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Until {
+    /// The server says that it is published.
+    Published,
+    /// The server has taken its content. For one that publishes by a timer.
+    Accepted,
 }
 
 /// Publishes packages, telling on the way how many are done.
@@ -111,86 +148,67 @@ struct Tally {
 /// # Errors
 /// If the server cannot be reached, no checkpoint covers what it called published, or a proof is wrong.
 /// Single packages that fail are counted, not errors.
-pub async fn run(
+pub async fn publish(
     target: Target,
     packages: Vec<Package>,
-    progress: fn(done: usize, of: usize),
+    until: Until,
+    progress: &(dyn Fn(usize) + Sync),
 ) -> Result<Report> {
     let (count, content_bytes) = (packages.len(), packages.first().map_or(0, Package::size));
-    let mut connections = Vec::new();
-    for _ in 0..target.connections {
-        connections.push(Connection::open(target.address).await?);
-    }
-    let packages = Arc::new(packages);
-    let next = Arc::new(AtomicUsize::new(0));
-    let before = processors(target)?;
-    let began = Instant::now();
-    let mut workers = JoinSet::new();
-    for connection in connections {
-        workers.spawn(work(connection, Arc::clone(&packages), Arc::clone(&next), progress));
-    }
-    let mut all = Tally::default();
-    while let Some(tally) = workers.join_next().await {
-        let Tally { done, errors } = tally?;
-        all.done.extend(done);
-        for (why, times) in errors {
-            *all.errors.entry(why).or_default() += times;
-        }
-    }
+    let work = Arc::new(Publishing { packages, until });
+    let mut driven = drive(target, Amount::Items(count), Arc::clone(&work), progress).await?;
+    driven.done.sort_unstable_by_key(|(number, ..)| *number);
     let mut connection = Connection::open(target.address).await?;
-    let checkpoint = covering(&mut connection, &all.done).await?;
-    let seconds = began.elapsed().as_secs_f64();
-    let after = processors(target)?;
-    verify(&mut connection, &checkpoint, &packages, &all.done).await?;
-    all.done.sort_unstable_by_key(|done| done.package);
-    let mut times: Vec<_> = all.done.iter().map(|done| done.took).collect();
-    times.sort_unstable();
-    #[expect(clippy::cast_precision_loss, reason = "far fewer than 2^53")]
-    let per_second = all.done.len() as f64 / seconds;
-    let busy =
-        |of: fn(&(f64, Option<f64>)) -> Option<f64>| Some((of(&after)? - of(&before)?) / seconds);
-    Ok(Report {
-        packages: count,
-        published: all.done.len(),
-        errors: all.errors,
-        content_bytes,
-        connections: target.connections,
-        seconds,
-        per_second,
-        p50_ms: quantile(&times, 50),
-        p99_ms: quantile(&times, 99),
-        generator_processors: busy(|it| Some(it.0)).unwrap_or_default(),
-        server_processors: busy(|it| it.1),
-        places: all.done.iter().map(|done| done.index).collect(),
-    })
-}
-
-/// Seconds on a processor: of this process and of the server's.
-fn processors(target: Target) -> Result<(f64, Option<f64>)> {
-    let server = target.process.map(Process::busy_seconds).transpose()?;
-    Ok((Process::this().busy_seconds()?, server))
-}
-
-async fn work(
-    mut connection: Connection,
-    packages: Arc<Vec<Package>>,
-    next: Arc<AtomicUsize>,
-    progress: fn(usize, usize),
-) -> Tally {
-    let mut tally = Tally::default();
-    let step = (packages.len() / 20).max(1);
-    loop {
-        let number = next.fetch_add(1, Ordering::Relaxed);
-        let Some(package) = packages.get(number) else { return tally };
-        if number.is_multiple_of(step) {
-            progress(number, packages.len());
-        }
-        let began = Instant::now();
-        match package.publish(&mut connection).await {
-            Ok(index) => tally.done.push(Done { package: number, index, took: began.elapsed() }),
-            Err(error) => *tally.errors.entry(format!("{error:#}")).or_default() += 1,
-        }
+    // Of one with a timer the clock stops before it.
+    let mut busy = driven.busy(target)?;
+    let mut done = Vec::with_capacity(driven.done.len());
+    for (number, index, _) in &driven.done {
+        let index = match index {
+            Some(index) => *index,
+            None => work.packages.get(*number).context("its own")?.wait(&mut connection).await?,
+        };
+        done.push(Done { package: *number, index });
     }
+    let checkpoint = covering(&mut connection, &done).await?;
+    if until == Until::Published {
+        busy = driven.busy(target)?;
+    }
+    verify(&mut connection, &checkpoint, &work.packages, &done).await?;
+    let [p50_ms, p99_ms] = driven.quantiles([50, 99]);
+    let what = match until {
+        Until::Published => "published and provable",
+        Until::Accepted => "accepted",
+    };
+    let places = done.iter().map(|done| done.index).collect();
+    let report = Report::new(what, target, count, done.len(), busy);
+    let report = report.with_times(p50_ms, p99_ms).with_errors(driven.errors);
+    Ok(Report { content_bytes, places, ..report })
+}
+
+/// Packages to publish, by their number.
+struct Publishing {
+    packages: Vec<Package>,
+    until: Until,
+}
+
+impl Work for Publishing {
+    /// Where it stands, if that is known.
+    type Done = Option<RegistryIndex>;
+
+    async fn once(
+        &self,
+        connection: &mut Connection,
+        number: usize,
+    ) -> Result<Option<RegistryIndex>> {
+        let package = self.packages.get(number).context("no more than there are")?;
+        package.publish(connection, self.until).await
+    }
+}
+
+/// A package and where it stands.
+struct Done {
+    package: usize,
+    index: RegistryIndex,
 }
 
 /// A checkpoint that covers all that is done.
@@ -233,10 +251,4 @@ async fn verify(
     map.verify(&in_map, checkpoint.map_root).context("a proof of the map is wrong")?;
     ensure!(!in_log.is_empty(), "nothing was published");
     Ok(())
-}
-
-/// The time that so many of a hundred are below, in milliseconds.
-fn quantile(sorted: &[Duration], percent: usize) -> f64 {
-    let at = (sorted.len() * percent / 100).min(sorted.len().saturating_sub(1));
-    sorted.get(at).map_or(f64::NAN, |time| time.as_secs_f64() * 1e3)
 }

@@ -102,6 +102,8 @@ pub struct Serve {
     pub listen: Option<SocketAddr>,
     /// What clients are told to use.
     pub public_url: Option<String>,
+    /// Further flags.
+    pub flags: Vec<String>,
 }
 
 /// A registry in a process of its own. It is killed when it is dropped.
@@ -127,6 +129,7 @@ impl Server {
         if let Some(url) = &serve.public_url {
             command.args(["--public-url", url]);
         }
+        command.args(&serve.flags);
         command.arg("--data-dir").arg(data_dir).stdin(Stdio::null()).stdout(Stdio::piped());
         let log = fs::OpenOptions::new().create(true).append(true).open(&log_file)?;
         let mut child = command.stderr(log).spawn().context("the server cannot be started")?;

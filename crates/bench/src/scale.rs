@@ -14,7 +14,7 @@ use wargate_api::proof::{ConsistencyRequest, InclusionRequest};
 use wargate_protocol::{LogId, LogLength};
 
 use crate::comparison::{Limit, Table, median};
-use crate::hammer::{self, Connection, Kind, Report, Target, Workload};
+use crate::hammer::{self, Connection, Content, Kind, Report, Target, Until, Workload};
 use crate::process::{End, Memory, Serve, Server};
 
 /// How much more a registry may take that is larger: memory, and time for a request.
@@ -142,13 +142,19 @@ async fn fill(plan: &Plan, packages: usize) -> Result<Size> {
     let data_dir = plan.folder.join(packages.to_string());
     let server = Server::start(&plan.program, &data_dir, &Serve::default())?;
     let namespace = "scale".to_owned();
-    let workload = Workload { packages, content_bytes: plan.content_bytes, namespace, run: 1 };
+    let workload = Workload {
+        packages,
+        content_bytes: plan.content_bytes,
+        namespace,
+        run: 1,
+        content: Content::Module,
+    };
     let prepared = workload.prepare()?;
     let logs = prepared.iter().map(|package| package.ids().0).collect();
     let (address, process) = (server.address, Some(server.process()));
-    let target = Target { address, connections: plan.connections, process };
-    let load = hammer::run(target, prepared, |_, _| {}).await?;
-    ensure!(load.published == packages, "not all was published: {:?}", load.errors);
+    let target = Target { address, connections: plan.connections, rate: None, process };
+    let load = hammer::publish(target, prepared, Until::Published, &|_| ()).await?;
+    ensure!(load.done == packages, "not all was published: {:?}", load.errors);
     let mut connection = Connection::open(address).await?;
     let checkpoint = connection.fetch(paths::FETCH_CHECKPOINT).await?;
     let memory = server.process().memory()?;

@@ -48,9 +48,18 @@ impl From<TextError> for KeyError {
 
 /// A P-256 private key. It is overwritten when dropped and never printed.
 #[derive(Clone)]
-pub struct PrivateKey(SigningKey);
+pub struct PrivateKey {
+    secret: SigningKey,
+    /// Getting it ready takes as long as signing.
+    public: PublicKey,
+}
 
 impl PrivateKey {
+    fn new(secret: SigningKey) -> Self {
+        let public = PublicKey::from_verifying_key(secret.verifying_key());
+        Self { secret, public }
+    }
+
     /// A new key, uniform in `1..n-1`, from the generator that the caller owns.
     pub fn generate(rng: &mut impl CryptoRng) -> Self {
         let mut bytes = Zeroizing::new([0; 32]);
@@ -58,7 +67,7 @@ impl PrivateKey {
             rng.fill_bytes(bytes.as_mut_slice());
             // Refused once in 2^32 draws: zero, or not below the group order.
             if let Ok(key) = SigningKey::from_slice(bytes.as_slice()) {
-                return Self(key);
+                return Self::new(key);
             }
         }
     }
@@ -78,12 +87,12 @@ impl PrivateKey {
         }
         let mut scalar = Zeroizing::new([0; 32]);
         scalar[32 - length..].copy_from_slice(&buffer[..length]);
-        SigningKey::from_slice(scalar.as_slice()).map(Self).map_err(|_| KeyError::NotAKey)
+        SigningKey::from_slice(scalar.as_slice()).map(Self::new).map_err(|_| KeyError::NotAKey)
     }
 
     /// The text form, in memory that is overwritten when dropped. For key files and keyrings only.
     pub fn to_text(&self) -> Zeroizing<String> {
-        let mut scalar = self.0.to_bytes();
+        let mut scalar = self.secret.to_bytes();
         let text = Zeroizing::new(text::encode(&scalar));
         scalar.zeroize();
         text
@@ -91,7 +100,7 @@ impl PrivateKey {
 
     /// The public half.
     pub fn public_key(&self) -> PublicKey {
-        PublicKey::from_verifying_key(self.0.verifying_key())
+        self.public.clone()
     }
 
     /// Signs the parts, one after the other, as one message.
@@ -102,7 +111,7 @@ impl PrivateKey {
     pub fn sign(&self, parts: &[&[u8]]) -> Signature {
         let digest = Active::sha256(parts);
         let signature: p256::ecdsa::Signature =
-            self.0.sign_prehash(&digest).expect("a 32-byte digest can be signed");
+            self.secret.sign_prehash(&digest).expect("a 32-byte digest can be signed");
         Signature(signature.to_bytes().into())
     }
 }

@@ -12,7 +12,7 @@ use crate::problem::Problem;
 pub(crate) async fn sources(call: Call) -> Answer {
     let digest = call.digest()?;
     let asked = digest.clone();
-    let size = call.front.ask(move |registry| registry.content_size(&asked)).await?;
+    let size = call.front.registry().content_size(&asked)?;
     if size.is_none() {
         return Err(Problem::of(ContentError::ContentDigestNotFound(digest).to_body()));
     }

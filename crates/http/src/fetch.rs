@@ -1,5 +1,7 @@
 //! Checkpoints, logs and names (specification 12.3).
 
+use std::sync::Arc;
+
 use axum::http::StatusCode;
 use wargate_api::OrderedMap;
 use wargate_api::fetch::{
@@ -8,13 +10,13 @@ use wargate_api::fetch::{
 };
 use wargate_protocol::LogId;
 use wargate_protocol::verify::PlacedEnvelope;
-use wargate_registry::ReadError;
 use wargate_registry::read::{LogsPage, LogsRequest};
 use wargate_registry::store::LoggedRecord;
+use wargate_registry::{ReadError, Registry};
 
 use crate::answer::{self, Answer};
 use crate::call::Call;
-use crate::front::Front;
+use crate::front::{FEW, Front};
 use crate::hints;
 use crate::problem::Problem;
 
@@ -40,14 +42,15 @@ pub(crate) async fn logs(mut call: Call) -> Answer {
         operator: request.operator.map(|token| token.0),
         packages: tokens(request.packages),
     };
+    let few = request.packages.len() <= FEW;
     // Writing the answer takes as long as reading what it is made of.
-    let answered = call.front.ask(move |registry| {
+    let answer = move |registry: &Arc<Registry>| {
         let page = registry.fetch_logs(&request)?;
         Ok(answer::json(&response(page)))
-    });
-    match answered.await {
+    };
+    match call.front.ask_about(few, answer).await {
         Ok(response) => response,
-        Err(error) => Err(hinted(&call.front, error).await),
+        Err(error) => Err(hinted(&call.front, error)),
     }
 }
 
@@ -59,12 +62,11 @@ pub(crate) fn tokens(
 }
 
 /// The problem, with a hint if it is a log that may be in another registry.
-pub(crate) async fn hinted(front: &Front, error: ReadError) -> Problem {
+pub(crate) fn hinted(front: &Front, error: ReadError) -> Problem {
     let ReadError::LogNotFound(log) = error else { return error.into() };
     let problem = Problem::from(ReadError::LogNotFound(log));
     let Some(namespace) = front.hints.namespace(&log) else { return problem };
-    let hint = front.ask(move |registry| hints::of_namespace(registry, &namespace));
-    match hint.await {
+    match hints::of_namespace(front.registry(), &namespace) {
         Some(hint) => hints::add(problem, &hint),
         None => problem,
     }
@@ -91,7 +93,7 @@ fn published(record: LoggedRecord) -> PublishedRecord {
 pub(crate) async fn names(mut call: Call) -> Answer {
     let FetchNamesRequest { mut packages } = call.json().await?;
     packages.truncate(NAMES_MAX);
-    let found = call.front.ask(move |registry| {
+    let found = call.front.ask_about(packages.len() <= FEW, move |registry| {
         let names = registry.names(&packages)?;
         Ok::<OrderedMap<_, _>, ReadError>(packages.into_iter().zip(names).collect())
     });

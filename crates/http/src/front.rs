@@ -27,6 +27,9 @@ use crate::throttle::Throttle;
 use crate::uploads::Uploads;
 use crate::{cors, panics, security};
 
+/// Logs, or leaves, about which the engine is asked in place.
+pub(crate) const FEW: usize = 8;
+
 /// A registry as it is seen over HTTP.
 pub(crate) struct Front {
     registry: Arc<Registry>,
@@ -90,13 +93,23 @@ impl Front {
         &self.label
     }
 
-    /// Asks the engine something that may block.
+    /// Asks the engine something that takes longer than the way to another thread: much at once, or
+    /// files.
     pub(crate) async fn ask<T: Send + 'static>(
         &self,
         question: impl FnOnce(&Arc<Registry>) -> T + Send + 'static,
     ) -> T {
         let registry = Arc::clone(&self.registry);
         self.registry.offload(move || question(&registry)).await
+    }
+
+    /// The same about so many things; about a few it is answered in place.
+    pub(crate) async fn ask_about<T: Send + 'static>(
+        &self,
+        few: bool,
+        question: impl FnOnce(&Arc<Registry>) -> T + Send + 'static,
+    ) -> T {
+        if few { question(&self.registry) } else { self.ask(question).await }
     }
 
     /// Answers, whatever comes. Neither bodies nor queries nor credentials are logged.

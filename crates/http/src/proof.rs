@@ -9,11 +9,13 @@ use wargate_registry::ReadError;
 
 use crate::answer::{self, Answer};
 use crate::call::Call;
+use crate::front::FEW;
 
 /// `POST v1/proof/inclusion`
 pub(crate) async fn inclusion(mut call: Call) -> Answer {
     let InclusionRequest { log_length, leafs } = call.json().await?;
-    let answered = call.front.ask(move |registry| {
+    let few = leafs.len() <= FEW;
+    let answered = call.front.ask_about(few, move |registry| {
         let proofs = registry.prove_inclusion(log_length, &leafs)?;
         Ok::<_, ReadError>(answer::json(&InclusionResponse { log: proofs.log, map: proofs.map }))
     });
@@ -23,7 +25,7 @@ pub(crate) async fn inclusion(mut call: Call) -> Answer {
 /// `POST v1/proof/consistency`
 pub(crate) async fn consistency(mut call: Call) -> Answer {
     let ConsistencyRequest { from, to } = call.json().await?;
-    let proof = call.front.ask(move |registry| registry.prove_consistency(from, to)).await?;
+    let proof = call.front.registry().prove_consistency(from, to)?;
     answer::json(&ConsistencyResponse { proof })
 }
 

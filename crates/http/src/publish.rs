@@ -81,7 +81,7 @@ pub(crate) async fn state(call: Call) -> Answer {
     let registry = call.front.registry();
     let status = settled(registry, &log, &record, call.front.options().hold).await?;
     let Some(status) = status else {
-        let knows = call.front.ask(move |registry| registry.knows_log(&log)).await?;
+        let knows = registry.knows_log(&log)?;
         let error = if knows {
             PackageError::RecordNotFound(record)
         } else {
@@ -107,7 +107,7 @@ async fn settled(
     // Before the first look, or a change between that and the wait would be missed.
     let mut changes = registry.changes();
     loop {
-        let status = registry.status(log, record).await?;
+        let status = registry.status(log, record)?;
         if status != Some(RecordStatus::Processing) {
             return Ok(status);
         }
@@ -126,7 +126,7 @@ async fn settled(
     record: &RecordId,
     _hold: std::time::Duration,
 ) -> Result<Option<RecordStatus>, WriteError> {
-    registry.status(log, record).await
+    registry.status(log, record)
 }
 
 fn package_record(log: &LogId, record_id: RecordId, status: RecordStatus) -> PackageRecord {

@@ -10,6 +10,7 @@ use wargate_registry::read::TranscriptRequest;
 use crate::answer::{self, Answer};
 use crate::call::Call;
 use crate::fetch;
+use crate::front::FEW;
 
 /// `POST v1/fetch/transcript`
 pub(crate) async fn transcript(mut call: Call) -> Answer {
@@ -20,8 +21,9 @@ pub(crate) async fn transcript(mut call: Call) -> Answer {
         packages: fetch::tokens(request.packages),
         consistent_from: request.consistent_from,
     };
+    let few = request.packages.len() <= FEW;
     // Writing the answer takes as long as reading what it is made of.
-    let answered = call.front.ask(move |registry| {
+    let answered = call.front.ask_about(few, move |registry| {
         let page = registry.fetch_transcript(&request)?;
         Ok::<_, ReadError>(answer::json(&FetchTranscriptResponse {
             checkpoint: page.checkpoint,
@@ -31,7 +33,7 @@ pub(crate) async fn transcript(mut call: Call) -> Answer {
     });
     let mut response = match answered.await {
         Ok(response) => response?,
-        Err(error) => return Err(fetch::hinted(&call.front, error).await),
+        Err(error) => return Err(fetch::hinted(&call.front, error)),
     };
     answer::cache(&mut response, answer::NO_STORE);
     Ok(response)

@@ -5,12 +5,13 @@ use std::str::FromStr;
 
 use axum::body::Body;
 use axum::http::StatusCode;
-use axum::http::header::HeaderName;
+use axum::http::header::{CONTENT_LENGTH, HeaderName};
 use axum::response::Response;
 use tracing::Instrument;
 use wargate_api::headers;
 use wargate_crypto::Digest;
 use wargate_registry::content::{Upload, UploadName};
+use wargate_registry::limits::INLINE_CONTENT_BYTES_MAX;
 use wargate_registry::{RecordStatus, WriteError};
 
 use crate::answer::{self, Answer};
@@ -40,6 +41,13 @@ async fn receive(mut call: Call) -> Answer {
         let message = "an upload that goes on needs its name, in the header warg-upload; without one, \
                        send all of the content";
         return Err(Problem::bad_request(message));
+    }
+    if offset == 0
+        && let Some(bytes) = small(&mut call).await?
+    {
+        let registry = call.front.registry();
+        let (needed, status) = registry.upload_small(log, record, digest, bytes).await?;
+        return Ok(created(&call, needed, &status));
     }
     // Whoever comes again has given up the connection over which bytes may still seem to come.
     let running = match name {
@@ -84,12 +92,34 @@ async fn receive(mut call: Call) -> Answer {
     }
     let needed = upload.is_needed();
     let status = upload.finish().await?;
+    Ok(created(&call, needed, &status))
+}
+
+fn created(call: &Call, needed: bool, status: &RecordStatus) -> Response {
     if needed && !matches!(status, RecordStatus::Sourcing(_)) {
         call.give_back(Class::Sourcing, 1);
     }
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::CREATED;
-    Ok(response)
+    response
+}
+
+/// The whole body, if it says that it is small.
+async fn small(call: &mut Call) -> Result<Option<Vec<u8>>, Problem> {
+    let length = call.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok());
+    let length = length.and_then(|text| text.parse::<u64>().ok());
+    let is_small = length.is_some_and(|length| length <= INLINE_CONTENT_BYTES_MAX);
+    if !is_small {
+        return Ok(None);
+    }
+    let mut bytes = Vec::new();
+    while let Some(chunk) = call.chunk().await? {
+        bytes.extend_from_slice(&chunk);
+        if bytes.len() as u64 > INLINE_CONTENT_BYTES_MAX {
+            return Err(Problem::bad_request("more bytes came than the request has announced"));
+        }
+    }
+    Ok(Some(bytes))
 }
 
 /// `GET v1/package/{logId}/record/{recordId}/content/{digest}`: how much came of an upload that broke

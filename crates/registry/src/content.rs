@@ -16,7 +16,8 @@ use crate::blobs::{Blob, Spool};
 use crate::error::WriteError;
 use crate::limits::INLINE_CONTENT_BYTES_MAX;
 use crate::policy::{ContentPolicy, ReleaseFacts};
-use crate::registry::Registry;
+use crate::recent::{Verified, Waiting};
+use crate::registry::{Registry, Submitted};
 use crate::sequencer::{Command, RecordStatus, seconds};
 use crate::store::{ContentRow, LogQuery, PendingRecord, PendingState, StoreError};
 
@@ -70,11 +71,20 @@ pub(crate) fn check(
     if policies.is_empty() {
         return Ok(());
     }
-    let facts = Facts::from_row(row);
-    let inspection = match &facts {
-        Some(Facts::Wasm(inspection)) => Ok(&**inspection),
-        Some(Facts::Other(why)) => Err(why.as_str()),
-        None => Err("it was not looked into"),
+    let nobody_looked = || Facts::Other("it was not looked into".into());
+    judge(policies, name, version, row, &Facts::from_row(row).unwrap_or_else(nobody_looked))
+}
+
+fn judge(
+    policies: &[Arc<dyn ContentPolicy>],
+    name: &PackageName,
+    version: &Version,
+    row: &ContentRow,
+    facts: &Facts,
+) -> Result<(), String> {
+    let inspection = match facts {
+        Facts::Wasm(inspection) => Ok(&**inspection),
+        Facts::Other(why) => Err(why.as_str()),
     };
     let release = ReleaseFacts { name, version, digest: &row.digest, size: row.size, inspection };
     policies.iter().try_for_each(|policy| policy.check(&release))
@@ -85,7 +95,7 @@ pub(crate) use self::parked::{Gone, Parked};
 /// Content on its way in. Dropping it forgets the bytes.
 pub struct Upload {
     registry: Arc<Registry>,
-    pending: PendingRecord,
+    record: Arc<Waiting>,
     digest: Digest,
     received: Received,
     room: Room,
@@ -145,19 +155,14 @@ impl Registry {
         digest: &Digest,
     ) -> Result<Upload, WriteError> {
         self.refuse_if_paused()?;
-        let pending = self.store().pending(log, record)?;
-        let (pending, needed) = match pending {
-            Some(pending) => {
-                let needed = match &pending.state {
-                    PendingState::Rejected { .. } => return Err(WriteError::NotSourcing),
-                    PendingState::Ready => false,
-                    PendingState::Sourcing(missing) => missing.contains(digest),
-                };
-                (pending, needed)
-            }
-            None => (self.published_as_pending(log, record)?, false),
+        let record_id = record;
+        let record = match self.recent().waiting(&(*log, *record)) {
+            Some(waiting) => waiting,
+            None => Arc::new(self.waiting(log, record)?),
         };
-        if !needed && !names(&pending, digest) {
+        let needed = record.pending.missing().contains(digest);
+        if !needed && !releases(&record.verified.envelope).any(|(_, content)| content == *digest) {
+            let record = record_id;
             return Err(WriteError::BadRequest(format!(
                 "the record {record} does not need the content {digest}"
             )));
@@ -165,7 +170,7 @@ impl Registry {
         let bytes = if needed { Bytes::Few(Vec::new()) } else { Bytes::Unneeded };
         let received = Received { hasher: Sha256::new(), size: 0, bytes };
         let room = Room { registry: Arc::clone(self), bytes: 0 };
-        Ok(Upload { registry: Arc::clone(self), pending, digest: *digest, received, room })
+        Ok(Upload { registry: Arc::clone(self), record, digest: *digest, received, room })
     }
 
     /// Goes on with an upload that broke off after so many bytes. Blocks.
@@ -205,6 +210,65 @@ impl Registry {
         name: UploadName,
     ) -> Option<u64> {
         self.parked().size(&(*record, *digest, name), seconds(self.tools().clock.now()))
+    }
+
+    /// Takes content that is in memory and small: [`Self::begin_upload`] and what follows, in one go and
+    /// where it is called. Says whether the record has waited for it, too.
+    ///
+    /// # Errors
+    /// Those of [`Self::begin_upload`] and [`Upload::finish`].
+    pub async fn upload_small(
+        self: &Arc<Self>,
+        log: LogId,
+        record: RecordId,
+        digest: Digest,
+        bytes: Vec<u8>,
+    ) -> Result<(bool, RecordStatus), WriteError> {
+        let permit = self.permit_inspection(bytes.len() as u64).await;
+        let mut upload = self.begin_upload(&log, &record, &digest)?;
+        upload.write(&bytes)?;
+        let needed = upload.is_needed();
+        let arrived = self.arrived(log, record, upload.keep()?)?;
+        drop(permit);
+        Ok((needed, arrived.status().await?))
+    }
+
+    /// Content for a record is kept, or was refused. From any thread.
+    fn arrived(&self, log: LogId, record: RecordId, kept: Kept) -> Result<Arrived, WriteError> {
+        Ok(match kept {
+            // It may have waited too long, just now.
+            Kept::Already => {
+                let status = self.record_status(&log, &record);
+                let status = status.map_err(|error| WriteError::Unavailable(error.to_string()))?;
+                Arrived::Known(status.ok_or(WriteError::RecordNotFound(record))?)
+            }
+            Kept::Now(row) => {
+                let content = Box::new(row);
+                Arrived::Submitted(self.push(Command::Content { log, record, content })?)
+            }
+            Kept::Refused(reason) => {
+                let refusal = Command::Refuse { log, record, reason: reason.clone() };
+                Arrived::Refused(self.push(refusal)?, WriteError::Rejected(reason))
+            }
+            Kept::OverQuota(reason) => {
+                let refusal = Command::Refuse { log, record, reason: reason.clone() };
+                Arrived::Refused(self.push(refusal)?, WriteError::QuotaExceeded(reason))
+            }
+        })
+    }
+
+    /// A record that may wait for content, as the store has it.
+    fn waiting(&self, log: &LogId, record: &RecordId) -> Result<Waiting, WriteError> {
+        let pending = match self.store().pending(log, record)? {
+            Some(pending) => pending,
+            None => self.published_as_pending(log, record)?,
+        };
+        if matches!(pending.state, PendingState::Rejected { .. }) {
+            return Err(WriteError::NotSourcing);
+        }
+        let lost = |error| StoreError::Damaged(format!("a record that was taken: {error}"));
+        let verified = Verified::read(&pending).map_err(lost)?;
+        Ok(Waiting { pending, verified })
     }
 
     /// A record that is in the log already, as if it were pending.
@@ -301,7 +365,7 @@ impl Upload {
     pub fn park(mut self, name: UploadName) {
         if matches!(self.received.bytes, Bytes::Spooled(_)) {
             let now = seconds(self.registry.tools().clock.now());
-            let key = (self.pending.record, self.digest, name);
+            let key = (self.record.pending.record, self.digest, name);
             let room = std::mem::take(&mut self.room.bytes);
             let gone = self.registry.parked().put(key, self.received, room, now);
             self.registry.forget(&gone);
@@ -332,37 +396,19 @@ impl Upload {
     /// record is refused then, too.
     pub async fn finish(self) -> Result<RecordStatus, WriteError> {
         let registry = Arc::clone(&self.registry);
-        let (log, record) = (self.pending.log, self.pending.record);
+        let PendingRecord { log, record, .. } = self.record.pending;
         let permit = registry.permit_inspection(self.received.size).await;
-        let kept = registry
-            .offload(move || {
-                let kept = self.keep();
-                drop(permit);
-                kept
-            })
-            .await?;
-        match kept {
-            Kept::Already => {}
-            Kept::Now(row) => {
-                registry.submit(Command::Content(Box::new(row))).await?;
-            }
-            Kept::Refused(reason) => {
-                let refusal = Command::Refuse { log, record, reason: reason.clone() };
-                registry.submit(refusal).await?;
-                return Err(WriteError::Rejected(reason));
-            }
-            Kept::OverQuota(reason) => {
-                let refusal = Command::Refuse { log, record, reason: reason.clone() };
-                registry.submit(refusal).await?;
-                return Err(WriteError::QuotaExceeded(reason));
-            }
-        }
-        // It may have waited too long, just now.
-        registry.status(&log, &record).await?.ok_or(WriteError::RecordNotFound(record))
+        let there = Arc::clone(&registry);
+        let arrived = registry.offload(move || {
+            let kept = self.keep();
+            drop(permit);
+            there.arrived(log, record, kept?)
+        });
+        arrived.await?.status().await
     }
 
     fn keep(self) -> Result<Kept, WriteError> {
-        let Self { registry, pending, digest, received, room: _room } = self;
+        let Self { registry, record, digest, received, room: _room } = self;
         let Received { hasher, size, bytes } = received;
         let found = hasher.finish();
         if found != digest {
@@ -373,32 +419,29 @@ impl Upload {
         }
         let tools = registry.tools();
         // Also if nobody asks today: somebody may tomorrow, and the content is there then.
-        let facts = |bytes: &[u8]| Facts::of(bytes).to_json();
         let (inline, facts, spool) = match bytes {
             Bytes::Unneeded => return Ok(Kept::Already),
             Bytes::Few(few) => {
-                let facts = facts(&few);
+                let facts = Facts::of(&few);
                 (Some(few), facts, None)
             }
             Bytes::Spooled(mut spool) => {
-                let facts = facts(&spool.read_back().map_err(unavailable)?);
+                let facts = Facts::of(&spool.read_back().map_err(unavailable)?);
                 (None, facts, Some(spool))
             }
         };
         let arrived_seconds = seconds(tools.clock.now());
-        let row = ContentRow { digest, size, inline, facts, arrived_seconds };
-        // Reading a record with a key takes longer than all else here.
-        let judged = !tools.content_policies.is_empty();
-        if judged && let Ok(envelope) = PackageEnvelope::decode(pending.envelope.clone()) {
-            for (version, _) in releases(&envelope).filter(|(_, content)| *content == digest) {
-                let checked = check(&tools.content_policies, &pending.name, version, &row);
-                if let Err(reason) = checked {
-                    let reason = format!("the content {digest} was refused: {reason}");
-                    return Ok(Kept::Refused(reason));
-                }
+        let row = ContentRow { digest, size, inline, facts: facts.to_json(), arrived_seconds };
+        for (version, _) in
+            releases(&record.verified.envelope).filter(|(_, content)| *content == digest)
+        {
+            let policies = &tools.content_policies;
+            if let Err(reason) = judge(policies, &record.pending.name, version, &row, &facts) {
+                let reason = format!("the content {digest} was refused: {reason}");
+                return Ok(Kept::Refused(reason));
             }
         }
-        if let Some(why) = registry.over_quota(&pending, size)? {
+        if let Some(why) = registry.over_quota(&record, size)? {
             return Ok(Kept::OverQuota(why));
         }
         if let Some(spool) = spool {
@@ -411,18 +454,32 @@ impl Upload {
     }
 }
 
+/// What content means for the record that it came for.
+enum Arrived {
+    Known(RecordStatus),
+    Submitted(Submitted),
+    Refused(Submitted, WriteError),
+}
+
+impl Arrived {
+    async fn status(self) -> Result<RecordStatus, WriteError> {
+        match self {
+            Self::Known(status) => Ok(status),
+            Self::Submitted(submitted) => submitted.status().await,
+            Self::Refused(submitted, why) => {
+                submitted.outcome().await?;
+                Err(why)
+            }
+        }
+    }
+}
+
 /// What became of content.
 enum Kept {
     Now(ContentRow),
     Already,
     Refused(String),
     OverQuota(String),
-}
-
-/// Whether a record releases this content.
-fn names(pending: &PendingRecord, digest: &Digest) -> bool {
-    PackageEnvelope::decode(pending.envelope.clone())
-        .is_ok_and(|envelope| releases(&envelope).any(|(_, content)| content == *digest))
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "the form that map_err asks for")]

@@ -82,6 +82,15 @@ pub const SNAPSHOT_PART_BYTES_MAX: u64 = 64 << 20;
 /// Largest manifest of a snapshot, in bytes: room for some 400 million records.
 pub const SNAPSHOT_MANIFEST_BYTES_MAX: u64 = 64 << 20;
 
+/// Most namespaces whose state is kept in memory.
+pub const NAMESPACES_KEPT_MAX: usize = 1024;
+
+/// Most of the newest records of which is kept in memory how far they are; twice as many, at the most.
+pub const RECENT_RECORDS_MAX: usize = 2048;
+
+/// What they may take, in bytes; twice as much, at the most.
+pub const RECENT_BYTES_MAX: usize = 4 << 20;
+
 /// What an operator can set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {

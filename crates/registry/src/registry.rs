@@ -21,11 +21,17 @@ use self::strays::Strays;
 use crate::blobs::Blobs;
 use crate::content::{Gone, Parked};
 use crate::error::{OpenError, ReadError, WriteError};
-use crate::limits::{FUTURE_SECONDS_MAX, NAME_BYTES_MAX, RECORD_BYTES_MAX, RECORD_ENTRIES_MAX};
+use crate::limits::{
+    FUTURE_SECONDS_MAX, INLINE_CONTENT_BYTES_MAX, NAME_BYTES_MAX, RECORD_BYTES_MAX,
+    RECORD_ENTRIES_MAX,
+};
+use crate::namespaces::Namespaces;
 use crate::policy::Refusal;
+use crate::recent::{Known, Recent};
 use crate::seams::Offload;
 use crate::sequencer::{
-    Admission, Command, Outcome, Published, RecordStatus, Sequencer, Tools, Unfinished, seconds,
+    self, Admission, Command, Outcome, Published, RecordStatus, Sequencer, Tools, Unfinished,
+    seconds,
 };
 use crate::store::{LogQuery, PendingCounts, Store};
 use crate::throttle::Buckets;
@@ -70,6 +76,8 @@ pub struct Registry {
     pub(crate) publishers: Buckets,
     pub(crate) strays: Mutex<Strays>,
     pause: RwLock<Pause>,
+    recent: Arc<Recent>,
+    namespaces: Arc<Namespaces>,
 }
 
 /// Whether the registry takes records.
@@ -88,6 +96,9 @@ const INSPECTION_UNIT_BYTES: u64 = 64 << 10;
 /// How many files are looked into at the same time at the most: the validator may take hundreds of
 /// megabytes for a file that was made for it.
 const INSPECTIONS_MAX: u32 = 2;
+
+/// The same for those that are small enough for the store.
+const SMALL_INSPECTIONS_MAX: u32 = 16;
 
 /// Pages dropped in one go: short enough that a commit hardly waits for it.
 const PRUNED_PAGES: usize = 2000;
@@ -125,6 +136,7 @@ impl Registry {
     /// [`OpenError`]
     pub fn open(parts: Parts, entries: &[OperatorEntry]) -> Result<Arc<Self>, OpenError> {
         let (sequencer, published) = Sequencer::open(parts.tools.clone(), entries)?;
+        let (recent, namespaces) = (sequencer.recent(), sequencer.namespaces());
         let units = parts.tools.limits.inspected_bytes_max / INSPECTION_UNIT_BYTES;
         let inspection_units = u32::try_from(units).unwrap_or(u32::MAX).clamp(1, 1 << 28);
         Ok(Arc::new(Self {
@@ -139,6 +151,8 @@ impl Registry {
             publishers: Buckets::default(),
             strays: Mutex::default(),
             pause: RwLock::default(),
+            recent,
+            namespaces,
         }))
     }
 
@@ -179,20 +193,18 @@ impl Registry {
         submission: Submission,
     ) -> Result<(RecordId, RecordStatus), WriteError> {
         self.refuse_if_paused()?;
-        let registry = Arc::clone(self);
-        let admission = self.offload(move || registry.examine(submission)).await?;
+        let admission = self.examine(submission)?;
         let (record, signer) =
             (admission.envelope.record_id(), admission.envelope.key_id().clone());
         let counted = admission.counted;
-        let outcome = self.submit(Command::Admit(Box::new(admission))).await;
-        if counted && matches!(outcome, Err(_) | Ok(Outcome::Record(RecordStatus::Rejected { .. })))
-        {
+        let status = match self.push(Command::Admit(Box::new(admission))) {
+            Ok(submitted) => submitted.status().await,
+            Err(error) => Err(error),
+        };
+        if counted && matches!(status, Err(_) | Ok(RecordStatus::Rejected { .. })) {
             self.give_back(&signer);
         }
-        match outcome? {
-            Outcome::Record(status) => Ok((record, status)),
-            Outcome::Operator(_) | Outcome::Done => Ok((record, RecordStatus::Processing)),
-        }
+        Ok((record, status?))
     }
 
     /// Appends a record with these entries to the operator log.
@@ -257,17 +269,26 @@ impl Registry {
     ///
     /// # Errors
     /// [`WriteError::Unavailable`]
-    pub async fn status(
-        self: &Arc<Self>,
+    pub fn status(
+        &self,
         log: &LogId,
         record: &RecordId,
     ) -> Result<Option<RecordStatus>, WriteError> {
-        let (registry, log, record) = (Arc::clone(self), *log, *record);
-        let status = self.offload(move || registry.record_status(&log, &record)).await;
-        status.map_err(|error| WriteError::Unavailable(error.to_string()))
+        match self.recent.get(&(*log, *record)) {
+            Some(Known::Published(index)) if self.newest().committed.length().contains(index) => {
+                return Ok(Some(RecordStatus::Published { index }));
+            }
+            Some(Known::Waiting(waiting)) => {
+                return Ok(Some(RecordStatus::Sourcing(waiting.pending.missing().to_vec())));
+            }
+            Some(Known::Published(_)) | None => {}
+        }
+        self.record_status(log, record).map_err(|error| WriteError::Unavailable(error.to_string()))
     }
 
-    /// Runs blocking work in the place that was given for it.
+    /// Runs work in the place that was given for what may wait long: for files, or for what somebody
+    /// made to be slow. A signature and a few rows of the store take less time than the way there and
+    /// back.
     pub async fn offload<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> T {
         let (answer, answered) = oneshot::channel();
         self.parts.offload.run(Box::new(move || {
@@ -303,6 +324,10 @@ impl Registry {
         &self.parts.tools
     }
 
+    pub(crate) fn recent(&self) -> &Recent {
+        &self.recent
+    }
+
     /// For reading only.
     pub(crate) fn store(&self) -> &dyn Store {
         &*self.parts.readers
@@ -316,8 +341,9 @@ impl Registry {
     pub(crate) async fn permit_inspection(&self, bytes: u64) -> Option<OwnedSemaphorePermit> {
         let units = u32::try_from(bytes.div_ceil(INSPECTION_UNIT_BYTES)).unwrap_or(u32::MAX);
         // Small files may hide much: each takes a part of the room that only so many others leave.
-        let units =
-            units.max(self.inspection_units / INSPECTIONS_MAX).clamp(1, self.inspection_units);
+        let together =
+            if bytes <= INLINE_CONTENT_BYTES_MAX { SMALL_INSPECTIONS_MAX } else { INSPECTIONS_MAX };
+        let units = units.max(self.inspection_units / together).clamp(1, self.inspection_units);
         Arc::clone(&self.inspections).acquire_many_owned(units).await.ok()
     }
 
@@ -355,6 +381,11 @@ impl Registry {
     }
 
     pub(crate) async fn submit(&self, command: Command) -> Result<Outcome, WriteError> {
+        self.push(command)?.outcome().await
+    }
+
+    /// Hands a command to the sequencer, from any thread.
+    pub(crate) fn push(&self, command: Command) -> Result<Submitted, WriteError> {
         let answer = self.queue.push(command)?;
         if self.parts.driver == Driver::Caller {
             self.turn();
@@ -362,8 +393,7 @@ impl Registry {
                 self.turn();
             }
         }
-        let gone = || WriteError::Unavailable("the registry is shutting down".into());
-        answer.await.map_err(|_| gone())?
+        Ok(Submitted(answer))
     }
 
     /// One step with all that has come, as far as it fits.
@@ -429,9 +459,10 @@ impl Registry {
             })?;
         }
         self.check_time(&envelope)?;
-        let mut admission = Admission { name, log, envelope, contents, counted: false };
+        let stem = sequencer::stem(&log, envelope.record_id());
+        let mut admission = Admission { name, log, envelope, contents, stem, counted: false };
         // What is known already takes nothing, whoever sends it again.
-        if !self.knows_record(&admission)? {
+        if self.counts() && !self.knows_record(&admission)? {
             self.check_quotas(&admission)?;
             admission.counted = self.count(admission.envelope.key_id())?;
         }
@@ -441,10 +472,13 @@ impl Registry {
     /// Whether packages may be published in the namespace. The sequencer decides; this is for those
     /// who could not be helped by it.
     fn check_namespace(&self, namespace: &Namespace) -> Result<(), WriteError> {
-        let state = self.namespace(namespace).map_err(|error| match error {
-            ReadError::Store(error) => WriteError::from(error),
-            error => WriteError::Unavailable(error.to_string()),
-        })?;
+        let state = match self.namespaces.get(namespace) {
+            Some(state) => Some(state),
+            None => self.namespace(namespace).map_err(|error| match error {
+                ReadError::Store(error) => WriteError::from(error),
+                error => WriteError::Unavailable(error.to_string()),
+            })?,
+        };
         match state {
             Some(NamespaceState::Defined) => Ok(()),
             Some(NamespaceState::Imported { registry }) => {
@@ -502,6 +536,25 @@ impl Registry {
             )));
         }
         Ok(())
+    }
+}
+
+/// A command that the sequencer has.
+pub(crate) struct Submitted(oneshot::Receiver<Result<Outcome, WriteError>>);
+
+impl Submitted {
+    /// What becomes of it.
+    pub(crate) async fn outcome(self) -> Result<Outcome, WriteError> {
+        let gone = |_| WriteError::Unavailable("the registry is shutting down".into());
+        self.0.await.map_err(gone)?
+    }
+
+    /// What becomes of the record that it is about.
+    pub(crate) async fn status(self) -> Result<RecordStatus, WriteError> {
+        match self.outcome().await? {
+            Outcome::Record(status) => Ok(status),
+            Outcome::Operator(_) | Outcome::Done => Ok(RecordStatus::Processing),
+        }
     }
 }
 

@@ -28,17 +28,20 @@ use std::sync::Arc;
 
 use wargate_crypto::Digest;
 use wargate_protocol::{
-    LogId, LogLength, OperatorEntry, PackageEnvelope, PackageName, RecordId, RegistryIndex,
-    SignedCheckpoint, Timestamp, TimestampedCheckpoint,
+    LogId, LogLength, MapLeaf, OperatorEntry, PackageEnvelope, PackageName, RecordId,
+    RegistryIndex, SignedCheckpoint, Timestamp, TimestampedCheckpoint,
 };
 use wargate_transparency::log::Edge;
+use wargate_transparency::map::Stem;
 
 use crate::error::{OpenError, WriteError};
 use crate::limits::Limits;
+use crate::namespaces::Namespaces;
 use crate::policy::{ContentPolicy, RecordPolicy};
+use crate::recent::Recent;
 use crate::seams::{Clock, Signer};
 use crate::store::{
-    CommitError, Committed, ContentArrived, Revision, Store, StoreError, StoreResult,
+    CommitError, Committed, ContentArrived, PendingCounts, Revision, Store, StoreError, StoreResult,
 };
 use crate::usage::{self, Quotas};
 
@@ -55,7 +58,14 @@ pub enum Command {
     /// A record has come and was found to be in order by itself.
     Admit(Box<Admission>),
     /// Content has come and is kept, or is inline.
-    Content(Box<ContentArrived>),
+    Content {
+        /// The log of the record that it came for.
+        log: LogId,
+        /// The record that it came for, which the answer is about.
+        record: RecordId,
+        /// The content.
+        content: Box<ContentArrived>,
+    },
     /// The content of a pending record was refused.
     Refuse {
         /// The record's log.
@@ -84,8 +94,15 @@ pub struct Admission {
     pub envelope: PackageEnvelope,
     /// Digests of all releases in it, each once.
     pub contents: Vec<Digest>,
+    /// What it will make of its log's slot in the map.
+    pub stem: Stem,
     /// Whether it was counted for its key.
     pub counted: bool,
+}
+
+/// The slot of a log, with a record as its newest.
+pub(crate) fn stem(log: &LogId, record: RecordId) -> Stem {
+    Stem::new(log.map_path(), MapLeaf { record_id: record }.hash())
 }
 
 /// What became of a command.
@@ -123,7 +140,7 @@ impl Command {
     pub(crate) fn bytes(&self) -> usize {
         let payload = match self {
             Self::Admit(admission) => 2 * admission.envelope.signed().content_bytes().len(),
-            Self::Content(content) => {
+            Self::Content { content, .. } => {
                 content.inline.as_ref().map_or(0, Vec::len) + content.facts.len()
             }
             Self::Refuse { .. } | Self::Operator(_) | Self::Tend | Self::Renew => 0,
@@ -177,6 +194,8 @@ pub struct Tools {
 pub struct Sequencer {
     tools: Tools,
     state: State,
+    recent: Arc<Recent>,
+    namespaces: Arc<Namespaces>,
     /// The state may be another than the store's: a commit failed.
     stale: bool,
     /// Records may be ready that were not looked at yet.
@@ -202,6 +221,8 @@ struct State {
     committed: Committed,
     checkpoint_seconds: u64,
     edge: Edge,
+    /// What is pending.
+    counts: PendingCounts,
 }
 
 /// How often a step begins again after another writer was faster.
@@ -219,8 +240,10 @@ impl Sequencer {
         usage::catch_up(&*tools.store)?;
         let state = State::load(&*tools.store)?;
         operator::check_keys(&tools)?;
+        let (recent, namespaces) = Default::default();
+        let shown = LogLength::EMPTY;
         let mut sequencer =
-            Self { tools, state, stale: false, backlog: true, shown: LogLength::EMPTY };
+            Self { tools, state, recent, namespaces, stale: false, backlog: true, shown };
         let published = sequencer.tend()?;
         Ok((sequencer, published))
     }
@@ -248,6 +271,16 @@ impl Sequencer {
         }
     }
 
+    /// What is kept of records to answer sooner.
+    pub(crate) fn recent(&self) -> Arc<Recent> {
+        Arc::clone(&self.recent)
+    }
+
+    /// Namespaces that were read from the store.
+    pub(crate) fn namespaces(&self) -> Arc<Namespaces> {
+        Arc::clone(&self.namespaces)
+    }
+
     /// What there is to do although nothing arrives.
     pub const fn unfinished(&self) -> Unfinished {
         match (self.stale, self.backlog) {
@@ -259,15 +292,16 @@ impl Sequencer {
 
     fn attempt(&mut self, commands: &[Command]) -> Result<StepResult, StepError> {
         if self.stale {
+            self.recent.clear();
             self.state = State::load(&*self.tools.store)?;
             self.backlog = true;
         }
         // Until the step has ended well, nothing here is to be relied on, a panic included.
         self.stale = true;
-        let Self { tools, state, .. } = &*self;
+        let Self { tools, state, recent, namespaces, .. } = &*self;
         let now = tools.clock.now();
         // Drain.
-        let mut intake = Intake::new(tools, now)?;
+        let mut intake = Intake::new(tools, recent, state.counts, now);
         for (number, command) in commands.iter().enumerate() {
             intake.take(number, command)?;
         }
@@ -281,7 +315,7 @@ impl Sequencer {
         }
         let signs = tends || commands.iter().any(|command| matches!(command, Command::Renew));
         // Sequence.
-        let (operator, mut packages) = sequence(tools, now, &mut intake)?;
+        let (operator, mut packages) = sequence(tools, namespaces, now, &mut intake)?;
         let tally = std::mem::take(&mut packages.tally);
         let of_command = operator.indices(state.committed.length());
         // Stage.
@@ -304,10 +338,13 @@ impl Sequencer {
         // Commit. A crash before this line leaves no trace.
         let revision = tools.store.commit(Some(state.revision), &batch)?;
         // A crash behind it loses nothing: the commit stands, and `open` signs it.
-        let committed = batch.append.map_or(state.committed, |append| append.committed);
+        let committed = batch.append.as_ref().map_or(state.committed, |it| it.committed);
         let edge = edge.unwrap_or_else(|| state.edge.clone());
-        self.state = State { revision, committed, checkpoint_seconds, edge };
-        self.backlog = backlog;
+        recent.update(intake.changes(batch));
+        // Content may have set more records free than those that this step has looked at.
+        let counts = tools.store.counts()?;
+        self.backlog = backlog || counts.ready > 0;
+        self.state = State { revision, committed, checkpoint_seconds, edge, counts };
         // Publish; the caller acknowledges.
         let published = self.sign()?;
         self.shown = committed.length();
@@ -340,12 +377,16 @@ impl Sequencer {
 /// need a namespace.
 fn sequence(
     tools: &Tools,
+    known: &Namespaces,
     now: Timestamp,
     intake: &mut Intake<'_>,
 ) -> Result<(OperatorWork, PackageWork), StepError> {
     let (commands, candidates) = (intake.take_operator(), intake.take_candidates());
-    let namespaces = candidates.iter().map(|candidate| candidate.name.namespace().clone());
-    let mut operator = OperatorDesk::open(tools, now, &commands, namespaces)?;
+    let mut namespaces: Vec<_> =
+        candidates.iter().map(|candidate| candidate.name.namespace().clone()).collect();
+    namespaces.sort_unstable();
+    namespaces.dedup();
+    let mut operator = OperatorDesk::open(tools, known, now, &commands, namespaces)?;
     for (number, entries) in commands {
         if let Err(error) = operator.command(number, entries)? {
             intake.fail(number, error);
@@ -372,6 +413,7 @@ impl State {
             committed,
             checkpoint_seconds: head.checkpoint_seconds,
             edge,
+            counts: store.counts()?,
         })
     }
 }

@@ -114,12 +114,14 @@ pub(crate) fn open(
     let is_new = !data_dir.database().exists();
     let (keys, new_key) = KeyRing::load(files, is_new)?;
     let keys = Arc::new(keys);
-    let (store, blobs) = stores(data_dir)?;
-    // Those who read have connections of their own: many of them must not keep the writer waiting.
-    let readers = Arc::new(open_store(data_dir)?);
-    let (store, readers) = (measured(store, metrics), measured(readers, metrics));
+    let (readers, blobs) = stores(data_dir)?;
+    // The writer has a connection of its own, and waits for none of those who read.
+    let database = data_dir.database();
+    let writer = SqliteStore::open_for_one(&database)
+        .with_context(|| format!("cannot open the database {}", database.display()))?;
+    let (writer, readers) = (measured(Arc::new(writer), metrics), measured(readers, metrics));
     let tools = Tools {
-        store,
+        store: writer,
         clock: Arc::new(SystemClock),
         signer: Arc::<KeyRing>::clone(&keys),
         record_policies: setup.record_policies,

@@ -25,16 +25,25 @@ use crate::sockets::{self, Passed, Word};
 use crate::telemetry;
 use crate::tls::Tls;
 
-/// Threads for what waits for the disk. Each keeps memory of its own, and more of them than disk and
+/// Threads for what waits for files. Each keeps memory of its own, and more of them than disk and
 /// processors can serve only wait for each other.
-const BLOCKING_THREADS_MAX: usize = 32;
+const BLOCKING_THREADS_MAX: usize = 8;
+
+/// Threads that answer. Some of them may wait for a page of the database that is not in memory.
+fn workers() -> usize {
+    2 * std::thread::available_parallelism().map_or(2, std::num::NonZero::get)
+}
 
 /// The command.
 pub(crate) fn run(common: &CommonOptions, options: &ServeOptions) -> Result<()> {
     let passed = Passed::take()?;
     let config = Config::new(common, options, passed.address()?)?;
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
-    let runtime = runtime.enable_all().max_blocking_threads(BLOCKING_THREADS_MAX).build()?;
+    let runtime = runtime
+        .enable_all()
+        .worker_threads(workers())
+        .max_blocking_threads(BLOCKING_THREADS_MAX)
+        .build()?;
     runtime.block_on(async {
         let metrics = Arc::new(Metrics::new());
         let traces = telemetry::start(&config, &metrics)?;

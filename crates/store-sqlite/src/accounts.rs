@@ -1,9 +1,11 @@
 //! What is counted beside the log.
 
+use std::collections::HashSet;
+
 use rusqlite::{Connection, params};
 use wargate_crypto::{Digest, KeyId};
 use wargate_protocol::LogLength;
-use wargate_registry::store::{Accounts, Batch, Counted, StoreResult};
+use wargate_registry::store::{Accounts, Batch, ContentArrived, Counted, StoreResult};
 use wargate_registry::usage::{Subject, Usage};
 
 use crate::SqliteStore;
@@ -72,13 +74,14 @@ impl Accounts for SqliteStore {
     }
 }
 
-/// Keeps what a batch says of the accounts.
-pub(crate) fn keep(on: &Connection, batch: &Batch) -> Result<(), Fault> {
+/// Keeps what a batch says of the accounts. Content that is fresh came with the batch and was never
+/// without a name.
+pub(crate) fn keep(on: &Connection, batch: &Batch, fresh: &HashSet<Digest>) -> Result<(), Fault> {
     for (content, seconds) in &batch.wanted {
         let sql = "UPDATE unnamed SET seconds = ?2 WHERE content = ?1";
         run(on, sql, params![content.as_bytes(), written(*seconds)?])?;
     }
-    batch.counted.iter().try_for_each(|counted| count(on, counted))?;
+    batch.counted.iter().try_for_each(|counted| count(on, counted, fresh))?;
     for content in &batch.discarded {
         if run(on, "DELETE FROM unnamed WHERE content = ?1", [content.as_bytes()])? > 0 {
             run(on, "DELETE FROM contents WHERE digest = ?1", [content.as_bytes()])?;
@@ -88,12 +91,12 @@ pub(crate) fn keep(on: &Connection, batch: &Batch) -> Result<(), Fault> {
 }
 
 /// Content has come that no record names yet.
-pub(crate) fn unname(on: &Connection, content: &[u8], arrived: i64) -> Result<(), Fault> {
+pub(crate) fn unname(on: &Connection, content: &ContentArrived) -> Result<(), Fault> {
     let sql = "INSERT OR REPLACE INTO unnamed (content, seconds) VALUES (?1, ?2)";
-    run(on, sql, params![content, arrived]).map(drop)
+    run(on, sql, params![content.digest.as_bytes(), written(content.arrived_seconds)?]).map(drop)
 }
 
-fn count(on: &Connection, counted: &Counted) -> Result<(), Fault> {
+fn count(on: &Connection, counted: &Counted, fresh: &HashSet<Digest>) -> Result<(), Fault> {
     for (subject, more) in &counted.added {
         let sql = "INSERT INTO usage (kind, name, packages, releases, bytes)
                    VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO UPDATE
@@ -104,7 +107,7 @@ fn count(on: &Connection, counted: &Counted) -> Result<(), Fault> {
         let params = params![kind_of(subject), subject.name(), packages, releases, written(bytes)?];
         run(on, sql, params)?;
     }
-    for content in &counted.named {
+    for content in counted.named.iter().filter(|content| !fresh.contains(*content)) {
         run(on, "DELETE FROM unnamed WHERE content = ?1", [content.as_bytes()])?;
     }
     run(on, "UPDATE counted SET length = ?1", [written(counted.until.get())?]).map(drop)

@@ -1,6 +1,6 @@
 //! The one transaction that changes a registry.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use rusqlite::{Connection, Row, TransactionBehavior, params};
 use wargate_crypto::Digest;
@@ -36,9 +36,19 @@ pub(crate) fn commit(
     batch.rejected.iter().try_for_each(|rejection| reject(&on, rejection))?;
     batch.dropped.iter().try_for_each(|(log, record)| forget(&on, log, record))?;
     batch.admitted.iter().try_for_each(|admitted| admit(&on, admitted))?;
-    batch.content.iter().try_for_each(|content| arrive(&on, content))?;
+    // First, though the content comes first: what becomes history waits for nothing, so that mostly
+    // nobody is left to be set free.
     batch.append.iter().try_for_each(|append| extend(&on, append))?;
-    accounts::keep(&on, batch)?;
+    let named: HashSet<_> = batch.counted.iter().flat_map(|counted| &counted.named).collect();
+    let mut fresh = HashSet::new();
+    for content in &batch.content {
+        match (arrive(&on, content)?, named.contains(&content.digest)) {
+            (true, true) => drop(fresh.insert(content.digest)),
+            (true, false) => accounts::unname(&on, content)?,
+            (false, _) => {}
+        }
+    }
+    accounts::keep(&on, batch, &fresh)?;
     let revision = Revision(expected.map_or(0, |revision| revision.0).saturating_add(1));
     let sql = "INSERT INTO head VALUES (0, ?1, ?2) ON CONFLICT DO UPDATE
                SET revision = excluded.revision, checkpoint_seconds = excluded.checkpoint_seconds";
@@ -100,15 +110,17 @@ fn mark(on: &Connection, content: &Digest, pending: i64, position: i64) -> Resul
 }
 
 /// Keeps what is known of content, unless it is known, and sets those free that waited for nothing
-/// else.
-fn arrive(on: &Connection, content: &ContentArrived) -> Result<(), Fault> {
+/// else. Says whether it was not known.
+fn arrive(on: &Connection, content: &ContentArrived) -> Result<bool, Fault> {
     let sql = "INSERT INTO contents (digest, size, arrived, facts, bytes)
                VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING";
     let digest = content.digest.as_bytes();
     let (size, arrived) = (written(content.size)?, written(content.arrived_seconds)?);
     let params = params![digest, size, arrived, content.facts, content.inline];
-    if run(on, sql, params)? > 0 {
-        accounts::unname(on, digest, arrived)?;
+    let is_new = run(on, sql, params)? > 0;
+    let marked = one(on, "SELECT 1 FROM missing WHERE content = ?1 LIMIT 1", [digest], |_| Ok(()))?;
+    if marked.is_none() {
+        return Ok(is_new);
     }
     // Found by the marks of this content, of which only sourcing records have any.
     let sql = "UPDATE pending SET state = ?2
@@ -116,7 +128,8 @@ fn arrive(on: &Connection, content: &ContentArrived) -> Result<(), Fault> {
                    AND NOT EXISTS (SELECT 1 FROM missing AS other
                                    WHERE other.pending = number AND other.content <> ?1)";
     run(on, sql, params![digest, state::READY])?;
-    run(on, "DELETE FROM missing WHERE content = ?1", [digest]).map(drop)
+    run(on, "DELETE FROM missing WHERE content = ?1", [digest])?;
+    Ok(is_new)
 }
 
 /// Makes records history, with all that follows from them.

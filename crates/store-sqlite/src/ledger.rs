@@ -10,24 +10,24 @@ use crate::fault::Fault;
 
 impl Ledger for SqliteStore {
     fn head(&self) -> StoreResult<Option<StoreHead>> {
-        self.read(newest)
+        self.ask(newest)
     }
 
     fn commits(&self, after: LogLength, limit: usize) -> StoreResult<Vec<Committed>> {
         let sql = "SELECT length, log_root, map_root, seconds FROM commits
                    WHERE length > ?1 ORDER BY length LIMIT ?2";
-        self.read(|on| all(on, sql, params![bound(after.get()), cut(limit)], committed))
+        self.ask(|on| all(on, sql, params![bound(after.get()), cut(limit)], committed))
     }
 
     fn commit_of_length(&self, length: LogLength) -> StoreResult<Option<Committed>> {
         let sql = "SELECT length, log_root, map_root, seconds FROM commits WHERE length = ?1";
-        self.read(|on| one(on, sql, [bound(length.get())], committed))
+        self.ask(|on| one(on, sql, [bound(length.get())], committed))
     }
 
     fn commit_at(&self, second: u64) -> StoreResult<Option<Committed>> {
         let sql = "SELECT length, log_root, map_root, seconds FROM commits
                    WHERE seconds <= ?1 ORDER BY seconds DESC, length DESC LIMIT 1";
-        self.read(|on| one(on, sql, [bound(second)], committed))
+        self.ask(|on| one(on, sql, [bound(second)], committed))
     }
 
     fn log_records(
@@ -43,14 +43,14 @@ impl Ledger for SqliteStore {
                    ORDER BY place LIMIT ?4";
         let after = after.map_or(-1, |after| bound(after.get()));
         let bounds = params![log.as_bytes(), after, bound(below.get()), cut(limit)];
-        self.read(|on| all(on, sql, bounds, |row| logged(row, *log)))
+        self.ask(|on| all(on, sql, bounds, |row| logged(row, *log)))
     }
 
     fn record_index(&self, log: &LogId, record: &RecordId) -> StoreResult<Option<RegistryIndex>> {
         let sql = "SELECT place FROM records
                    WHERE log = (SELECT number FROM logs WHERE log = ?1) AND record = ?2
                    ORDER BY place LIMIT 1";
-        self.read(|on| {
+        self.ask(|on| {
             one(on, sql, params![log.as_bytes(), record.as_bytes()], |row| {
                 Ok(RegistryIndex::new(number(row, 0)?))
             })
@@ -71,7 +71,7 @@ impl Ledger for SqliteStore {
         let sql = "SELECT place, record, envelope, logs.log
                    FROM records JOIN logs ON logs.number = records.log
                    WHERE place >= ?1 ORDER BY place LIMIT ?2";
-        self.read(|on| {
+        self.ask(|on| {
             all(on, sql, params![bound(from.get()), cut(limit)], |row| logged(row, log_id(row, 3)?))
         })
     }

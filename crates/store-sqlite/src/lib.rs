@@ -41,7 +41,7 @@ pub use self::open::OpenError;
 pub use self::schema::FORMAT;
 
 /// How many reads run at the same time; a further one waits for its turn.
-const READERS: usize = 4;
+const READERS: usize = 8;
 
 /// A registry's data in an SQLite database.
 ///
@@ -50,7 +50,8 @@ const READERS: usize = 4;
 #[derive(Debug)]
 pub struct SqliteStore {
     writer: Pool,
-    readers: Pool,
+    /// None are needed where whoever writes is the only one who reads.
+    readers: Option<Pool>,
 }
 
 impl SqliteStore {
@@ -63,18 +64,34 @@ impl SqliteStore {
     /// [`OpenError`]; the file is unchanged then.
     pub fn open(path: &Path) -> Result<Self, OpenError> {
         open::prepare(path)?;
-        let store = Self {
-            writer: Pool::new(path, Role::Writer, 1),
-            readers: Pool::new(path, Role::Reader, READERS),
-        };
-        Ok(store)
+        let readers = Some(Pool::new(path, Role::Reader, READERS));
+        Ok(Self { writer: Pool::new(path, Role::Writer, 1), readers })
+    }
+
+    /// The same for one that writes and reads what it has written, with a single connection. What a
+    /// connection keeps of the file in memory outlives its own commits, but not those of another.
+    ///
+    /// # Errors
+    /// [`OpenError`]; the file is unchanged then.
+    pub fn open_for_one(path: &Path) -> Result<Self, OpenError> {
+        open::prepare(path)?;
+        Ok(Self { writer: Pool::new(path, Role::Writer, 1), readers: None })
+    }
+
+    fn reading(&self) -> &Pool {
+        self.readers.as_ref().unwrap_or(&self.writer)
+    }
+
+    /// Reads with one statement, which is a transaction by itself.
+    fn ask<T>(&self, work: impl FnOnce(&Connection) -> Result<T, Fault>) -> StoreResult<T> {
+        self.reading().run(|connection| work(connection)).map_err(Fault::into_store_error)
     }
 
     /// Looks into a database that no process has open, and which was closed in an orderly way. Nothing
     /// is changed, not even what stands beside the file; nothing can be written. Failures show when
     /// something is read.
     pub fn look(path: &Path) -> Self {
-        Self { writer: Pool::new(path, Role::Looker, 1), readers: Pool::new(path, Role::Looker, 1) }
+        Self { writer: Pool::new(path, Role::Looker, 1), readers: None }
     }
 
     /// Opens a database that another process may be using. One that is not there is not made, and an
@@ -90,7 +107,7 @@ impl SqliteStore {
 
     /// Reads in one transaction, so that all that is read is of one moment.
     fn read<T>(&self, work: impl FnOnce(&Connection) -> Result<T, Fault>) -> StoreResult<T> {
-        let result = self.readers.run(|connection| {
+        let result = self.reading().run(|connection| {
             // Statements that are kept: rusqlite's own transactions compile theirs every time. A
             // connection whose transaction does not end is not used again.
             columns::run(connection, "BEGIN", [])?;

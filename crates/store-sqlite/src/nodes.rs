@@ -50,7 +50,7 @@ impl Nodes for SqliteStore {
         let sql = "SELECT number, name, head_record, head_seconds, head_nanos, log FROM logs
                    WHERE log > ?1 ORDER BY log LIMIT ?2";
         let after = after.map_or(&[][..], |after| after.as_bytes());
-        self.read(|on| {
+        self.ask(|on| {
             all(on, sql, params![after, cut(limit)], |row| {
                 let Log { name, head, .. } = log(row)?;
                 Ok(LogRow { log: log_id(row, 5)?, name, head })

@@ -36,7 +36,7 @@ macro_rules! select_pending {
 impl Pending for SqliteStore {
     fn pending(&self, log: &LogId, record: &RecordId) -> StoreResult<Option<PendingRecord>> {
         let sql = select_pending!("WHERE log = ?1 AND record = ?2");
-        self.read(|on| {
+        self.ask(|on| {
             one(on, sql, params![log.as_bytes(), record.as_bytes()], |row| pending(on, row))
         })
     }
@@ -46,25 +46,23 @@ impl Pending for SqliteStore {
         let sql = "SELECT number, log, record, name, envelope, admitted, state, reason
                    FROM missing CROSS JOIN pending ON number = pending
                    WHERE content = ?1 ORDER BY pending LIMIT ?2";
-        self.read(|on| {
-            all(on, sql, params![content.as_bytes(), cut(limit)], |row| pending(on, row))
-        })
+        self.ask(|on| all(on, sql, params![content.as_bytes(), cut(limit)], |row| pending(on, row)))
     }
 
     fn ready(&self, limit: usize) -> StoreResult<Vec<PendingRecord>> {
         // Every number is above zero; saying so makes it a range of the index of those.
         let sql = select_pending!("WHERE state = 1 AND number > 0 ORDER BY number LIMIT ?1");
-        self.read(|on| all(on, sql, [cut(limit)], |row| pending(on, row)))
+        self.ask(|on| all(on, sql, [cut(limit)], |row| pending(on, row)))
     }
 
     fn pending_until(&self, second: u64, limit: usize) -> StoreResult<Vec<PendingRecord>> {
         let sql = select_pending!("WHERE admitted <= ?1 ORDER BY admitted, number LIMIT ?2");
-        self.read(|on| all(on, sql, params![bound(second), cut(limit)], |row| pending(on, row)))
+        self.ask(|on| all(on, sql, params![bound(second), cut(limit)], |row| pending(on, row)))
     }
 
     fn counts(&self) -> StoreResult<PendingCounts> {
         let sql = "SELECT records FROM pending_counts ORDER BY state";
-        let counts = self.read(|on| {
+        let counts = self.ask(|on| {
             let counts = all(on, sql, [], |row| number(row, 0))?;
             <[u64; 3]>::try_from(counts).map_err(|_| Fault::damaged("counts are missing"))
         });
@@ -73,7 +71,7 @@ impl Pending for SqliteStore {
 
     fn content(&self, wanted: &Digest) -> StoreResult<Option<ContentRow>> {
         let sql = "SELECT digest, size, arrived, facts, bytes FROM contents WHERE digest = ?1";
-        self.read(|on| one(on, sql, [wanted.as_bytes()], content))
+        self.ask(|on| one(on, sql, [wanted.as_bytes()], content))
     }
 
     fn contents(&self, after: Option<&Digest>, limit: usize) -> StoreResult<Vec<ContentRow>> {
@@ -81,7 +79,7 @@ impl Pending for SqliteStore {
                    WHERE digest > ?1 ORDER BY digest LIMIT ?2";
         // No bytes at all come before any digest.
         let after = after.map_or(&[][..], |after| after.as_bytes());
-        self.read(|on| all(on, sql, params![after, cut(limit)], content))
+        self.ask(|on| all(on, sql, params![after, cut(limit)], content))
     }
 }
 

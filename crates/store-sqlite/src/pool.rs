@@ -13,8 +13,9 @@ use crate::fault::Fault;
 const PATIENCE: Duration = Duration::from_secs(2);
 /// More statements than there are.
 const STATEMENTS_MAX: usize = 96;
-/// Pages that the write-ahead log may have before they are moved into the database: 16 MiB.
-const WAL_PAGES_MAX: u32 = 4096;
+/// Pages that the write-ahead log may have before they are moved into the database: 32 MiB. In a longer
+/// one more pages have a newer copy and need not be moved, but a start after a crash reads all of it.
+const WAL_PAGES_MAX: u32 = 8192;
 /// What remains of a write-ahead log that had to grow further, in bytes.
 const WAL_KEPT_BYTES_MAX: u32 = 64 << 20;
 /// Memory for pages of the connection that writes, in KiB. Little, because what is not here is in the

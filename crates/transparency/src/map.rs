@@ -50,7 +50,7 @@ pub use memory::{MemoryPages, Missing};
 pub use page::{Child, Leaf, Page, PageDecodeError};
 pub use path::{PageId, Path, Prefix};
 pub use proof::{Found, Lookup, MapProof, prove};
-pub use update::{Update, Updated, update};
+pub use update::{Stem, Update, Updated, update};
 
 /// Levels of the tree: the number of bits in a path.
 pub const DEPTH: usize = 256;

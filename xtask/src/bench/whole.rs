@@ -1,4 +1,4 @@
-//! `cargo xtask bench scale` and `client`: whole processes. What they are given goes to the program
+//! `cargo xtask bench compare`, `scale` and `client`: whole processes. What they are given goes to the program
 //! that measures; `--help` says what that knows.
 
 use std::fs;
@@ -8,12 +8,27 @@ use std::process::Command;
 use anyhow::{Context, Result};
 
 use crate::workspace::Metadata;
-use crate::{interop, process};
+use crate::{debian, interop, process};
 
 /// A large registry beside a small one, in memory, time and restarts.
 pub(super) fn scale(arguments: &[String]) -> Result<()> {
     let Built { mut bench, server, folder, .. } = build("scale", &[])?;
     bench.arg("--server").arg(server).arg("--folder").arg(folder);
+    process::run(bench.args(arguments))
+}
+
+/// Our server beside the reference implementation's, in memory and over PostgreSQL, and beside nginx.
+pub(super) fn compare(arguments: &[String]) -> Result<()> {
+    debian::provide(&[
+        ("/usr/sbin/nginx", "nginx-light"),
+        ("/usr/lib/postgresql", "postgresql"),
+        ("/usr/include/postgresql/libpq-fe.h", "libpq-dev"),
+    ])?;
+    let [memory, postgres] = interop::reference_servers()?;
+    let Built { mut bench, server, folder, .. } = build("compare", &[])?;
+    bench.arg("--server").arg(server).arg("--folder").arg(folder);
+    bench.arg("--reference").arg(memory).arg("--reference-postgres").arg(postgres);
+    bench.args(["--nginx", "/usr/sbin/nginx"]);
     process::run(bench.args(arguments))
 }
 

@@ -14,11 +14,16 @@ use std::time::Duration;
 
 use anyhow::{Result, bail};
 use clap::{Args, Parser, Subcommand};
+use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
+use wargate_api::paths;
+use wargate_bench::compare::Part;
 use wargate_bench::comparison::Table;
-use wargate_bench::hammer::{self, Report, Target, Workload};
+use wargate_bench::hammer::{
+    self, Connection, Content, Package, Published, Question, Report, Target, Until, Workload,
+};
 use wargate_bench::process::Process;
-use wargate_bench::{client, scale};
+use wargate_bench::{client, compare, peers, scale};
 
 /// Measure whole processes
 #[derive(Parser)]
@@ -34,6 +39,8 @@ struct Options {
 enum What {
     /// Publish new packages over many connections, as fast as a running server takes them
     Hammer(Hammer),
+    /// Compare our server with the reference implementation's, and with nginx
+    Compare(Compare),
     /// Compare a large registry with a small one
     Scale(Scale),
     /// Compare our client with the reference implementation's
@@ -44,12 +51,21 @@ enum What {
 struct Hammer {
     /// Where the server listens
     address: SocketAddr,
+    /// What to do with the packages that are published first
+    #[arg(long, value_enum, default_value_t = Then::Nothing)]
+    then: Then,
     /// How many packages
     #[arg(long, default_value_t = 10_000)]
     packages: usize,
     /// Connections at the same time
     #[arg(long, default_value_t = 32)]
     connections: usize,
+    /// How many begin in a second, whatever is answered [default: as many as are answered]
+    #[arg(long)]
+    rate: Option<f64>,
+    /// How long to ask, in seconds
+    #[arg(long, default_value_t = 10)]
+    seconds: u64,
     /// Bytes of each package's content
     #[arg(long, default_value_t = 1000)]
     content_bytes: usize,
@@ -59,9 +75,63 @@ struct Hammer {
     /// A number of this run; packages of two runs differ [default: of the process]
     #[arg(long)]
     run: Option<u64>,
+    /// Count packages that the server has taken, and not those that it has published
+    #[arg(long)]
+    accepted: bool,
     /// The server's process, if its share of the processor is to be told
     #[arg(long, value_name = "PID")]
     server: Option<u32>,
+}
+
+/// What follows the publishing.
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Then {
+    Nothing,
+    Checkpoint,
+    Logs,
+    Inclusion,
+    Consistency,
+    Download,
+}
+
+#[derive(Args)]
+struct Compare {
+    /// Our server's program
+    #[arg(long, value_name = "FILE")]
+    server: PathBuf,
+    /// The reference implementation's
+    #[arg(long, value_name = "FILE")]
+    reference: Option<PathBuf>,
+    /// The same, built for PostgreSQL
+    #[arg(long, value_name = "FILE")]
+    reference_postgres: Option<PathBuf>,
+    /// nginx
+    #[arg(long, value_name = "FILE")]
+    nginx: Option<PathBuf>,
+    /// An empty folder for the data
+    #[arg(long, value_name = "FOLDER")]
+    folder: PathBuf,
+    /// Parts to run [default: all]
+    #[arg(long, value_enum)]
+    part: Vec<Part>,
+    /// Packages that are published against the clock
+    #[arg(long, default_value_t = 20_000)]
+    published: usize,
+    /// Packages of the registries that are read
+    #[arg(long, default_value_t = 50_000)]
+    packages: usize,
+    /// Packages of the small registry
+    #[arg(long, default_value_t = 5_000)]
+    small: usize,
+    /// Packages of the large registry
+    #[arg(long, default_value_t = 500_000)]
+    large: usize,
+    /// Bytes of each package's content
+    #[arg(long, default_value_t = 1000)]
+    content_bytes: usize,
+    /// How long each question is asked, in seconds
+    #[arg(long, default_value_t = 5)]
+    seconds: u64,
 }
 
 #[derive(Args)]
@@ -111,7 +181,8 @@ struct Client {
 fn main() -> ExitCode {
     let options = Options::parse();
     let done = match options.what {
-        What::Hammer(hammer) => publish(hammer, options.json),
+        What::Hammer(hammer) => load(hammer, options.json),
+        What::Compare(compare) => compare_servers(compare, options.json),
         What::Scale(scale) => compare_sizes(scale, options.json),
         What::Client(client) => compare_clients(client, options.json),
     };
@@ -124,32 +195,125 @@ fn main() -> ExitCode {
     }
 }
 
-fn publish(options: Hammer, json: bool) -> Result<()> {
+fn load(options: Hammer, json: bool) -> Result<()> {
     let workload = Workload {
         packages: options.packages,
         content_bytes: options.content_bytes,
         namespace: options.namespace,
         run: options.run.unwrap_or_else(|| std::process::id().into()),
+        content: Content::Module,
     };
     eprintln!("signing {} records", workload.packages);
     let packages = workload.prepare()?;
-    let target = Target {
-        address: options.address,
-        connections: options.connections,
-        process: options.server.map(Process),
+    let (address, connections) = (options.address, options.connections);
+    let process = options.server.map(Process);
+    let target = Target { address, connections, rate: options.rate, process };
+    let question = match options.then {
+        Then::Nothing => None,
+        Then::Checkpoint => Some(Question::Checkpoint),
+        Then::Logs => Some(Question::Logs),
+        Then::Inclusion => Some(Question::Inclusion),
+        Then::Consistency => Some(Question::Consistency),
+        Then::Download => Some(Question::Download),
     };
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_io().build()?;
-    let progress = |done, of| eprintln!("{done} of {of}");
-    let report = runtime.block_on(hammer::run(target, packages, progress))?;
+    let logs = packages.iter().map(|package| package.ids().0).collect();
+    let contents = packages.iter().map(Package::digest).collect();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let until = if options.accepted { Until::Accepted } else { Until::Published };
+    let bar = Bar::default();
+    let (count, name) = (packages.len(), "publishing");
+    let progress = |done| bar.show(name, done, count);
+    // Whoever asks at a rate has something to ask for as soon as that can be.
+    let first = Target { rate: target.rate.filter(|_| question.is_none()), ..target };
+    let mut report = runtime.block_on(hammer::publish(first, packages, until, &progress))?;
+    let missing = report.asked - report.done;
+    if let Some(question) = question {
+        let places = std::mem::take(&mut report.places);
+        let progress = |done| bar.show(question.name(), done, 0);
+        report = runtime.block_on(async {
+            let checkpoint =
+                Connection::open(address).await?.fetch(paths::FETCH_CHECKPOINT).await?;
+            let published = Published { logs, places, contents, checkpoint };
+            let time = Duration::from_secs(options.seconds);
+            hammer::read(target, time, question, &published, &progress).await
+        })?;
+    }
+    drop(bar);
     if json {
         println!("{}", serde_json::to_string_pretty(&report)?);
     } else {
         println!("{report}");
     }
-    if report.published < report.packages {
-        bail!("{} packages were not published", report.packages - report.published);
+    match missing {
+        0 => Ok(()),
+        missing => bail!("{missing} packages were not published"),
     }
-    Ok(())
+}
+
+fn compare_servers(options: Compare, json: bool) -> Result<()> {
+    let over_postgres = options.reference_postgres.zip(peers::postgres_programs());
+    let plan = compare::Plan {
+        ours: options.server,
+        reference: options.reference,
+        over_postgres,
+        nginx: options.nginx,
+        folder: options.folder,
+        parts: options.part,
+        published: options.published,
+        packages: options.packages,
+        sizes: [options.small, options.large],
+        content_bytes: options.content_bytes,
+        time: Duration::from_secs(options.seconds),
+    };
+    let bar = Bar::default();
+    let say = |step: &str| bar.say(step);
+    let progress = |what: &str, done, of| bar.show(what, done, of);
+    let comparison = compare::compare(&plan, &say, &progress)?;
+    drop(bar);
+    if json {
+        println!("{}", serde_json::to_string_pretty(&comparison)?);
+    } else {
+        for (who, report) in &comparison.reports {
+            println!("--- {who}\n{report}");
+        }
+        for table in &comparison.tables {
+            println!("\n{table}");
+        }
+    }
+    judge(comparison.tables.iter().map(Table::missed).sum())
+}
+
+/// A line on the terminal that says how far it is.
+struct Bar(ProgressBar);
+
+impl Default for Bar {
+    fn default() -> Self {
+        let bar = ProgressBar::new(0);
+        bar.enable_steady_tick(Duration::from_millis(250));
+        Self(bar)
+    }
+}
+
+impl Bar {
+    fn show(&self, what: &str, done: usize, of: usize) {
+        let style = if of > 0 { "{msg} {bar:30} {pos}/{len}" } else { "{msg} {pos}" };
+        if let Ok(style) = ProgressStyle::with_template(style) {
+            self.0.set_style(style);
+        }
+        self.0.set_message(what.to_owned());
+        self.0.set_length(of as u64);
+        self.0.set_position(done.min(of.max(done)) as u64);
+    }
+
+    fn say(&self, step: &str) {
+        self.0.suspend(|| eprintln!("{step}"));
+    }
+}
+
+impl Drop for Bar {
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
+    }
 }
 
 fn compare_sizes(options: Scale, json: bool) -> Result<()> {
@@ -187,7 +351,11 @@ fn tell(all: &impl Serialize, table: &Table, loads: &[Report], json: bool) -> Re
             println!("{load}");
         }
     }
-    match table.missed() {
+    judge(table.missed())
+}
+
+fn judge(missed: usize) -> Result<()> {
+    match missed {
         0 => Ok(()),
         missed => bail!("{missed} rows are beyond their limit; on a busy machine, run it again"),
     }

@@ -27,7 +27,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 use wargate_api::paths;
-use wargate_bench::hammer::{Connection, Package, Workload};
+use wargate_bench::hammer::{Connection, Content, Package, Until, Workload};
 use wargate_bench::process::Process;
 use wargate_crypto::Digest;
 
@@ -212,9 +212,10 @@ async fn behaved(world: Arc<World>, number: u64, publishes: bool) {
 async fn publish(world: &World, on: &mut Connection, run: u64) -> Result<()> {
     // Some of it is small enough for the database, some is not.
     let content_bytes = if run.is_multiple_of(10) { 100_000 } else { 1000 };
-    let workload = Workload { packages: 1, content_bytes, namespace: "load".into(), run };
+    let (namespace, content) = ("load".into(), Content::Module);
+    let workload = Workload { packages: 1, content_bytes, namespace, run, content };
     let package = workload.prepare()?.pop().context("a package")?;
-    package.publish(on).await?;
+    package.publish(on, Until::Published).await?;
     world.counts.published.fetch_add(1, Ordering::Relaxed);
     let mut shelf = lock(&world.shelf);
     if shelf.len() >= SHELF {
@@ -369,7 +370,8 @@ async fn slow(world: &World) -> Result<()> {
 
 async fn squat(world: &World, round: u64) -> Result<()> {
     let run = 900_000_000_000 + round;
-    let workload = Workload { packages: 1, content_bytes: 10, namespace: "load".into(), run };
+    let (namespace, content) = ("load".into(), Content::Module);
+    let workload = Workload { packages: 1, content_bytes: 10, namespace, run, content };
     let package = workload.prepare()?.pop().context("a package")?;
     let (log, _) = package.ids();
     let path = paths::publish(&log);

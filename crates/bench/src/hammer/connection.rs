@@ -4,10 +4,10 @@ use std::net::SocketAddr;
 
 use anyhow::{Context, Result, bail};
 use http_body_util::{BodyExt, Full};
-use hyper::body::Bytes;
+use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper::header::{CONTENT_TYPE, HOST, HeaderValue};
-use hyper::{Method, Request, StatusCode};
+use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -86,6 +86,37 @@ impl Connection {
         path: &str,
         body: Option<(Kind, Bytes)>,
     ) -> Result<(StatusCode, Bytes)> {
+        let response = self.begin(method, path, body).await?;
+        let status = response.status();
+        let body = response.into_body().collect().await.context("an answer broke off")?;
+        Ok((status, body.to_bytes()))
+    }
+
+    /// Sends a request and waits for the whole answer, of which only the size is kept.
+    ///
+    /// # Errors
+    /// If the connection fails.
+    pub async fn measure(
+        &mut self,
+        method: Method,
+        path: &str,
+        body: Option<(Kind, Bytes)>,
+    ) -> Result<(StatusCode, usize)> {
+        let response = self.begin(method, path, body).await?;
+        let status = response.status();
+        let (mut body, mut bytes) = (response.into_body(), 0);
+        while let Some(frame) = body.frame().await {
+            bytes += frame.context("an answer broke off")?.data_ref().map_or(0, Bytes::len);
+        }
+        Ok((status, bytes))
+    }
+
+    async fn begin(
+        &mut self,
+        method: Method,
+        path: &str,
+        body: Option<(Kind, Bytes)>,
+    ) -> Result<Response<Incoming>> {
         if self.sender.is_closed() {
             self.sender = connect(self.address).await?;
         }
@@ -103,10 +134,7 @@ impl Connection {
         }
         let request = request.body(Full::new(body.map(|(_, body)| body).unwrap_or_default()))?;
         self.sender.ready().await.context("the connection was closed")?;
-        let response = self.sender.send_request(request).await.context("a request broke off")?;
-        let status = response.status();
-        let body = response.into_body().collect().await.context("an answer broke off")?;
-        Ok((status, body.to_bytes()))
+        self.sender.send_request(request).await.context("a request broke off")
     }
 }
 

@@ -1,6 +1,9 @@
 //! New packages, and how one is published.
 
-use anyhow::{Context, Result, bail};
+use std::num::NonZero;
+use std::time::Duration;
+
+use anyhow::{Context, Result, anyhow, bail};
 use hyper::body::Bytes;
 use hyper::{Method, StatusCode};
 use wargate_api::OrderedMap;
@@ -14,11 +17,16 @@ use wargate_protocol::{
     Timestamp,
 };
 
+use super::Until;
 use super::connection::{Connection, Kind};
 use crate::keys::private_key;
 
 /// How often the state of a record is asked for before it counts as lost.
 const QUESTIONS_MAX: usize = 10_000;
+
+/// The same for a server that publishes by a timer, and how long it is left alone in between.
+const WAITS_MAX: usize = 3000;
+const WAIT: Duration = Duration::from_millis(100);
 
 /// What is to be published.
 #[derive(Clone, Debug)]
@@ -31,6 +39,17 @@ pub struct Workload {
     pub namespace: String,
     /// Makes names and content of a run its own.
     pub run: u64,
+    /// What the content is.
+    pub content: Content,
+}
+
+/// What content is made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Content {
+    /// A core module without functions: the shortest that a registry of Wasm takes.
+    Module,
+    /// Noise.
+    Bytes,
 }
 
 impl Workload {
@@ -39,17 +58,35 @@ impl Workload {
     /// # Errors
     /// If the namespace is none.
     pub fn prepare(&self) -> Result<Vec<Package>> {
-        (0..self.packages).map(|number| self.package(number)).collect()
+        let threads = std::thread::available_parallelism().map_or(1, NonZero::get);
+        let each = self.packages.div_ceil(threads).max(1);
+        let part = |first: usize| {
+            let numbers = first..self.packages.min(first + each);
+            numbers.map(|number| self.package(number)).collect::<Result<Vec<_>>>()
+        };
+        std::thread::scope(|scope| {
+            let parts = (0..self.packages).step_by(each);
+            let parts: Vec<_> = parts.map(|first| scope.spawn(move || part(first))).collect();
+            let mut packages = Vec::with_capacity(self.packages);
+            for part in parts {
+                packages.extend(part.join().map_err(|_| anyhow!("a thread panicked"))??);
+            }
+            Ok(packages)
+        })
     }
 
     fn package(&self, number: usize) -> Result<Package> {
         let seed = Digest::of(format!("{} {number}", self.run).as_bytes());
-        let content = noise(&seed, self.content_bytes);
+        let content = match self.content {
+            Content::Module => module(noise(&seed, self.content_bytes)),
+            Content::Bytes => noise(&seed, self.content_bytes),
+        };
+        let digest = Digest::of(&content);
         let name: PackageName =
             format!("{}:r{}-p{number}", self.namespace, self.run).parse().context("a namespace")?;
         let (log, key) = (LogId::package(&name), private_key()?);
         let init = Entry::init(key.public_key());
-        let release = Entry::release("1.0.0".parse()?, Digest::of(&content));
+        let release = Entry::release("1.0.0".parse()?, digest);
         let time = Timestamp::from_seconds(1_700_000_000);
         let record = PackageEnvelope::sign(&Record::new(None, time, vec![init, release]), &key)?;
         let id = record.record_id();
@@ -61,6 +98,7 @@ impl Workload {
         Ok(Package {
             log,
             record: id,
+            digest,
             body: serde_json::to_vec(&request)?.into(),
             content: content.into(),
         })
@@ -71,6 +109,7 @@ impl Workload {
 pub struct Package {
     log: LogId,
     record: RecordId,
+    digest: Digest,
     body: Bytes,
     content: Bytes,
 }
@@ -96,19 +135,35 @@ impl Package {
         (self.log, self.record)
     }
 
+    /// Its content.
+    pub fn content(&self) -> &[u8] {
+        &self.content
+    }
+
+    /// The digest of its content.
+    pub const fn digest(&self) -> Digest {
+        self.digest
+    }
+
     /// Sends the record, then the content to where the server wants it, and asks until the record is
-    /// published. Returns where it stands.
+    /// published, if that is what counts. Returns where it stands if that is known.
     ///
     /// # Errors
     /// If anything is answered other than it should be.
-    pub async fn publish(&self, connection: &mut Connection) -> Result<RegistryIndex> {
+    pub async fn publish(
+        &self,
+        connection: &mut Connection,
+        until: Until,
+    ) -> Result<Option<RegistryIndex>> {
         let path = paths::publish(&self.log);
         let answer = connection.post(&path, Kind::Json, self.body.clone(), StatusCode::ACCEPTED);
         let mut answer: PackageRecord = answer.await?;
         let path = paths::package_record(&self.log, &self.record);
         for _ in 0..QUESTIONS_MAX {
             match answer.state {
-                PackageRecordState::Published { registry_index } => return Ok(registry_index),
+                PackageRecordState::Published { registry_index } => {
+                    return Ok(Some(registry_index));
+                }
                 PackageRecordState::Rejected { .. } => bail!("the record was rejected"),
                 PackageRecordState::Processing => {}
                 PackageRecordState::Sourcing { missing_content } => {
@@ -117,7 +172,23 @@ impl Package {
                     }
                 }
             }
+            if until == Until::Accepted {
+                return Ok(None);
+            }
             answer = connection.fetch(&path).await?;
+        }
+        bail!("the record was not published in a long time");
+    }
+
+    /// Asks from time to time until the record is published.
+    pub(super) async fn wait(&self, connection: &mut Connection) -> Result<RegistryIndex> {
+        let path = paths::package_record(&self.log, &self.record);
+        for _ in 0..WAITS_MAX {
+            let answer: PackageRecord = connection.fetch(&path).await?;
+            if let PackageRecordState::Published { registry_index } = answer.state {
+                return Ok(registry_index);
+            }
+            tokio::time::sleep(WAIT).await;
         }
         bail!("the record was not published in a long time");
     }
@@ -144,6 +215,21 @@ impl Package {
             (status, body) => bail!("an upload was answered {status}: {}", body.escape_ascii()),
         }
     }
+}
+
+/// A core module that has nothing but these bytes, in a custom section.
+fn module(bytes: Vec<u8>) -> Vec<u8> {
+    let mut module = b"\0asm\x01\0\0\0\0".to_vec();
+    // The section's size comes first, with a name of one byte: five bytes of LEB128, of which more than
+    // needed are allowed.
+    let size = bytes.len() + 2;
+    for shift in [0, 7, 14, 21] {
+        module.push(u8::try_from(size >> shift & 0x7f).unwrap_or_default() | 0x80);
+    }
+    module.push(u8::try_from(size >> 28 & 0x0f).unwrap_or_default());
+    module.extend([1, b'x']);
+    module.extend(bytes);
+    module
 }
 
 /// Bytes that look random, the same for the same seed.

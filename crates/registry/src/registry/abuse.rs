@@ -3,15 +3,21 @@
 use std::time::Duration;
 
 use wargate_crypto::KeyId;
-use wargate_protocol::{PackageEnvelope, Timestamp};
+use wargate_protocol::Timestamp;
 
 use super::Registry;
 use crate::error::WriteError;
+use crate::recent::Waiting;
 use crate::sequencer::Admission;
-use crate::store::{PendingRecord, StoreResult};
+use crate::store::StoreResult;
 use crate::usage::{self, Quotas, Subject, Usage};
 
 impl Registry {
+    /// Whether anything is counted of records that come.
+    pub(super) fn counts(&self) -> bool {
+        self.tools().limits.publishes_of_key.is_some() || !self.tools().quotas.are_none()
+    }
+
     /// Whether the record is pending or in the log.
     pub(super) fn knows_record(&self, admission: &Admission) -> StoreResult<bool> {
         let (log, record) = (&admission.log, &admission.envelope.record_id());
@@ -56,16 +62,16 @@ impl Registry {
     /// Why content of this size is too much for those whom its record counts for; `None` if it is not.
     pub(crate) fn over_quota(
         &self,
-        pending: &PendingRecord,
+        record: &Waiting,
         size: u64,
     ) -> Result<Option<String>, WriteError> {
         if self.tools().quotas.are_none() {
             return Ok(None);
         }
-        let Ok(record) = PackageEnvelope::decode(pending.envelope.clone()) else { return Ok(None) };
-        let known = usage::bytes(self.store(), &record)?;
-        let more = Usage::of(&record, known.saturating_add(size));
-        Ok(self.refused(&Subject::of(&pending.name, record.key_id()), more)?)
+        let (name, record) = (&record.pending.name, &record.verified.envelope);
+        let known = usage::bytes(self.store(), record)?;
+        let more = Usage::of(record, known.saturating_add(size));
+        Ok(self.refused(&Subject::of(name, record.key_id()), more)?)
     }
 
     fn refused(&self, subjects: &[Subject], more: Usage) -> StoreResult<Option<String>> {

@@ -35,7 +35,7 @@ pub(super) fn create(tools: &Tools, entries: &[OperatorEntry]) -> Result<(), Ope
     let mut changes = Changes::<Operator>::new(LogId::operator(), None);
     changes.add(&delta);
     let leaf = LogLeaf { log_id: LogId::operator(), record_id: envelope.record_id() };
-    let record = Sequenced { leaf, envelope: envelope.into_signed() };
+    let record = Sequenced::new(leaf, envelope.into_signed());
     let work = OperatorWork::of_record(record, changes.finish());
 
     let before = Before { committed: None, edge: &Edge::empty() };

@@ -2,17 +2,20 @@
 //! touch.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use indexmap::IndexMap;
 use wargate_crypto::{Digest, KeyId};
 use wargate_protocol::{
-    LogId, OperatorEntry, PackageEnvelope, PackageName, RecordId, RegistryIndex, Timestamp,
+    LogId, OperatorEntry, PackageEnvelope, PackageName, RegistryIndex, Timestamp,
 };
+use wargate_transparency::map::Stem;
 
 use super::{Admission, Command, Outcome, RecordStatus, StepError, Tools, seconds};
 use crate::content;
 use crate::error::WriteError;
 use crate::limits::{BACKLOG_RECORDS_MAX, DISCARDED_CONTENTS_MAX, REJECTED_RECORDS_MAX};
+use crate::recent::{Known, Recent, RecordKey, Verified, Waiting};
 use crate::store::{
     Append, Batch, ContentArrived, PendingCounts, PendingRecord, PendingState, Rejection,
     StoreResult,
@@ -26,18 +29,20 @@ const UNNAMED_MARGIN_SECONDS: u64 = 3600;
 /// After how many seconds a key that has too many records waiting may try again.
 const SOURCING_RETRY_SECONDS: u64 = 60;
 
-/// A record's place in the world: the same record may be submitted to several logs (specification
-/// 12.4), so its id alone does not do.
-type RecordKey = (LogId, RecordId);
-
 /// What a step has taken in. Every record that it touches has one fate, in the order in which they
 /// were touched.
 pub(super) struct Intake<'a> {
     tools: &'a Tools,
+    recent: &'a Recent,
     now: u64,
     /// What is pending in the store.
     counts: PendingCounts,
     records: IndexMap<RecordKey, Tracked>,
+    /// Those of them that miss a digest, or did when they were first looked at.
+    missing: HashMap<Digest, Vec<RecordKey>>,
+    /// How many of them wait that did not before, by the key that has signed them. One whose content
+    /// comes in the same step counts all the same.
+    newly_waiting: HashMap<KeyId, u64>,
     content: IndexMap<Digest, ContentArrived>,
     /// Content that is there and that a record wants which waits for more.
     wanted: Vec<Digest>,
@@ -56,6 +61,8 @@ pub(super) struct Intake<'a> {
 struct Tracked {
     /// As it came, or as the store has it; its state is not looked at. `None` if it is in the log.
     pending: Option<PendingRecord>,
+    /// As it was verified, if that is known, until it becomes a candidate.
+    verified: Option<Verified>,
     /// Whether the store has it as pending.
     stored: bool,
     fate: Fate,
@@ -90,6 +97,7 @@ pub(super) struct Candidate {
     pub(super) log: LogId,
     pub(super) name: PackageName,
     pub(super) envelope: PackageEnvelope,
+    pub(super) stem: Stem,
     /// The size of the content of its releases.
     pub(super) bytes: u64,
 }
@@ -107,12 +115,20 @@ impl Candidate {
 }
 
 impl<'a> Intake<'a> {
-    pub(super) fn new(tools: &'a Tools, now: Timestamp) -> Result<Self, StepError> {
-        Ok(Self {
+    pub(super) fn new(
+        tools: &'a Tools,
+        recent: &'a Recent,
+        counts: PendingCounts,
+        now: Timestamp,
+    ) -> Self {
+        Self {
             tools,
+            recent,
             now: seconds(now),
-            counts: tools.store.counts()?,
+            counts,
             records: IndexMap::new(),
+            missing: HashMap::new(),
+            newly_waiting: HashMap::new(),
             content: IndexMap::new(),
             wanted: Vec::new(),
             discarded: Vec::new(),
@@ -120,15 +136,16 @@ impl<'a> Intake<'a> {
             operator: Vec::new(),
             subjects: Vec::new(),
             more: false,
-        })
+        }
     }
 
     pub(super) fn take(&mut self, number: usize, command: &Command) -> Result<(), StepError> {
         let subject = match command {
             Command::Admit(admission) => self.admit(admission)?,
-            Command::Content(content) => {
-                self.arrive(content)?;
-                Subject::Nothing
+            Command::Content { log, record, content } => {
+                let key = (*log, *record);
+                self.arrive(key, content)?;
+                Subject::Record(key)
             }
             Command::Refuse { log, record, reason } => {
                 let key = (*log, *record);
@@ -166,6 +183,8 @@ impl<'a> Intake<'a> {
                 return Ok(Subject::Failed(error));
             }
             self.wanted.append(&mut present);
+            let signer = admission.envelope.key_id();
+            *self.newly_waiting.entry(signer.clone()).or_default() += 1;
         }
         let pending = PendingRecord {
             log: key.0,
@@ -176,68 +195,72 @@ impl<'a> Intake<'a> {
             state: PendingState::Ready,
         };
         let fate = Fate::Sourcing(missing);
-        let tracked =
-            Tracked { pending: Some(pending), stored: false, fate, decided: true, replaces };
-        self.records.insert(key, tracked);
-        self.advance(key, Some(&admission.envelope))?;
+        let verified = Verified { envelope: admission.envelope.clone(), stem: admission.stem };
+        let tracked = Tracked {
+            pending: Some(pending),
+            verified: Some(verified),
+            stored: false,
+            fate,
+            decided: true,
+            replaces,
+        };
+        self.insert(key, tracked);
+        self.advance(key, None)?;
         Ok(Subject::Record(key))
     }
 
-    /// Content came: records that wait for it miss one thing less.
-    fn arrive(&mut self, content: &ContentArrived) -> Result<(), StepError> {
+    /// Content came for a record, which may be released under the record's name. Every record that
+    /// waits for it misses one thing less; those that this step does not look at, the commit sets free.
+    fn arrive(&mut self, key: RecordKey, content: &ContentArrived) -> Result<(), StepError> {
         let digest = content.digest;
-        if self.has_content(&digest)? {
+        let waits = self.track(key)?.is_some_and(|tracked| tracked.misses(&digest));
+        // What a record waits for has not come before.
+        if self.content.contains_key(&digest) || !waits && self.has_content(&digest)? {
             return Ok(());
         }
         self.content.insert(digest, content.clone());
-        let waiting = self.tools.store.waiting_for(&digest, BACKLOG_RECORDS_MAX)?;
-        // The commit sets all of them free, those too that are not looked at now.
-        self.more |= waiting.len() == BACKLOG_RECORDS_MAX;
-        for pending in waiting {
-            let key = (pending.log, pending.record);
-            self.records.entry(key).or_insert_with(|| Tracked::stored(pending));
-        }
         let mut freed = Vec::new();
-        for (key, tracked) in &mut self.records {
+        for key in self.missing.remove(&digest).unwrap_or_default() {
+            let Some(tracked) = self.records.get_mut(&key) else { continue };
             if let Fate::Sourcing(missing) = &mut tracked.fate
                 && missing.contains(&digest)
             {
                 missing.retain(|other| *other != digest);
-                freed.push(*key);
+                tracked.decided = true;
+                freed.push(key);
             }
         }
-        for key in freed {
-            self.advance(key, None)?;
+        for freed in freed {
+            self.advance(freed, (freed == key).then_some(digest))?;
         }
         Ok(())
     }
 
-    /// Lets a record that misses nothing any more become a candidate, if it may.
-    fn advance(
-        &mut self,
-        key: RecordKey,
-        decoded: Option<&PackageEnvelope>,
-    ) -> Result<(), StepError> {
-        let Some(tracked) = self.records.get(&key) else { return Ok(()) };
+    /// Lets a record that misses nothing any more become a candidate, if it may. One digest of it may
+    /// have been judged already.
+    fn advance(&mut self, key: RecordKey, judged: Option<Digest>) -> Result<(), StepError> {
+        let Some(tracked) = self.records.get_mut(&key) else { return Ok(()) };
         let Some(pending) = &tracked.pending else { return Ok(()) };
         if !matches!(&tracked.fate, Fate::Sourcing(missing) if missing.is_empty()) {
             return Ok(());
         }
         let (log, name, stored) = (pending.log, pending.name.clone(), tracked.stored);
-        let envelope = match decoded {
-            Some(envelope) => Ok(envelope.clone()),
-            None => PackageEnvelope::decode(pending.envelope.clone()),
+        let verified = match tracked.verified.take() {
+            Some(verified) => Ok(verified),
+            None => Verified::read(pending),
         };
-        let fate = match envelope {
+        let fate = match verified {
             // It did when it was admitted: the store has changed it. That must not hold up others.
             Err(error) => Fate::Rejected(format!("the registry has lost the record: {error}")),
-            Ok(envelope) => match self.judge(&name, &envelope, stored)? {
-                Err(reason) => Fate::Rejected(reason),
-                Ok(bytes) => {
-                    self.candidates.push(Candidate { log, name, envelope, bytes });
-                    Fate::Ready
+            Ok(Verified { envelope, stem }) => {
+                match self.judge(&name, &envelope, stored, judged)? {
+                    Err(reason) => Fate::Rejected(reason),
+                    Ok(bytes) => {
+                        self.candidates.push(Candidate { log, name, envelope, stem, bytes });
+                        Fate::Ready
+                    }
                 }
-            },
+            }
         };
         self.decide(key, fate);
         Ok(())
@@ -251,6 +274,7 @@ impl<'a> Intake<'a> {
         name: &PackageName,
         record: &PackageEnvelope,
         waited: bool,
+        judged: Option<Digest>,
     ) -> StoreResult<Result<u64, String>> {
         let policies = self.tools.record_policies.iter().filter(|_| waited);
         for policy in policies {
@@ -260,6 +284,10 @@ impl<'a> Intake<'a> {
         }
         let mut bytes = 0_u64;
         for (version, digest) in content::releases(record) {
+            if let Some(row) = self.content.get(&digest).filter(|_| Some(digest) == judged) {
+                bytes = bytes.saturating_add(row.size);
+                continue;
+            }
             let row = match self.content.get(&digest) {
                 Some(row) => Some(row.clone()),
                 None => self.tools.store.content(&digest)?,
@@ -285,7 +313,7 @@ impl<'a> Intake<'a> {
                 self.records.entry(key).or_insert_with(|| Tracked {
                     fate: Fate::Forgotten,
                     decided: true,
-                    ..Tracked::stored(pending)
+                    ..Tracked::stored(pending, None)
                 });
             }
         }
@@ -314,7 +342,7 @@ impl<'a> Intake<'a> {
             let key = (pending.log, pending.record);
             if !self.records.contains_key(&key) {
                 let fate = Fate::Sourcing(Vec::new());
-                self.records.insert(key, Tracked { fate, ..Tracked::stored(pending) });
+                self.records.insert(key, Tracked { fate, ..Tracked::stored(pending, None) });
                 self.advance(key, None)?;
             }
         }
@@ -371,7 +399,7 @@ impl<'a> Intake<'a> {
         // Whoever sent a record is told that it was refused in any case; remembering it has a limit.
         let mut room = REJECTED_RECORDS_MAX.saturating_sub(self.counts.rejected);
         for ((log, record), tracked) in &mut self.records {
-            let Tracked { pending, stored, fate, decided, replaces } = tracked;
+            let Tracked { pending, stored, fate, decided, replaces, .. } = tracked;
             if *replaces {
                 batch.dropped.push((*log, *record));
             }
@@ -396,6 +424,35 @@ impl<'a> Intake<'a> {
             batch.admitted.extend(pending.map(|pending| PendingRecord { state, ..pending }));
         }
         batch
+    }
+
+    /// What to remember of a batch that was committed.
+    pub(super) fn changes(
+        &mut self,
+        batch: Batch,
+    ) -> impl Iterator<Item = (RecordKey, Option<Known>)> {
+        let records = &mut self.records;
+        let mut waiting: HashMap<RecordKey, PendingRecord> = HashMap::new();
+        for pending in batch.admitted {
+            waiting.insert((pending.log, pending.record), pending);
+        }
+        let appended = batch.append.into_iter().flat_map(|append| append.records);
+        let published: HashMap<RecordKey, RegistryIndex> = appended
+            .map(|record| ((record.leaf.log_id, record.leaf.record_id), record.index))
+            .collect();
+        records.drain(..).filter_map(move |(key, tracked)| {
+            if let Some(index) = published.get(&key) {
+                return Some((key, Some(Known::Published(*index))));
+            }
+            match (waiting.remove(&key), tracked.verified, tracked.fate) {
+                (Some(pending), Some(verified), Fate::Sourcing(_)) => {
+                    Some((key, Some(Known::Waiting(Arc::new(Waiting { pending, verified })))))
+                }
+                // As it was.
+                (None, _, Fate::Sourcing(_) | Fate::Published(_)) if !tracked.decided => None,
+                _ => Some((key, None)),
+            }
+        })
     }
 
     /// What became of each command.
@@ -433,13 +490,31 @@ impl<'a> Intake<'a> {
     fn track(&mut self, key: RecordKey) -> StoreResult<Option<&Tracked>> {
         if !self.records.contains_key(&key) {
             let store = &self.tools.store;
-            let tracked = match store.pending(&key.0, &key.1)? {
-                Some(pending) => Some(Tracked::stored(pending)),
-                None => store.record_index(&key.0, &key.1)?.map(Tracked::published),
+            let tracked = match self.recent.get(&key) {
+                Some(Known::Published(index)) => Some(Tracked::published(index)),
+                Some(Known::Waiting(waiting)) => {
+                    let Waiting { pending, verified } = &*waiting;
+                    Some(Tracked::stored(pending.clone(), Some(verified.clone())))
+                }
+                None => match store.pending(&key.0, &key.1)? {
+                    Some(pending) => Some(Tracked::stored(pending, None)),
+                    None => store.record_index(&key.0, &key.1)?.map(Tracked::published),
+                },
             };
-            self.records.extend(tracked.map(|tracked| (key, tracked)));
+            if let Some(tracked) = tracked {
+                self.insert(key, tracked);
+            }
         }
         Ok(self.records.get(&key))
+    }
+
+    fn insert(&mut self, key: RecordKey, tracked: Tracked) {
+        if let Fate::Sourcing(missing) = &tracked.fate {
+            for digest in missing {
+                self.missing.entry(*digest).or_default().push(key);
+            }
+        }
+        self.records.insert(key, tracked);
     }
 
     fn decide(&mut self, key: RecordKey, fate: Fate) {
@@ -454,9 +529,13 @@ impl<'a> Intake<'a> {
         if self.sourcing() >= limits.sourcing_records_max {
             return Ok(Some(WriteError::Busy("too many records wait for content")));
         }
-        let new = self.records.values().filter(|tracked| tracked.is_new_and_waits_for(signer));
-        let waiting = self.tools.store.sourcing_of(signer)?.saturating_add(new.count() as u64);
         let most = limits.sourcing_records_of_key_max;
+        // Those of one key are not more than those of all.
+        if self.sourcing() < most {
+            return Ok(None);
+        }
+        let new = self.newly_waiting.get(signer).copied().unwrap_or(0);
+        let waiting = self.tools.store.sourcing_of(signer)?.saturating_add(new);
         Ok((waiting >= most).then(|| WriteError::TooMany {
             what: format!(
                 "{waiting} records of the key {signer} wait for content, and no more may: upload \
@@ -468,8 +547,7 @@ impl<'a> Intake<'a> {
 
     /// How many records wait for content, those of this step included that were not there before.
     fn sourcing(&self) -> u64 {
-        let new = |tracked: &&Tracked| !tracked.stored && matches!(tracked.fate, Fate::Sourcing(_));
-        self.counts.sourcing + self.records.values().filter(new).count() as u64
+        self.counts.sourcing + self.newly_waiting.values().sum::<u64>()
     }
 
     fn has_content(&self, digest: &Digest) -> StoreResult<bool> {
@@ -479,26 +557,26 @@ impl<'a> Intake<'a> {
 
 impl Tracked {
     /// A record that the store has as pending.
-    fn stored(pending: PendingRecord) -> Self {
+    fn stored(pending: PendingRecord, verified: Option<Verified>) -> Self {
         let fate = match &pending.state {
             PendingState::Sourcing(missing) => Fate::Sourcing(missing.clone()),
             // The backlog takes it up.
             PendingState::Ready => Fate::Ready,
             PendingState::Rejected { reason } => Fate::Rejected(reason.clone()),
         };
-        Self { pending: Some(pending), stored: true, fate, decided: false, replaces: false }
-    }
-
-    /// Whether this step admits it, signed with a key, and it waits for content.
-    fn is_new_and_waits_for(&self, signer: &KeyId) -> bool {
-        let waits = !self.stored && matches!(self.fate, Fate::Sourcing(_));
-        waits && self.pending.as_ref().is_some_and(|it| it.envelope.key_id() == signer)
+        let pending = Some(pending);
+        Self { pending, verified, stored: true, fate, decided: false, replaces: false }
     }
 
     /// A record that is in the log.
     const fn published(index: RegistryIndex) -> Self {
         let fate = Fate::Published(index);
-        Self { pending: None, stored: false, fate, decided: false, replaces: false }
+        let (pending, verified) = (None, None);
+        Self { pending, verified, stored: false, fate, decided: false, replaces: false }
+    }
+
+    fn misses(&self, digest: &Digest) -> bool {
+        matches!(&self.fate, Fate::Sourcing(missing) if missing.contains(digest))
     }
 
     /// Whether the store has it as refused, signed with another key than this one.

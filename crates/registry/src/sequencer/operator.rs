@@ -12,12 +12,15 @@ use wargate_protocol::{
 use super::packages::Sequenced;
 use super::{StepError, Tools};
 use crate::error::{OpenError, WriteError};
+use crate::namespaces::Namespaces;
 use crate::store::{LogChange, LogQuery, StoreError};
 use crate::view::{self, Changes};
 
 /// The operator log during a step.
 pub(super) struct OperatorDesk<'a> {
     tools: &'a Tools,
+    /// Namespaces of which nothing needs to be read.
+    settled: HashMap<Namespace, NamespaceState>,
     now: Timestamp,
     overlay: Overlay<Operator, Prefetched<Operator>>,
     changes: Changes<Operator>,
@@ -52,24 +55,41 @@ impl<'a> OperatorDesk<'a> {
     /// Reads what these commands, and packages in these namespaces, need of the operator log.
     pub(super) fn open(
         tools: &'a Tools,
+        known: &Namespaces,
         now: Timestamp,
         commands: &[(usize, Vec<OperatorEntry>)],
-        namespaces: impl Iterator<Item = Namespace>,
+        namespaces: Vec<Namespace>,
     ) -> Result<Self, StepError> {
+        let mut settled = HashMap::new();
+        let mut unknown = Vec::new();
+        for namespace in namespaces {
+            match known.get(&namespace) {
+                Some(state) => drop(settled.insert(namespace, state)),
+                None => unknown.push(namespace),
+            }
+        }
+        let (changes, records) = (Changes::new(LogId::operator(), None), Vec::new());
+        let of_command = HashMap::new();
+        if commands.is_empty() && unknown.is_empty() {
+            let overlay = Overlay::new(Prefetched::new(ReadSet::new(), None));
+            return Ok(Self { tools, settled, now, overlay, changes, records, of_command });
+        }
         let mut reads = ReadSet::new();
         let signer = tools.signer.operator_key().id();
         reads.keys.insert(signer.clone());
         reads.permissions.insert(signer);
         let entries = commands.iter().flat_map(|(_, entries)| entries);
         entries.for_each(|entry| reads.add_entry(entry));
-        reads.items.extend(namespaces);
-        let log = LogId::operator();
-        let rows = tools.store.log_rows(&[view::query(log, &reads)])?;
+        reads.items.extend(unknown.iter().cloned());
+        let rows = tools.store.log_rows(&[view::query(LogId::operator(), &reads)])?;
         let rows = rows.first().ok_or_else(|| bug("no answer for a log"))?;
         let overlay = Overlay::new(view::prefetched(reads, rows)?);
-        let changes = Changes::new(log, None);
-        let (records, of_command) = (Vec::new(), HashMap::new());
-        Ok(Self { tools, now, overlay, changes, records, of_command })
+        for namespace in unknown {
+            if let Some(state) = overlay.item(&namespace).map_err(bug)? {
+                known.keep(&namespace, state);
+            }
+        }
+        Ok(Self { tools, settled, now, overlay, changes, records, of_command })
     }
 
     /// Does what the operator asks for. The inner error is for whoever asked.
@@ -92,7 +112,11 @@ impl<'a> OperatorDesk<'a> {
         namespace: &Namespace,
     ) -> Result<Result<(), WriteError>, StepError> {
         let name = namespace.to_string();
-        match self.overlay.item(namespace).map_err(bug)? {
+        let state = match self.settled.get(namespace) {
+            Some(state) => Some(state.clone()),
+            None => self.overlay.item(namespace).map_err(bug)?,
+        };
+        match state {
             Some(NamespaceState::Defined) => Ok(Ok(())),
             Some(NamespaceState::Imported { registry }) => {
                 Ok(Err(WriteError::NamespaceImported { namespace: name, registry }))
@@ -132,7 +156,7 @@ impl<'a> OperatorDesk<'a> {
         self.changes.add(&delta);
         self.overlay.push(delta).map_err(bug)?.map_err(bug)?;
         let leaf = LogLeaf { log_id: LogId::operator(), record_id: envelope.record_id() };
-        self.records.push(Sequenced { leaf, envelope: envelope.into_signed() });
+        self.records.push(Sequenced::new(leaf, envelope.into_signed()));
         Ok(Ok(()))
     }
 }

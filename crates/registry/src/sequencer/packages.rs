@@ -7,6 +7,7 @@ use wargate_protocol::state::{Overlay, Prefetched, ReadSet};
 use wargate_protocol::{
     Delta, LogId, LogLeaf, LogView, Package, PackageName, SignedEnvelope, ValidationError, state,
 };
+use wargate_transparency::map::Stem;
 
 use super::intake::{Candidate, Intake};
 use super::operator::{OperatorDesk, bug};
@@ -19,6 +20,16 @@ use crate::view::{self, Changes};
 pub(crate) struct Sequenced {
     pub(crate) leaf: LogLeaf,
     pub(crate) envelope: SignedEnvelope,
+    /// What it makes of its log's slot in the map.
+    pub(crate) stem: Stem,
+}
+
+impl Sequenced {
+    /// A record of which nothing was computed before.
+    pub(crate) fn new(leaf: LogLeaf, envelope: SignedEnvelope) -> Self {
+        let stem = super::stem(&leaf.log_id, leaf.record_id);
+        Self { leaf, envelope, stem }
+    }
 }
 
 /// Records of packages to append.
@@ -64,8 +75,8 @@ pub(super) fn sequence(
                 view.push(delta).map_err(bug)?.map_err(bug)?;
                 let record_id = candidate.envelope.record_id();
                 let leaf = LogLeaf { log_id: candidate.log, record_id };
-                let envelope = candidate.envelope.into_signed();
-                work.records.push(Sequenced { leaf, envelope });
+                let (envelope, stem) = (candidate.envelope.into_signed(), candidate.stem);
+                work.records.push(Sequenced { leaf, envelope, stem });
             }
             Err(reason) => intake.reject(&candidate, reason),
         }

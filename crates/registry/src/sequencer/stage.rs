@@ -1,11 +1,8 @@
 //! All that follows from the records of a step: leaves, tiles, map pages and roots.
 
-use std::collections::BTreeMap;
-
-use wargate_crypto::Digest;
-use wargate_protocol::{Checkpoint, LogLength, MapLeaf, RegistryIndex};
+use wargate_protocol::{Checkpoint, LogLength, RegistryIndex};
 use wargate_transparency::log::{self, Edge};
-use wargate_transparency::map::{MapHead, MapVersion, Path, Update};
+use wargate_transparency::map::{MapHead, MapVersion, Update};
 
 use super::StepError;
 use super::operator::OperatorWork;
@@ -35,10 +32,10 @@ pub(crate) fn stage(
 ) -> Result<Option<Staged>, StepError> {
     let first = before.committed.map_or(0, |committed| committed.length().get());
     let sequenced = operator.records.into_iter().chain(packages.records);
-    let record = |(at, Sequenced { leaf, envelope })| LoggedRecord {
-        index: RegistryIndex::new(at),
-        leaf,
-        envelope,
+    let mut stems = Vec::new();
+    let record = |(at, Sequenced { leaf, envelope, stem })| {
+        stems.push(stem);
+        LoggedRecord { index: RegistryIndex::new(at), leaf, envelope }
     };
     let records: Vec<_> = (first..).zip(sequenced).map(record).collect();
     if records.is_empty() {
@@ -48,14 +45,8 @@ pub(crate) fn stage(
     let appended = before.edge.append(&hashes).map_err(|full| damaged(full.to_string()))?;
 
     let length = appended.length().get();
-    let heads: BTreeMap<Path, Digest> = records
-        .iter()
-        .map(|record| {
-            let head = MapLeaf { record_id: record.leaf.record_id };
-            (record.leaf.log_id.map_path(), head.hash())
-        })
-        .collect();
-    let mut update = Update::new(before.committed.map(|it| it.map_head()), heads);
+    // Of several records of one log the last one is its head.
+    let mut update = Update::of_stems(before.committed.map(|it| it.map_head()), stems);
     while !update.wanted().is_empty() {
         let pages = nodes.pages(update.wanted())?;
         update.supply(pages).map_err(|error| damaged(error.to_string()))?;

@@ -170,7 +170,7 @@ fn continue_log(
         .map_err(|error| damaged(&error.to_string()))?;
     let records =
         group.records.into_iter().filter(|record| record.leaf.log_id != LogId::operator());
-    let records = records.map(|record| Sequenced { leaf: record.leaf, envelope: record.envelope });
+    let records = records.map(|record| Sequenced::new(record.leaf, record.envelope));
     let changes = group.logs.into_iter().filter(|change| change.log != LogId::operator());
     let (records, changes) = (records.collect(), changes.collect());
     // What they use is counted at the end.

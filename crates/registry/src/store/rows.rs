@@ -73,6 +73,16 @@ pub struct PendingRecord {
     pub state: PendingState,
 }
 
+impl PendingRecord {
+    /// The content that it waits for.
+    pub fn missing(&self) -> &[Digest] {
+        match &self.state {
+            PendingState::Sourcing(missing) => missing,
+            PendingState::Ready | PendingState::Rejected { .. } => &[],
+        }
+    }
+}
+
 /// How far a pending record is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PendingState {

@@ -94,7 +94,7 @@ async fn a_quota_is_kept_at_every_way_in() {
     let error = upload(&registry, "test:a", &next, &digest, &large).await.unwrap_err();
     over(error, "1000 bytes of content, of which 8 are used");
     let log = LogId::package(&name("test:a"));
-    let status = registry.status(&log, &next.record_id()).await.unwrap().unwrap();
+    let status = registry.status(&log, &next.record_id()).unwrap().unwrap();
     assert!(refused(status).contains("quota"));
     let next = record(&alice, Some(a.record_id()), [release("1.0.2", b"1234")]);
     published(&submit(&registry, "test:a", &next).await.unwrap());
@@ -126,7 +126,7 @@ async fn records_of_one_commit_count_for_each_other() {
         let log = LogId::package(&name(package));
         let record = first(&alice, b"shared").record_id();
         if let RecordStatus::Rejected { reason } =
-            registry.status(&log, &record).await.unwrap().unwrap()
+            registry.status(&log, &record).unwrap().unwrap()
         {
             assert!(reason.contains("a quota of 2 releases"), "{reason}");
             over += 1;

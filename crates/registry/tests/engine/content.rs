@@ -31,7 +31,7 @@ async fn garbage_for_a_known_record_harms_nobody() {
         let error = upload(&registry, "test:a", &record, &digest, garbage).await.unwrap_err();
         assert!(matches!(error, WriteError::BadRequest(_)), "{error:?}");
     }
-    let status = registry.status(&LogId::package(&name("test:a")), &record.record_id()).await;
+    let status = registry.status(&LogId::package(&name("test:a")), &record.record_id());
     assert_eq!(status.unwrap(), Some(RecordStatus::Sourcing(vec![digest])));
     published(&upload(&registry, "test:a", &record, &digest, b"right").await.unwrap());
     world.check();
@@ -158,7 +158,7 @@ async fn policies_refuse_content_and_the_record_with_it() {
         let digest = Digest::of(content);
         let error = upload(&registry, &package, &record, &digest, content).await.unwrap_err();
         assert!(matches!(error, WriteError::Rejected(_)), "{error:?}");
-        let status = registry.status(&LogId::package(&name(&package)), &record.record_id()).await;
+        let status = registry.status(&LogId::package(&name(&package)), &record.record_id());
         refused(status.unwrap().unwrap());
         assert!(registry.open_content(&digest).unwrap().is_none(), "it was kept");
         // And again, to a record that was refused.
@@ -193,11 +193,11 @@ async fn records_that_wait_too_long_are_forgotten_and_too_many_are_not_taken() {
     world.clock.set(BEGIN + 99);
     registry.tend().await.unwrap();
     let log = LogId::package(&name("test:a"));
-    let status = registry.status(&log, &waiting("test:a").record_id()).await.unwrap();
+    let status = registry.status(&log, &waiting("test:a").record_id()).unwrap();
     assert!(matches!(status, Some(RecordStatus::Sourcing(_))));
     world.clock.set(BEGIN + 100);
     registry.tend().await.unwrap();
-    assert_eq!(registry.status(&log, &waiting("test:a").record_id()).await.unwrap(), None);
+    assert_eq!(registry.status(&log, &waiting("test:a").record_id()).unwrap(), None);
     submit(&registry, "test:d", &waiting("test:d")).await.unwrap();
     // The number is counted again at start.
     let registry = world.open();

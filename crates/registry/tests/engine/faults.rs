@@ -109,7 +109,7 @@ async fn every_call_may_fail_once() {
             let acknowledged = story(&registry).await;
             assert_eq!(faulty.plan.failures(), 1, "{method:?} {number} {moment:?}");
             for (log, record) in acknowledged {
-                let status = registry.status(&log, &record.record_id()).await.unwrap();
+                let status = registry.status(&log, &record.record_id()).unwrap();
                 published(&status.unwrap());
             }
             assert_eq!(registry.newest().committed.length().get(), 5);
@@ -186,7 +186,7 @@ async fn a_process_that_ends_at_any_commit_is_taken_up_by_the_next() {
             }
             let registry = faulty.judge.open();
             for (package, record) in acknowledged {
-                let status = registry.status(&LogId::package(&name(package)), &record).await;
+                let status = registry.status(&LogId::package(&name(package)), &record);
                 published(&status.unwrap().unwrap());
             }
             for package in ["test:a", "test:b", "test:c", "test:d"] {
@@ -271,7 +271,7 @@ async fn nothing_is_shown_without_a_signed_checkpoint() {
     assert!(matches!(error, WriteError::Unavailable(_)));
     assert_eq!(registry.newest().committed.length().get(), 1);
     let log = LogId::package(&name("test:a"));
-    let status = registry.status(&log, &first.record_id()).await.unwrap();
+    let status = registry.status(&log, &first.record_id()).unwrap();
     assert_eq!(status, Some(RecordStatus::Processing));
     // Not even to who knows its name, as its publisher does.
     let known = TranscriptRequest {
@@ -285,6 +285,6 @@ async fn nothing_is_shown_without_a_signed_checkpoint() {
     registry.tend().await.unwrap();
     assert!(registry.fetch_transcript(&known).unwrap().proofs.is_some());
     assert_eq!(registry.newest().committed.length().get(), 2);
-    published(&registry.status(&log, &first.record_id()).await.unwrap().unwrap());
+    published(&registry.status(&log, &first.record_id()).unwrap().unwrap());
     world.check();
 }

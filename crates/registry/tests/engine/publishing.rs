@@ -161,7 +161,7 @@ async fn what_is_wrong_by_itself_is_refused_before_it_is_kept() {
         let error = submit(&registry, package, &record).await.unwrap_err();
         assert!(check(error.clone()), "{package}: {error:?}");
         let log = LogId::package(&name(package));
-        let status = registry.status(&log, &record.record_id()).await.unwrap();
+        let status = registry.status(&log, &record.record_id()).unwrap();
         assert_eq!(status, None, "{package}: something was kept");
     }
     let ahead = record_at(&author, None, BEGIN + 300, [init(&author)]);

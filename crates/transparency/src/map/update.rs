@@ -9,7 +9,7 @@ use super::error::{MapError, MapReadError};
 use super::page::{Child, Leaf, Page};
 use super::path::{PageId, Path, Prefix};
 use super::walk::{Visit, Walk, groups};
-use super::{DEPTH, MapHead, MapVersion, PageReader, STEM_DEPTH, empty_root, lift_all};
+use super::{DEPTH, MapHead, MapVersion, PageReader, STEM_DEPTH, empty_root, lift, lift_all};
 
 /// A batch of keys to set, waiting for the pages that it touches.
 ///
@@ -17,9 +17,35 @@ use super::{DEPTH, MapHead, MapVersion, PageReader, STEM_DEPTH, empty_root, lift
 #[derive(Debug)]
 pub struct Update {
     walk: Walk,
-    /// The new slot hash of each path of the walk.
-    slots: Vec<Digest>,
+    /// What becomes of each path of the walk.
+    stems: Vec<Stem>,
     head: Option<MapHead>,
+}
+
+/// A slot, what to set it to, and the part of the hashing that does not depend on the map: most of it.
+/// It can be made before its turn has come, wherever there is time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stem {
+    path: Path,
+    slot: Digest,
+    /// The hash of the subtree at depth [`STEM_DEPTH`], where the slot is alone in it.
+    hash: Digest,
+}
+
+impl Stem {
+    /// A slot, and its new leaf hash (see [`leaf_hash`](super::leaf_hash)).
+    pub fn new(path: Path, slot: Digest) -> Self {
+        Self { path, slot, hash: lift(slot, &path, DEPTH, STEM_DEPTH) }
+    }
+
+    /// Many at once, which takes less time than one by one.
+    pub fn all(leaves: impl IntoIterator<Item = (Path, Digest)>) -> Vec<Self> {
+        let (paths, slots): (Vec<Path>, Vec<Digest>) = leaves.into_iter().unzip();
+        let mut hashes = slots.clone();
+        lift_all(&mut hashes, &paths, DEPTH, STEM_DEPTH);
+        let all = paths.into_iter().zip(slots).zip(hashes);
+        all.map(|((path, slot), hash)| Self { path, slot, hash }).collect()
+    }
 }
 
 /// What an update makes of a map. The caller writes the pages, remembers the superseded ones and the
@@ -36,7 +62,8 @@ pub struct Updated {
     /// The pages that the new state no longer uses. Once no version before it is to be read any
     /// more, they can be dropped.
     pub superseded: Vec<PageId>,
-    /// SHA-256 computations made, all but the leaf hashes that the caller brought.
+    /// SHA-256 computations made, those of the stems included, and the leaf hashes that the caller
+    /// brought left out.
     pub hashes: u64,
 }
 
@@ -44,19 +71,23 @@ impl Update {
     /// A batch that sets slots to these leaf hashes (see [`leaf_hash`](super::leaf_hash)) in the
     /// state with this head. Of several values for one slot the last one counts.
     pub fn new(head: Option<MapHead>, leaves: impl IntoIterator<Item = (Path, Digest)>) -> Self {
-        let mut leaves: Vec<_> = leaves.into_iter().collect();
+        Self::of_stems(head, Stem::all(leaves))
+    }
+
+    /// The same with stems.
+    pub fn of_stems(head: Option<MapHead>, mut given: Vec<Stem>) -> Self {
         // Stable, so that of equal paths the last one given stays last.
-        leaves.sort_by_key(|(path, _)| *path);
-        let (mut paths, mut slots) = (Vec::new(), Vec::new());
-        for (path, slot) in leaves {
-            if paths.last() == Some(&path) {
-                slots.pop();
+        given.sort_by_key(|stem| stem.path);
+        let (mut paths, mut stems) = (Vec::new(), Vec::new());
+        for stem in given {
+            if paths.last() == Some(&stem.path) {
+                stems.pop();
             } else {
-                paths.push(path);
+                paths.push(stem.path);
             }
-            slots.push(slot);
+            stems.push(stem);
         }
-        Self { walk: Walk::new(head, paths), slots, head }
+        Self { walk: Walk::new(head, paths), stems, head }
     }
 
     /// The pages to supply next; none if the update can be finished.
@@ -81,21 +112,19 @@ impl Update {
         if self.head.is_some_and(|head| head.version >= version) {
             return Err(MapError::Version);
         }
-        let Self { walk, slots, head } = &self;
+        let Self { walk, stems, head } = &self;
         let old = walk.root()?;
-        if slots.is_empty() {
+        if stems.is_empty() {
             let root = head.map_or_else(empty_root, |head| head.root);
             let (written, superseded) = (Vec::new(), Vec::new());
             return Ok(Updated { head: *head, root, written, superseded, hashes: 0 });
         }
-        let mut stems = slots.clone();
-        lift_all(&mut stems, walk.paths(), DEPTH, STEM_DEPTH);
         let hashes = (stems.len() * (DEPTH - STEM_DEPTH)) as u64;
-        let mut pen = Pen { walk, slots, stems: &stems, version, written: Vec::new(), hashes };
+        let mut pen = Pen { walk, stems, version, written: Vec::new(), hashes };
         let root = if let Some(visit) = old {
             pen.rewrite(visit)?
         } else {
-            let leaves = pen.leaves(0..slots.len());
+            let leaves = pen.leaves(0..stems.len());
             pen.page(Prefix::ROOT, leaves)?
         };
         let Pen { written, hashes, .. } = pen;
@@ -122,9 +151,8 @@ pub fn update<R: PageReader>(
 /// Writes the new pages, bottom-up.
 struct Pen<'a> {
     walk: &'a Walk,
-    /// Of each path of the walk the hash of its slot, and of its subtree at the depth of stems.
-    slots: &'a [Digest],
-    stems: &'a [Digest],
+    /// Of each path of the walk.
+    stems: &'a [Stem],
     version: MapVersion,
     written: Vec<(PageId, Arc<Page>)>,
     hashes: u64,
@@ -203,11 +231,11 @@ impl Pen<'_> {
 
     /// New leaves for a run of the walk's paths. They hang nowhere yet.
     fn leaves(&self, group: Range<usize>) -> Vec<Leaf> {
-        let leaf = |at: usize| {
-            let stem = self.stems[at];
-            Leaf { path: self.walk.paths()[at], slot: self.slots[at], stem, hash: stem }
+        let leaf = |stem: &Stem| {
+            let Stem { path, slot, hash } = *stem;
+            Leaf { path, slot, stem: hash, hash }
         };
-        group.map(leaf).collect()
+        self.stems[group].iter().map(leaf).collect()
     }
 
     /// New leaves, and the one that has been there unless it is one of them.

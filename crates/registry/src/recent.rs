@@ -1,0 +1,130 @@
+//! What became of records a moment ago, for the next who asks: most publishers send content right
+//! behind its record, and ask how far it is right behind that. Whatever is not here is in the store.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use wargate_protocol::{LogId, PackageEnvelope, RecordError, RecordId, RegistryIndex};
+use wargate_transparency::map::Stem;
+
+use crate::limits::{RECENT_BYTES_MAX, RECENT_RECORDS_MAX};
+use crate::sequencer;
+use crate::store::PendingRecord;
+
+/// A record's place in the world: the same record may be submitted to several logs (specification
+/// 12.4), so its id alone does not do.
+pub(crate) type RecordKey = (LogId, RecordId);
+
+/// How far a record is.
+#[derive(Clone, Debug)]
+pub(crate) enum Known {
+    /// It waits for content.
+    Waiting(Arc<Waiting>),
+    /// It is in the log. The newest checkpoint may not cover it yet.
+    Published(RegistryIndex),
+}
+
+/// A record that waits, as the store has it, and as it was verified: reading a record again and
+/// verifying its signature takes longer than everything else that is done with it.
+#[derive(Debug)]
+pub(crate) struct Waiting {
+    pub(crate) pending: PendingRecord,
+    pub(crate) verified: Verified,
+}
+
+/// What was found out about a record when it came.
+#[derive(Clone, Debug)]
+pub(crate) struct Verified {
+    pub(crate) envelope: PackageEnvelope,
+    /// What it will make of its log's slot in the map.
+    pub(crate) stem: Stem,
+}
+
+impl Verified {
+    /// Reads a record that was verified when it came.
+    pub(crate) fn read(pending: &PendingRecord) -> Result<Self, RecordError> {
+        let envelope = PackageEnvelope::decode(pending.envelope.clone())?;
+        let stem = sequencer::stem(&pending.log, envelope.record_id());
+        Ok(Self { envelope, stem })
+    }
+}
+
+/// Some of the newest records, in two generations: when the young ones have become too many, they are
+/// the old ones, and those before them are dropped.
+#[derive(Debug, Default)]
+pub(crate) struct Recent(Mutex<Generations>);
+
+#[derive(Debug, Default)]
+struct Generations {
+    young: HashMap<RecordKey, Known>,
+    old: HashMap<RecordKey, Known>,
+    /// What the young ones take, in bytes.
+    bytes: usize,
+}
+
+impl Recent {
+    /// How far a record is, if that is known here.
+    pub(crate) fn get(&self, key: &RecordKey) -> Option<Known> {
+        let generations = self.lock();
+        generations.young.get(key).or_else(|| generations.old.get(key)).cloned()
+    }
+
+    /// The record, if it is here and waits.
+    pub(crate) fn waiting(&self, key: &RecordKey) -> Option<Arc<Waiting>> {
+        match self.get(key)? {
+            Known::Waiting(waiting) => Some(waiting),
+            Known::Published(_) => None,
+        }
+    }
+
+    /// Takes note of what a commit has done. `None` is for records of which nothing is to be kept.
+    pub(crate) fn update(&self, changes: impl IntoIterator<Item = (RecordKey, Option<Known>)>) {
+        let mut generations = self.lock();
+        for (key, known) in changes {
+            generations.remove(&key);
+            if let Some(known) = known {
+                generations.keep(key, known);
+            }
+        }
+    }
+
+    /// Forgets everything: the store may know better.
+    pub(crate) fn clear(&self) {
+        *self.lock() = Generations::default();
+    }
+
+    /// What is here is changed by one insertion or removal at a time, so it is whole after a panic.
+    fn lock(&self) -> MutexGuard<'_, Generations> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Generations {
+    fn keep(&mut self, key: RecordKey, known: Known) {
+        self.bytes += known.bytes();
+        self.young.insert(key, known);
+        if self.young.len() > RECENT_RECORDS_MAX || self.bytes > RECENT_BYTES_MAX {
+            self.old = std::mem::take(&mut self.young);
+            self.bytes = 0;
+        }
+    }
+
+    fn remove(&mut self, key: &RecordKey) {
+        self.old.remove(key);
+        if let Some(gone) = self.young.remove(key) {
+            self.bytes = self.bytes.saturating_sub(gone.bytes());
+        }
+    }
+}
+
+impl Known {
+    /// What it takes of the memory, roughly: a record's bytes twice, and what was read from them.
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Waiting(waiting) => {
+                1024 + 4 * waiting.verified.envelope.signed().content_bytes().len()
+            }
+            Self::Published(_) => 128,
+        }
+    }
+}
