@@ -102,7 +102,7 @@ impl SqliteStore {
     pub fn open_as_it_is(path: &Path) -> Result<Self, OpenError> {
         open::inspect(path)?;
         let writer = Pool::new(path, Role::Writer, 1);
-        Ok(Self { writer, readers: Pool::new(path, Role::Reader, READERS) })
+        Ok(Self { writer, readers: Some(Pool::new(path, Role::Reader, READERS)) })
     }
 
     /// Reads in one transaction, so that all that is read is of one moment.
