@@ -121,8 +121,8 @@ impl Package {
     }
 
     /// The digest of its content.
-    pub fn digest(&self) -> Digest {
-        Digest::of(&self.content)
+    pub const fn digest(&self) -> Digest {
+        self.digest
     }
 
     /// The body of the request that publishes it.
@@ -138,11 +138,6 @@ impl Package {
     /// Its content.
     pub fn content(&self) -> &[u8] {
         &self.content
-    }
-
-    /// The digest of its content.
-    pub const fn digest(&self) -> Digest {
-        self.digest
     }
 
     /// Sends the record, then the content to where the server wants it, and asks until the record is
