@@ -51,6 +51,9 @@ pub enum TargetError {
     },
 }
 
+/// The variable of other programs that says how often a request is made, in lower case.
+const ATTEMPTS: &str = "aws_max_attempts";
+
 const HINT: &str = "write s3://BUCKET/PREFIX, file:///FOLDER or a folder";
 
 impl Target {
@@ -59,7 +62,8 @@ impl Target {
     ///
     /// How to get in is said by the environment: `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`,
     /// `AWS_SESSION_TOKEN`, `AWS_REGION`, `AWS_ENDPOINT_URL`, `AWS_ALLOW_HTTP`,
-    /// `AWS_VIRTUAL_HOSTED_STYLE_REQUEST`, `AWS_TIMEOUT` and others that `object_store` knows. A URL with
+    /// `AWS_VIRTUAL_HOSTED_STYLE_REQUEST`, `AWS_TIMEOUT`,
+    /// `AWS_MAX_ATTEMPTS` and others that `object_store` knows. A URL with
     /// a user or a password in it is refused: it would be seen in lists of processes.
     ///
     /// # Errors
@@ -178,15 +182,18 @@ fn s3(bucket: &str, variables: impl IntoIterator<Item = (String, String)>) -> Op
         .with_config(request(ClientConfigKey::Timeout), format!("{REQUEST_SECONDS_MAX}s"))
         .with_config(request(ClientConfigKey::ConnectTimeout), format!("{CONNECT_SECONDS_MAX}s"))
         .with_config(AmazonS3ConfigKey::Checksum, "sha256");
+    let mut attempts = RETRIES_MAX + 1;
     for (name, value) in variables {
         let key = name.to_ascii_lowercase();
-        if key.starts_with("aws_")
+        if key == ATTEMPTS {
+            attempts = value.parse().map_err(|_| "AWS_MAX_ATTEMPTS must be a number")?;
+        } else if key.starts_with("aws_")
             && let Ok(key) = key.parse()
         {
             builder = builder.with_config(key, value);
         }
     }
-    let store = builder.with_bucket_name(bucket).with_retry(retries()).build();
+    let store = builder.with_bucket_name(bucket).with_retry(retries(attempts)).build();
     Ok(Arc::new(store.map_err(settings)?))
 }
 
@@ -201,7 +208,7 @@ fn gcs(bucket: &str, variables: impl IntoIterator<Item = (String, String)>) -> O
             builder = builder.with_config(key, value);
         }
     }
-    let store = builder.with_bucket_name(bucket).with_retry(retries()).build();
+    let store = builder.with_bucket_name(bucket).with_retry(retries(RETRIES_MAX + 1)).build();
     Ok(Arc::new(store.map_err(settings)?))
 }
 
@@ -216,7 +223,7 @@ fn azure(container: &str, variables: impl IntoIterator<Item = (String, String)>)
             builder = builder.with_config(key, value);
         }
     }
-    let store = builder.with_container_name(container).with_retry(retries()).build();
+    let store = builder.with_container_name(container).with_retry(retries(RETRIES_MAX + 1)).build();
     Ok(Arc::new(store.map_err(settings)?))
 }
 
@@ -230,14 +237,14 @@ fn settings(error: object_store::Error) -> String {
     }
 }
 
-fn retries() -> RetryConfig {
+fn retries(attempts: usize) -> RetryConfig {
     RetryConfig {
         backoff: BackoffConfig {
             init_backoff: Duration::from_millis(100),
             max_backoff: Duration::from_secs(5),
             base: 2.0,
         },
-        max_retries: RETRIES_MAX,
+        max_retries: attempts.saturating_sub(1),
         retry_timeout: RETRY_TIME_MAX,
     }
 }

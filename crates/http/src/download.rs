@@ -11,7 +11,7 @@ use axum::http::{HeaderValue, Method, StatusCode};
 use axum::response::Response;
 use wargate_api::headers::WASM;
 use wargate_crypto::Digest;
-use wargate_registry::content::{self, Content};
+use wargate_registry::content::{self, Content, Found};
 use wargate_registry::store::StoreError;
 use wargate_registry::{ReadError, Registry};
 
@@ -35,7 +35,7 @@ const SANDBOX: HeaderValue = HeaderValue::from_static("sandbox; default-src 'non
 pub(crate) async fn download(call: Call) -> Answer {
     let digest = digest(call.text("file")).ok_or_else(Problem::not_found)?;
     let tag = HeaderValue::from_str(&format!("\"{digest}\"")).map_err(|_| Problem::internal())?;
-    let opened = call.front.ask(move |registry| open(registry, &digest));
+    let opened = opened(&call.front, digest);
     let Opened { content, wasm } = opened.await?.ok_or_else(Problem::not_found)?;
     let mut response = if answer::matches(call.headers(), &tag) {
         Response::new(Body::empty())
@@ -75,8 +75,21 @@ struct Opened {
     wasm: bool,
 }
 
-fn open(registry: &Arc<Registry>, digest: &Digest) -> Result<Option<Opened>, ReadError> {
-    let Some(content) = registry.open_content(digest)? else { return Ok(None) };
+/// Content that is small is found without waiting behind what is not.
+async fn opened(front: &Front, digest: Digest) -> Result<Option<Opened>, ReadError> {
+    let found = front.ask(move |registry| registry.find_content(&digest)).await?;
+    let Some(found) = found else { return Ok(None) };
+    let registry = Arc::clone(front.registry());
+    match found {
+        Found::Here(_) => open(&registry, found),
+        Found::Elsewhere(_) => {
+            front.registry().offload_content(move || open(&registry, found)).await
+        }
+    }
+}
+
+fn open(registry: &Registry, found: Found) -> Result<Option<Opened>, ReadError> {
+    let content = registry.open_found(found)?;
     let wasm = match &content.body {
         content::Body::Inline(bytes) => bytes.starts_with(MAGIC),
         content::Body::Blob(blob) => {

@@ -32,6 +32,7 @@ mod range;
 mod request_id;
 mod routes;
 mod security;
+mod sources;
 pub mod throttle;
 mod tlog;
 mod transcript;
@@ -47,6 +48,7 @@ pub use self::answered::{Answered, Provable, TRACE_TARGET};
 pub use self::options::{AllowedHosts, Options, PublicUrl, PublicUrlError};
 pub use self::request_id::RequestId;
 pub use self::routes::{OPENAPI, listed_routes};
+pub use self::sources::{Sources, Wanted};
 
 /// A router that answers for a registry, at `/` whatever the path of the public URL is.
 ///

@@ -13,6 +13,15 @@ pub const UPLOAD_BATCH_BYTES: usize = 256 << 10;
 /// one on its way out and the next.
 pub const DOWNLOAD_PIECE_BYTES: usize = 256 << 10;
 
+/// Most sources of one content that a request may name.
+pub const SOURCES_MAX: usize = 8;
+
+/// Bytes of all URLs of sources that a request may name.
+pub const SOURCE_URLS_BYTES_MAX: usize = 32 << 10;
+
+/// Most contents for which a request may name sources.
+pub const SOURCED_CONTENTS_MAX: usize = 64;
+
 /// Most logs of imported namespaces that are remembered, to answer with a hint.
 pub const HINTS_MAX: usize = 4096;
 

@@ -2,11 +2,13 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use wargate_transparency::note::NoteSigner;
 
 use crate::limits::{BODY_BYTES_MAX, HOLD_MAX};
+use crate::sources::Sources;
 use crate::throttle::Throttling;
 
 /// What a front can be told. The fields without a default are the arguments of [`Options::new`].
@@ -29,6 +31,8 @@ pub struct Options {
     pub body_bytes_max: usize,
     /// How often an address may ask.
     pub throttling: Throttling,
+    /// Who fetches content from sources that a publisher names; `None`: content is only uploaded.
+    pub sources: Option<Arc<dyn Sources>>,
 }
 
 /// Under which names a registry may be asked.
@@ -56,6 +60,7 @@ impl Options {
             hold: HOLD_MAX,
             body_bytes_max: BODY_BYTES_MAX,
             throttling: Throttling::default(),
+            sources: None,
         }
     }
 }

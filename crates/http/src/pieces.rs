@@ -53,7 +53,7 @@ impl Pieces {
         self.unread.start += bytes as u64;
         let (registry, blob) = (Arc::clone(&self.registry), Arc::clone(&self.blob));
         self.next = Next::Reading(Box::pin(async move {
-            registry.offload(move || read(&*blob, from, bytes)).await
+            registry.offload_content(move || read(&*blob, from, bytes)).await
         }));
     }
 

@@ -1,5 +1,7 @@
 //! Publishing records, and how far they are (specification 12.4 and 12.5).
 
+use std::sync::Arc;
+
 use axum::http::StatusCode;
 use tracing::Instrument;
 use wargate_api::OrderedMap;
@@ -15,17 +17,22 @@ use wargate_registry::{RecordStatus, Registry, Submission, WriteError};
 use crate::answer::{self, Answer};
 use crate::answered::{Provable, TRACE_TARGET};
 use crate::call::Call;
+use crate::front::Front;
 use crate::hints;
 use crate::problem::Problem;
+use crate::sources::{self, Sources, Wanted};
 use crate::throttle::Class;
 
 /// `POST v1/package/{logId}/record`
 pub(crate) async fn publish(mut call: Call) -> Answer {
     let log = call.log()?;
     let PublishRecordRequest { package_name: name, record, content_sources } = call.json().await?;
-    if !content_sources.is_empty() {
-        return Err(unsupported_sources(&log, &Submission { log, name, record }));
-    }
+    let sources = call.front.options().sources.clone();
+    let wanted = match &sources {
+        _ if content_sources.is_empty() => Vec::new(),
+        Some(sources) => sources::wanted(&**sources, content_sources)?,
+        None => return Err(unsupported_sources(&log, &Submission { log, name, record })),
+    };
     let submission = Submission { log, name: name.clone(), record };
     // Counted before, or many at once would pass together.
     call.count(Class::Sourcing, 1)?;
@@ -37,7 +44,11 @@ pub(crate) async fn publish(mut call: Call) -> Answer {
     match published {
         Ok((record, status)) => {
             let is_provable = matches!(status, RecordStatus::Published { .. });
-            let mut response = answer::json(&package_record(&log, record, status))?;
+            if let (Some(sources), RecordStatus::Sourcing(missing)) = (&sources, &status) {
+                note(&call.front, Arc::clone(sources), log, record, wanted, missing).await?;
+            }
+            let state = package_record(&call, &log, record, status);
+            let mut response = answer::json(&state)?;
             *response.status_mut() = StatusCode::ACCEPTED;
             answer::cache(&mut response, answer::NO_STORE);
             if is_provable {
@@ -60,6 +71,24 @@ pub(crate) async fn publish(mut call: Call) -> Answer {
             })
         }
     }
+}
+
+/// Sees to it that content that is missing is fetched. A publisher who is told that it cannot be has a
+/// record that waits, and sends it again or uploads.
+async fn note(
+    front: &Front,
+    sources: Arc<dyn Sources>,
+    log: LogId,
+    record: RecordId,
+    mut wanted: Wanted,
+    missing: &[Digest],
+) -> Result<(), Problem> {
+    wanted.retain(|(digest, urls)| missing.contains(digest) && !urls.is_empty());
+    if wanted.is_empty() || sources.is_fetching(&log, &record) {
+        return Ok(());
+    }
+    let noted = front.registry().offload(move || sources.take(log, record, wanted));
+    Ok(noted.await?)
 }
 
 /// Content is uploaded, never fetched from elsewhere. What is wrong with the record itself comes
@@ -89,7 +118,7 @@ pub(crate) async fn state(call: Call) -> Answer {
         };
         return Err(Problem::of(error.to_body()));
     };
-    let mut response = answer::json(&package_record(&log, record, status))?;
+    let mut response = answer::json(&package_record(&call, &log, record, status))?;
     answer::cache(&mut response, answer::NO_STORE);
     Ok(response)
 }
@@ -129,8 +158,17 @@ async fn settled(
     registry.status(log, record)
 }
 
-fn package_record(log: &LogId, record_id: RecordId, status: RecordStatus) -> PackageRecord {
+fn package_record(
+    call: &Call,
+    log: &LogId,
+    record_id: RecordId,
+    status: RecordStatus,
+) -> PackageRecord {
+    let sources = call.front.options().sources.as_ref();
+    let is_fetched = sources.is_some_and(|sources| sources.is_fetching(log, &record_id));
     let state = match status {
+        // Clients that see `sourcing` would upload what is on its way.
+        RecordStatus::Sourcing(_) if is_fetched => PackageRecordState::Processing,
         RecordStatus::Sourcing(missing) => {
             let missing =
                 missing.into_iter().map(|digest| missing_content(log, &record_id, digest));

@@ -5,6 +5,7 @@ mod parked;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use tokio::sync::OwnedSemaphorePermit;
 use wargate_component::inspect::{self, Inspection};
 use wargate_crypto::{Digest, Sha256};
 use wargate_protocol::{
@@ -228,7 +229,7 @@ impl Registry {
         let mut upload = self.begin_upload(&log, &record, &digest)?;
         upload.write(&bytes)?;
         let needed = upload.is_needed();
-        let arrived = self.arrived(log, record, upload.keep()?)?;
+        let arrived = self.arrived(log, record, upload.keep(None)?)?;
         drop(permit);
         Ok((needed, arrived.status().await?))
     }
@@ -289,24 +290,62 @@ impl Registry {
         Ok(PendingRecord { log: *log, record: *record, name, envelope, admitted_seconds: 0, state })
     }
 
-    /// Content, and how to read it; `None` if it is not there. Blocks.
+    /// Looks for content in the store; `None` if it has not been taken. Blocks.
     ///
     /// # Errors
-    /// [`WriteError::Unavailable`](crate::ReadError::Store) if it cannot be read now.
-    pub fn open_content(&self, digest: &Digest) -> Result<Option<Content>, crate::ReadError> {
-        let Some(row) = self.store().content(digest)? else { return Ok(None) };
-        let facts = Facts::from_row(&row);
-        let body = if let Some(bytes) = row.inline {
-            Body::Inline(bytes)
-        } else {
-            let unavailable = |error: std::io::Error| StoreError::Unavailable(Box::new(error));
-            match self.blobs().open(digest).map_err(unavailable)? {
-                Some(blob) => Body::Blob(Arc::from(blob)),
-                None => return Ok(None),
+    /// [`ReadError::Store`](crate::ReadError::Store) if it cannot be read now.
+    pub fn find_content(&self, digest: &Digest) -> Result<Option<Found>, crate::ReadError> {
+        let Some(mut row) = self.store().content(digest)? else { return Ok(None) };
+        Ok(Some(match row.inline.take() {
+            Some(bytes) => {
+                let (size, facts) = (row.size, Facts::from_row(&row));
+                Found::Here(Content { size, facts, body: Body::Inline(bytes) })
             }
-        };
-        Ok(Some(Content { size: row.size, facts, body }))
+            None => Found::Elsewhere(row),
+        }))
     }
+
+    /// Opens what was found. Blocks, perhaps for a network: see [`Registry::offload_content`].
+    ///
+    /// # Errors
+    /// [`ReadError::Store`](crate::ReadError::Store) if it cannot be read now.
+    pub fn open_found(&self, found: Found) -> Result<Content, crate::ReadError> {
+        let row = match found {
+            Found::Here(content) => return Ok(content),
+            Found::Elsewhere(row) => row,
+        };
+        let (size, facts) = (row.size, Facts::from_row(&row));
+        let unavailable = |error: std::io::Error| StoreError::Unavailable(Box::new(error));
+        match self.blobs().open(&row.digest).map_err(unavailable)? {
+            Some(blob) if blob.size() == size => {
+                Ok(Content { size, facts, body: Body::Blob(Arc::from(blob)) })
+            }
+            // It was taken, and is not what it was: nobody may conclude that it never came.
+            Some(_) => Err(misplaced(&row.digest, "has another size").into()),
+            None => Err(misplaced(&row.digest, "is missing").into()),
+        }
+    }
+
+    /// Content, and how to read it; `None` if it has not been taken. Blocks.
+    ///
+    /// # Errors
+    /// [`ReadError::Store`](crate::ReadError::Store) if it cannot be read now.
+    pub fn open_content(&self, digest: &Digest) -> Result<Option<Content>, crate::ReadError> {
+        self.find_content(digest)?.map(|found| self.open_found(found)).transpose()
+    }
+}
+
+/// Content that was taken.
+pub enum Found {
+    /// It is so small that it is in the store.
+    Here(Content),
+    /// It is not.
+    Elsewhere(ContentRow),
+}
+
+/// Content that was taken is not there, or not as it was; perhaps for now.
+fn misplaced(digest: &Digest, how: &str) -> StoreError {
+    StoreError::Unavailable(format!("the content {digest} {how}").into())
 }
 
 /// Content that can be read.
@@ -398,16 +437,20 @@ impl Upload {
         let registry = Arc::clone(&self.registry);
         let PendingRecord { log, record, .. } = self.record.pending;
         let permit = registry.permit_inspection(self.received.size).await;
+        let is_large = matches!(self.received.bytes, Bytes::Spooled(_));
         let there = Arc::clone(&registry);
-        let arrived = registry.offload(move || {
-            let kept = self.keep();
-            drop(permit);
-            there.arrived(log, record, kept?)
-        });
-        arrived.await?.status().await
+        let keep = move || there.arrived(log, record, self.keep(permit)?);
+        // Who publishes little does not wait behind those who wait for a network.
+        let arrived = if is_large {
+            registry.offload_content(keep).await?
+        } else {
+            registry.offload(keep).await?
+        };
+        arrived.status().await
     }
 
-    fn keep(self) -> Result<Kept, WriteError> {
+    /// The permit to look into it is given back before the bytes go where they are kept.
+    fn keep(self, permit: Option<OwnedSemaphorePermit>) -> Result<Kept, WriteError> {
         let Self { registry, record, digest, received, room: _room } = self;
         let Received { hasher, size, bytes } = received;
         let found = hasher.finish();
@@ -444,6 +487,7 @@ impl Upload {
         if let Some(why) = registry.over_quota(&record, size)? {
             return Ok(Kept::OverQuota(why));
         }
+        drop(permit);
         if let Some(spool) = spool {
             registry.keeps(&digest);
             registry.blobs().keep(&digest, spool).map_err(unavailable)?;

@@ -10,7 +10,7 @@ mod logs;
 mod trees;
 
 use serde::Serialize;
-use wargate_crypto::Sha256;
+use wargate_crypto::{Digest, Sha256};
 
 use crate::blobs::Blobs;
 use crate::store::{ContentRow, Store, StoreError, StoreResult};
@@ -132,8 +132,11 @@ fn content(blobs: &dyn Blobs, depth: Depth, row: &ContentRow) -> StoreResult<Opt
         hasher.update(bytes);
         bytes.len() as u64
     } else {
-        let Some(blob) = blobs.open(digest).map_err(unavailable)? else {
-            return Ok(Some(format!("{digest} is missing")));
+        let blob = match blobs.open(digest) {
+            Ok(Some(blob)) => blob,
+            Ok(None) => return Ok(Some(format!("{digest} is missing"))),
+            Err(error) if is_other(&error) => return Ok(Some(other(digest, &error))),
+            Err(error) => return Err(unavailable(error)),
         };
         if depth == Depth::Names {
             return Ok((blob.size() != *size).then(|| format!("{digest} has another size")));
@@ -141,7 +144,10 @@ fn content(blobs: &dyn Blobs, depth: Depth, row: &ContentRow) -> StoreResult<Opt
         let mut buffer = vec![0; 256 << 10];
         let mut position = 0;
         loop {
-            let read = blob.read_at(position, &mut buffer).map_err(unavailable)?;
+            let read = match blob.read_at(position, &mut buffer) {
+                Err(error) if is_other(&error) => return Ok(Some(other(digest, &error))),
+                read => read.map_err(unavailable)?,
+            };
             if read == 0 {
                 break position;
             }
@@ -156,6 +162,15 @@ fn content(blobs: &dyn Blobs, depth: Depth, row: &ContentRow) -> StoreResult<Opt
     } else {
         None
     })
+}
+
+/// Whether blobs that check what they read have found other bytes.
+fn is_other(error: &std::io::Error) -> bool {
+    error.kind() == std::io::ErrorKind::InvalidData
+}
+
+fn other(digest: &Digest, error: &std::io::Error) -> String {
+    format!("{digest} has other bytes ({error})")
 }
 
 /// Content that nothing refers to takes room, and is no damage: an upload was interrupted between

@@ -290,19 +290,16 @@ impl Registry {
     /// made to be slow. A signature and a few rows of the store take less time than the way there and
     /// back.
     pub async fn offload<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> T {
-        let (answer, answered) = oneshot::channel();
-        self.parts.offload.run(Box::new(move || {
-            let done = catch_unwind(AssertUnwindSafe(work));
-            // Whoever asked may have gone.
-            let _ = answer.send(done);
-        }));
-        match answered.await {
-            Ok(Ok(value)) => value,
-            // A defect shows where the work was asked for, and not as an answer that never comes.
-            Ok(Err(panic)) => resume_unwind(panic),
-            // The work was dropped because the process ends: there is nobody to tell.
-            Err(_) => std::future::pending().await,
-        }
+        run(&*self.parts.offload, work).await
+    }
+
+    /// Runs work that waits for content, which may be behind a network, where it keeps nobody waiting
+    /// who only reads the log.
+    pub async fn offload_content<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> T {
+        run(self.parts.blobs.offload().unwrap_or(&*self.parts.offload), work).await
     }
 
     /// Makes steps until [`Registry::close`]. For a thread of its own.
@@ -555,6 +552,26 @@ impl Submitted {
             Outcome::Record(status) => Ok(status),
             Outcome::Operator(_) | Outcome::Done => Ok(RecordStatus::Processing),
         }
+    }
+}
+
+/// Runs blocking work somewhere, and waits for what it says.
+async fn run<T: Send + 'static>(
+    offload: &dyn Offload,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> T {
+    let (answer, answered) = oneshot::channel();
+    offload.run(Box::new(move || {
+        let done = catch_unwind(AssertUnwindSafe(work));
+        // Whoever asked may have gone.
+        let _ = answer.send(done);
+    }));
+    match answered.await {
+        Ok(Ok(value)) => value,
+        // A defect shows where the work was asked for, and not as an answer that never comes.
+        Ok(Err(panic)) => resume_unwind(panic),
+        // The work was dropped because the process ends: there is nobody to tell.
+        Err(_) => std::future::pending().await,
     }
 }
 

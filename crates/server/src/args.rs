@@ -97,6 +97,20 @@ pub(crate) struct ServeOptions {
     /// Which content may be released [default: component,module,wit]
     #[arg(long, env = "WARGATE_CONTENT", value_name = "KINDS", value_delimiter = ',')]
     pub(crate) content: Vec<ContentKind>,
+    /// Where large content is kept: s3://BUCKET/PREFIX [default: the data directory]
+    #[arg(long, env = "WARGATE_CONTENT_STORE", value_name = "URL", hide_env_values = true)]
+    pub(crate) content_store: Option<String>,
+    /// What happens to content that publishers have elsewhere [default: none]
+    #[arg(long, env = "WARGATE_CONTENT_SOURCES", value_name = "WHAT")]
+    pub(crate) content_sources: Option<ContentSources>,
+    /// Hosts and addresses beyond the internet from which content may be fetched
+    #[arg(
+        long,
+        env = "WARGATE_CONTENT_SOURCES_ALLOW",
+        value_name = "HOST|CIDR",
+        value_delimiter = ','
+    )]
+    pub(crate) content_sources_allow: Vec<String>,
     /// How often an idle registry signs its checkpoint again [default: 60s]
     #[arg(long, env = "WARGATE_CHECKPOINT_INTERVAL", value_name = "TIME")]
     pub(crate) checkpoint_interval: Option<humantime::Duration>,
@@ -162,6 +176,16 @@ pub(crate) enum ContentKind {
     Wit,
     /// Any bytes at all
     Any,
+}
+
+/// What happens to content that publishers have elsewhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum ContentSources {
+    /// It must be uploaded
+    None,
+    /// It is fetched and kept
+    Copy,
 }
 
 /// A form of the log.

@@ -18,7 +18,8 @@ use wargate_transparency::note::KeyName;
 
 pub(crate) use self::operations::Operations;
 use crate::abuse::{Abuse, LimitsTable, QuotasTable, Reach};
-use crate::args::{CommonOptions, ContentKind, LogFormat, ServeOptions};
+use crate::args::{CommonOptions, ContentKind, ContentSources, LogFormat, ServeOptions};
+use crate::sources::Allowed;
 
 /// Where a registry listens if nobody says otherwise.
 const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8090);
@@ -45,6 +46,9 @@ struct FromFile {
     allow_any_key: bool,
     define_namespaces: Option<bool>,
     content: Vec<ContentKind>,
+    content_store: Option<String>,
+    content_sources: Option<ContentSources>,
+    content_sources_allow: Vec<String>,
     checkpoint_interval: Option<String>,
     content_bytes_max: Option<u64>,
     sourcing_records_max: Option<u64>,
@@ -76,6 +80,10 @@ pub(crate) struct Config {
     pub(crate) authorized_keys: Option<AuthorizedKeys>,
     pub(crate) define_namespaces: bool,
     pub(crate) content: Vec<ContentKind>,
+    /// `None`: what the data directory remembers.
+    pub(crate) content_store: Option<String>,
+    pub(crate) content_sources: ContentSources,
+    pub(crate) content_sources_allow: Vec<Allowed>,
     pub(crate) checkpoint_interval: Duration,
     pub(crate) limits: Limits,
     /// What keeps one from using up what is there for all.
@@ -139,6 +147,9 @@ impl Config {
             operator_key_file: flags.operator_key_file.clone().or(file.operator_key_file.clone()),
             authorized_keys,
             define_namespaces: define,
+            content_sources: content_sources(flags, &file),
+            content_sources_allow: allowed_sources(flags, &file)?,
+            content_store: flags.content_store.clone().or(file.content_store.clone()),
             content: content.cloned().unwrap_or_else(|| defaults.to_vec()),
             checkpoint_interval: time(
                 flags.checkpoint_interval,
@@ -278,6 +289,17 @@ fn authorized_keys(path: &Path) -> Result<AuthorizedKeys> {
     let text = std::fs::read_to_string(path)
         .with_context(|| format!("cannot read the file of authorised keys {}", path.display()))?;
     AuthorizedKeys::from_toml(&text).with_context(|| format!("in {}", path.display()))
+}
+
+fn content_sources(flags: &ServeOptions, file: &FromFile) -> ContentSources {
+    flags.content_sources.or(file.content_sources).unwrap_or(ContentSources::None)
+}
+
+fn allowed_sources(flags: &ServeOptions, file: &FromFile) -> Result<Vec<Allowed>> {
+    let given = [&flags.content_sources_allow, &file.content_sources_allow];
+    let given = given.into_iter().find(|given| !given.is_empty());
+    let allowed = |text: &String| text.parse().map_err(anyhow::Error::msg);
+    given.into_iter().flatten().map(allowed).collect()
 }
 
 fn limits(flags: &ServeOptions, file: &FromFile) -> Result<Limits> {

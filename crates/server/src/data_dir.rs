@@ -101,10 +101,11 @@ impl DataDir {
 }
 
 /// What a registry has in its directory, beside its database.
-const NAMES: [&str; 9] = [
+const NAMES: [&str; 10] = [
     "lock",
     "keys",
     "content",
+    crate::content_store::FILE,
     "admin.sock",
     "format",
     "format.unfinished",

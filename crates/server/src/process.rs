@@ -5,14 +5,16 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result};
 use wargate_protocol::{OperatorEntry, Timestamp};
+use wargate_registry::blobs::Blobs;
 use wargate_registry::limits::Limits;
 use wargate_registry::policy::{ContentPolicy, RecordPolicy};
 use wargate_registry::seams::{Clock, InPlace, Offload};
 use wargate_registry::store::Store;
 use wargate_registry::usage::Quotas;
 use wargate_registry::{Driver, Parts, Registry, Tools};
-use wargate_store_sqlite::{FileBlobs, SqliteStore};
+use wargate_store_sqlite::SqliteStore;
 
+use crate::content_store;
 use crate::data_dir::DataDir;
 use crate::keys::{KeyFiles, KeyRing};
 use crate::metrics::{MeasuredStore, Metrics};
@@ -72,24 +74,17 @@ pub(crate) struct Opened {
 }
 
 /// Opens the stores of a data directory.
-pub(crate) fn stores(data_dir: &DataDir) -> Result<(Arc<SqliteStore>, Arc<FileBlobs>)> {
-    let store = open_store(data_dir)?;
-    let content = data_dir.content();
-    let blobs = FileBlobs::open(&content)
-        .with_context(|| format!("cannot open the content in {}", content.display()))?;
-    Ok((Arc::new(store), Arc::new(blobs)))
+pub(crate) fn stores(data_dir: &DataDir) -> Result<(Arc<SqliteStore>, Arc<dyn Blobs>)> {
+    Ok((Arc::new(open_store(data_dir)?), content_store::open(data_dir)?))
 }
 
 /// Opens the stores of a data directory that a server may use at the same time. A database of an older
 /// format is left as it is, and an error.
-pub(crate) fn stores_beside(data_dir: &DataDir) -> Result<(Arc<SqliteStore>, Arc<FileBlobs>)> {
+pub(crate) fn stores_beside(data_dir: &DataDir) -> Result<(Arc<SqliteStore>, Arc<dyn Blobs>)> {
     let database = data_dir.database();
     let store = SqliteStore::open_as_it_is(&database)
         .with_context(|| format!("cannot open the database {}", database.display()))?;
-    let content = data_dir.content();
-    let blobs = FileBlobs::open(&content)
-        .with_context(|| format!("cannot open the content in {}", content.display()))?;
-    Ok((Arc::new(store), Arc::new(blobs)))
+    Ok((Arc::new(store), content_store::open(data_dir)?))
 }
 
 /// The time, in seconds of the Unix epoch.

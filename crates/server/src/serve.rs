@@ -8,20 +8,22 @@ use std::thread;
 use anyhow::{Context, Result, bail};
 use tokio::net::TcpListener;
 use tokio::sync::{oneshot, watch};
-use wargate_http::{AllowedHosts, Options, PublicUrl};
+use wargate_http::{AllowedHosts, Options, PublicUrl, Sources};
 use wargate_protocol::Entry;
 use wargate_registry::Registry;
 use wargate_registry::policy::{ContentKinds, ContentPolicy, ContentRules, RecordPolicy};
 
 use crate::admin;
-use crate::args::{CommonOptions, ContentKind, ServeOptions};
+use crate::args::{CommonOptions, ContentKind, ContentSources, ServeOptions};
 use crate::config::Config;
-use crate::data_dir::admin_socket;
+use crate::content_store;
+use crate::data_dir::{DataDir, admin_socket};
 use crate::keys::{self, KeyFiles};
 use crate::listener::{self, Door};
 use crate::metrics::{self, Exposition, Metrics, Source};
 use crate::process::{self, BlockingThreads, Opened, Setup};
 use crate::sockets::{self, Passed, Word};
+use crate::sources::Fetcher;
 use crate::telemetry;
 use crate::tls::Tls;
 
@@ -65,6 +67,7 @@ async fn serve(config: Config, passed: Passed, metrics: Arc<Metrics>, traces: bo
         listen(passed.main, Some(config.listen)).await?.context("no address is given")?;
     let address = listener.local_addr()?;
     let metrics_listener = listen(passed.metrics, config.operations.metrics_listen).await?;
+    content_store::choose(&data_dir, config.content_store.as_deref())?;
     let files = KeyFiles::new(&data_dir, config.operator_key_file.clone());
     let offload = Arc::new(BlockingThreads::current());
     let opened = process::open(&data_dir, files, setup(&config), Some(offload), Some(&metrics))?;
@@ -81,7 +84,8 @@ async fn serve(config: Config, passed: Passed, metrics: Arc<Metrics>, traces: bo
     let admin = admin::listen(&admin_socket(data_dir.path()), &opened, stop.clone())?;
     let tender =
         tokio::spawn(tend(Arc::clone(&registry), config.checkpoint_interval, stop.clone()));
-    let options = front(&config, address, &opened)?;
+    let mut options = front(&config, address, &opened)?;
+    options.sources = sources(&config, &registry, &data_dir, &stop)?;
     let (url, hosts) = (options.public_url.clone(), options.hosts.clone());
     let router = wargate_http::router(Arc::clone(&registry), options);
     let source = Source { registry: Arc::clone(&registry), data_dir: data_dir.path().to_owned() };
@@ -121,6 +125,21 @@ async fn serve(config: Config, passed: Passed, metrics: Arc<Metrics>, traces: bo
     }
     tracing::info!("stopped; everything that was acknowledged is kept");
     Ok(())
+}
+
+/// Who fetches content from where publishers have it, if anybody does.
+fn sources(
+    config: &Config,
+    registry: &Arc<Registry>,
+    data_dir: &DataDir,
+    stop: &watch::Receiver<bool>,
+) -> Result<Option<Arc<dyn Sources>>> {
+    if config.content_sources == ContentSources::None {
+        return Ok(None);
+    }
+    let (registry, allowed) = (Arc::clone(registry), config.content_sources_allow.clone());
+    let fetcher = Fetcher::start(registry, data_dir.path(), allowed, stop.clone())?;
+    Ok(Some(Arc::new(fetcher)))
 }
 
 /// Why the registry stops.

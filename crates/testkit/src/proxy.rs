@@ -39,6 +39,12 @@ pub enum Fault {
     WrongLength(i64),
     /// The answer's body is said to be compressed.
     Compressed,
+    /// A bit of the byte at this place of the answer's body is another.
+    FlipAnswer(u64),
+    /// A bit of the byte at this place of the request's body is another.
+    FlipRequest(u64),
+    /// The request reaches the server after this time.
+    Late(Duration),
     /// This answer comes instead of the server's: status, further header lines, body.
     Answer(u16, Vec<(String, String)>, Vec<u8>),
 }
@@ -216,6 +222,14 @@ async fn serve(
         server.shutdown().await?;
         return client.set_zero_linger();
     }
+    if let Fault::Late(time) = fault {
+        // Waits for nothing, for that long.
+        let _ = tokio::time::timeout(time, std::future::pending::<()>()).await;
+    }
+    let rest = match fault {
+        Fault::FlipRequest(at) => flipped(&mut client, rest, at).await?,
+        _ => rest,
+    };
     server.write_all(&rest).await?;
     let (mut from_client, mut to_client) = client.split();
     let (mut from_server, mut to_server) = server.split();
@@ -261,6 +275,24 @@ async fn answer(
     client.shutdown().await
 }
 
+/// As much of a body as has the byte at this place, which is another one then.
+async fn flipped(
+    from: &mut (impl AsyncReadExt + Unpin),
+    mut read: Vec<u8>,
+    at: u64,
+) -> io::Result<Vec<u8>> {
+    let at = usize::try_from(at).unwrap_or(usize::MAX);
+    while read.len() <= at {
+        if from.read_buf(&mut read).await? == 0 {
+            break;
+        }
+    }
+    if let Some(byte) = read.get_mut(at) {
+        *byte ^= 1;
+    }
+    Ok(read)
+}
+
 /// Hands on so many bytes of a request's body.
 async fn send_some(
     client: &mut TcpStream,
@@ -293,9 +325,18 @@ async fn give(
             head.set("content-encoding", "gzip");
             u64::MAX
         }
-        Fault::None | Fault::CutRequest(_) | Fault::Answer(..) => u64::MAX,
+        Fault::None
+        | Fault::CutRequest(_)
+        | Fault::Answer(..)
+        | Fault::FlipAnswer(_)
+        | Fault::FlipRequest(_)
+        | Fault::Late(_) => u64::MAX,
     };
     client.write_all(&head.to_bytes()).await?;
+    let rest = match fault {
+        Fault::FlipAnswer(at) => flipped(server, rest, *at).await?,
+        _ => rest,
+    };
     let first = usize::try_from(bytes).unwrap_or(usize::MAX).min(rest.len());
     client.write_all(&rest[..first]).await?;
     let mut rest = server.take(bytes - first as u64);

@@ -1,7 +1,7 @@
 //! Publishing, uploading, and waiting for what becomes of it.
 
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -10,9 +10,11 @@ use axum::http::StatusCode;
 use http_body::Frame;
 use serde_json::{Value, json};
 use wargate_crypto::Digest;
-use wargate_registry::Driver;
+use wargate_http::{Sources, Wanted};
+use wargate_protocol::{LogId, RecordId};
 use wargate_registry::limits::Limits;
 use wargate_registry::store::{Batch, Ledger, PendingRecord, PendingState, Store};
+use wargate_registry::{Driver, WriteError};
 
 use crate::world::{EMPTY, JSON, Setup, Signed, World, options, request};
 
@@ -163,6 +165,67 @@ async fn content_sources_come_after_what_is_wrong_with_the_record() {
     post(&other, &body).await.error(StatusCode::BAD_REQUEST);
     body["record"]["contentBytes"] = json!("//8=");
     post(&record.path(), &body).await.error(StatusCode::BAD_REQUEST);
+}
+
+/// Notes what is to be fetched, and fetches nothing.
+#[derive(Debug, Default)]
+struct Notes(Mutex<Vec<(RecordId, Wanted)>>);
+
+impl Sources for Notes {
+    fn check(&self, url: &str) -> Result<(), String> {
+        if url.starts_with("https:") { Ok(()) } else { Err("is not the internet's".into()) }
+    }
+
+    fn take(&self, _: LogId, record: RecordId, wanted: Wanted) -> Result<(), WriteError> {
+        self.0.lock().unwrap().push((record, wanted));
+        Ok(())
+    }
+
+    fn is_fetching(&self, _: &LogId, record: &RecordId) -> bool {
+        self.0.lock().unwrap().iter().any(|(noted, _)| noted == record)
+    }
+}
+
+#[tokio::test]
+async fn sources_are_noted_where_content_is_fetched() {
+    let notes = Arc::<Notes>::default();
+    let options = wargate_http::Options { sources: Some(notes.clone()), ..options() };
+    let world = World::with(Setup { options, ..Setup::default() });
+    let record = Signed::first("test:one", "alice", world.clock_now(), "0.1.0", EMPTY);
+    let digest = Digest::of(EMPTY);
+    let post = async |sources: Value| {
+        let mut body = record.body();
+        body["contentSources"] = sources;
+        world.post(&record.path(), &body).await
+    };
+    let source = |url: &str| json!({ "type": "httpGet", "url": url });
+    let (a, b) = ("https://a.example/x", "https://b.example/x");
+    let wrong = [
+        json!({ (digest.to_string()): [source(a), source("http://10.0.0.1/")] }),
+        json!({ (digest.to_string()): vec![source(a); 9] }),
+        json!({ "sha256:00": [source(a)] }),
+    ];
+    for sources in wrong {
+        post(sources).await.error(StatusCode::BAD_REQUEST);
+    }
+    assert!(notes.0.lock().unwrap().is_empty());
+    // What the record does not need, or has no source, is not fetched.
+    let other = Digest::of(b"other").to_string();
+    let unneeded = post(json!({ (other.clone()): [source(a)], (digest.to_string()): [] })).await;
+    assert_eq!(unneeded.json()["state"], "sourcing");
+    let sources = json!({ (other): [source(a)], (digest.to_string()): [source(a), source(b)] });
+    for _ in 0..2 {
+        assert_eq!(post(sources.clone()).await.json()["state"], "processing");
+    }
+    let state = world.get(&record.state_path()).await;
+    assert_eq!(state.json()["state"], "processing");
+    let expected = (record.id(), vec![(digest, vec![a.to_owned(), b.to_owned()])]);
+    assert_eq!(*notes.0.lock().unwrap(), [expected]);
+    // It may come another way.
+    let uploaded = world.upload(&record.upload_path(&digest), EMPTY.to_vec()).await;
+    assert_eq!(uploaded.status, 201);
+    let state = world.get(&record.state_path()).await;
+    assert_eq!(state.json()["state"], "published");
 }
 
 /// A record that the store has as ready, and that nobody sequences yet.

@@ -125,8 +125,7 @@ async fn records_of_one_commit_count_for_each_other() {
     for package in ["test:a", "test:b", "test:c", "test:d"] {
         let log = LogId::package(&name(package));
         let record = first(&alice, b"shared").record_id();
-        if let RecordStatus::Rejected { reason } =
-            registry.status(&log, &record).unwrap().unwrap()
+        if let RecordStatus::Rejected { reason } = registry.status(&log, &record).unwrap().unwrap()
         {
             assert!(reason.contains("a quota of 2 releases"), "{reason}");
             over += 1;

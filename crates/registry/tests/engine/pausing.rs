@@ -36,7 +36,7 @@ async fn what_is_new_is_refused_and_what_waits_is_not_forgotten() {
         assert_eq!(signed, u64::try_from(seconds).unwrap());
     }
     let log = LogId::package(&name("test:late"));
-    let status = registry.status(&log, &waiting.record_id()).await.unwrap();
+    let status = registry.status(&log, &waiting.record_id()).unwrap();
     assert_eq!(status, Some(RecordStatus::Sourcing(vec![digest])));
     assert_eq!(registry.newest().committed.length(), length);
 
@@ -50,6 +50,6 @@ async fn what_is_new_is_refused_and_what_waits_is_not_forgotten() {
     world.clock.set(BEGIN + 3000);
     registry.tend().await.unwrap();
     let log = LogId::package(&name("test:other"));
-    assert_eq!(registry.status(&log, &other.record_id()).await.unwrap(), None);
+    assert_eq!(registry.status(&log, &other.record_id()).unwrap(), None);
     world.check();
 }

@@ -1,0 +1,291 @@
+//! Content that publishers have elsewhere: fetched, checked and kept, in the background, where the
+//! operator allows it.
+//!
+//! A record waits for its content as any other. What can be fetched for it is written down before its
+//! publisher is answered; then each source is tried, several times if that may help. The bytes go the
+//! way of an upload, with all its checks. When nothing helps, the record waits for an upload.
+
+mod addresses;
+mod fetch;
+mod journal;
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashSet;
+use std::fmt;
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use tokio::runtime::Handle;
+use tokio::sync::{Semaphore, watch};
+use tokio::time::timeout;
+use wargate_crypto::Digest;
+use wargate_http::{Sources, Wanted};
+use wargate_protocol::{LogId, RecordId};
+use wargate_registry::content::Upload;
+use wargate_registry::{RecordStatus, Registry, WriteError};
+
+pub(crate) use self::addresses::Allowed;
+use self::fetch::{PAUSE_TIME_MAX, Rules, System, Unfetched};
+use self::journal::{JOBS_MAX, Job, Journal};
+
+/// In the data directory.
+const FOLDER: &str = "sources";
+
+/// Contents that are fetched at the same time.
+const FETCHES_MAX: usize = 8;
+
+/// How long one content may take.
+const FETCH_TIME_MAX: Duration = Duration::from_mins(15);
+
+/// How long to wait before each new attempt; then it is given up.
+const PAUSES: [Duration; 5] = [
+    Duration::from_secs(1),
+    Duration::from_secs(10),
+    Duration::from_mins(1),
+    Duration::from_mins(5),
+    Duration::from_mins(20),
+];
+
+/// Fetches content from elsewhere.
+pub(crate) struct Fetcher(Arc<Shared>);
+
+struct Shared {
+    registry: Arc<Registry>,
+    rules: Rules,
+    journal: Journal,
+    /// Records that have a job.
+    live: Mutex<HashSet<(LogId, RecordId)>>,
+    fetches: Semaphore,
+    tasks: Handle,
+    stop: watch::Receiver<bool>,
+}
+
+/// What became of a content.
+enum Outcome {
+    /// It is there, or nobody waits for it any more.
+    Settled,
+    /// It is not.
+    Not(Unfetched),
+}
+
+impl Fetcher {
+    /// Begins to fetch, first what is left from before. In a tokio runtime.
+    pub(crate) fn start(
+        registry: Arc<Registry>,
+        data_dir: &Path,
+        allowed: Vec<Allowed>,
+        stop: watch::Receiver<bool>,
+    ) -> Result<Self> {
+        let rules = Rules { allowed, resolver: Box::new(System), pause: PAUSE_TIME_MAX };
+        let folder = data_dir.join(FOLDER);
+        let wrong = || format!("cannot use the folder {}", folder.display());
+        let journal = Journal::open(&folder).with_context(wrong)?;
+        let left = journal.jobs().with_context(wrong)?;
+        let shared = Arc::new(Shared {
+            registry,
+            rules,
+            journal,
+            live: Mutex::default(),
+            fetches: Semaphore::new(FETCHES_MAX),
+            tasks: Handle::current(),
+            stop,
+        });
+        for job in left {
+            shared.live().insert((job.log, job.record));
+            shared.begin(job);
+        }
+        Ok(Self(shared))
+    }
+}
+
+impl fmt::Debug for Fetcher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Fetcher").field(&self.0.live().len()).finish()
+    }
+}
+
+impl Sources for Fetcher {
+    fn check(&self, url: &str) -> Result<(), String> {
+        self.0.rules.read(url).map(drop)
+    }
+
+    fn take(&self, log: LogId, record: RecordId, wanted: Wanted) -> Result<(), WriteError> {
+        let shared = &self.0;
+        {
+            let mut live = shared.live();
+            if live.len() >= JOBS_MAX {
+                return Err(WriteError::Busy("too much content is to be fetched"));
+            }
+            if !live.insert((log, record)) {
+                return Ok(());
+            }
+        }
+        let job = Job { log, record, wanted };
+        if let Err(error) = shared.journal.put(&job) {
+            shared.live().remove(&(log, record));
+            return Err(WriteError::Unavailable(error.to_string()));
+        }
+        shared.begin(job);
+        Ok(())
+    }
+
+    fn is_fetching(&self, log: &LogId, record: &RecordId) -> bool {
+        self.0.live().contains(&(*log, *record))
+    }
+}
+
+impl Shared {
+    fn live(&self) -> MutexGuard<'_, HashSet<(LogId, RecordId)>> {
+        self.live.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn begin(self: &Arc<Self>, job: Job) {
+        let shared = Arc::clone(self);
+        self.tasks.spawn(async move {
+            let mut stop = shared.stop.clone();
+            let is_done = tokio::select! {
+                // What is not done is in the journal.
+                _ = stop.wait_for(|stop| *stop) => false,
+                () = shared.work(&job) => true,
+            };
+            if is_done {
+                shared.end(job).await;
+            }
+        });
+    }
+
+    /// From now on the record's state says what it waits for, if it does.
+    async fn end(self: Arc<Self>, job: Job) {
+        let shared = Arc::clone(&self);
+        let key = (job.log, job.record);
+        let removed = self.registry.offload(move || shared.journal.remove(&job)).await;
+        if let Err(error) = removed {
+            tracing::warn!(%error, "a note of what was to be fetched stays behind");
+        }
+        self.live().remove(&key);
+    }
+
+    async fn work(self: &Arc<Self>, job: &Job) {
+        let mut left = job.wanted.clone();
+        let mut pauses = PAUSES.iter();
+        loop {
+            let mut next = Vec::new();
+            for (digest, urls) in left {
+                let urls = self.try_all(job, digest, urls).await;
+                if !urls.is_empty() {
+                    next.push((digest, urls));
+                }
+            }
+            left = next;
+            let Some(pause) = pauses.next().filter(|_| !left.is_empty()) else { break };
+            // Waits for nothing, for that long.
+            let _ = timeout(*pause, std::future::pending::<()>()).await;
+        }
+        for (digest, _) in left {
+            tracing::warn!(record = %job.record, %digest, "content is not fetched any more");
+        }
+    }
+
+    /// Tries the sources of a content; those that may be tried again.
+    async fn try_all(
+        self: &Arc<Self>,
+        job: &Job,
+        digest: Digest,
+        urls: Vec<String>,
+    ) -> Vec<String> {
+        let mut again = Vec::new();
+        for url in urls {
+            let Ok(_permit) = self.fetches.acquire().await else { return Vec::new() };
+            let outcome = timeout(FETCH_TIME_MAX, self.fetch(job, digest, &url)).await;
+            let slow = || Outcome::Not(Unfetched::Now("the source is too slow".into()));
+            match outcome.unwrap_or_else(|_| slow()) {
+                Outcome::Settled => return Vec::new(),
+                Outcome::Not(why) => {
+                    tracing::warn!(record = %job.record, %digest, %why, "content was not fetched");
+                    if matches!(why, Unfetched::Now(_)) {
+                        again.push(url);
+                    }
+                }
+            }
+        }
+        again
+    }
+
+    async fn fetch(self: &Arc<Self>, job: &Job, digest: Digest, url: &str) -> Outcome {
+        match self.copy(job, digest, url).await {
+            Ok(()) => Outcome::Settled,
+            Err(Stopped::Source(why)) => Outcome::Not(why),
+            Err(Stopped::Registry(error)) => settle(&error),
+        }
+    }
+
+    /// The bytes go the way of an upload.
+    async fn copy(self: &Arc<Self>, job: &Job, digest: Digest, url: &str) -> Result<(), Stopped> {
+        let (registry, log, record) = (Arc::clone(&self.registry), job.log, job.record);
+        match self.registry.status(&log, &record)? {
+            Some(RecordStatus::Sourcing(missing)) if missing.contains(&digest) => {}
+            // It came another way, or nobody waits for it any more.
+            _ => return Ok(()),
+        }
+        let begun = self.registry.offload(move || registry.begin_upload(&log, &record, &digest));
+        let mut upload = begun.await?;
+        let mut fetched = self.rules.get(url).await?;
+        let announced = fetched.size();
+        let mut came = 0_u64;
+        while let Some(bytes) = fetched.next().await? {
+            came = came.saturating_add(bytes.len() as u64);
+            upload = self.write(upload, bytes).await?;
+        }
+        if announced.is_some_and(|announced| announced != came) {
+            return Err(Unfetched::Now("the source's answer broke off".into()).into());
+        }
+        upload.finish().await?;
+        tracing::info!(%record, %digest, bytes = came, "fetched content");
+        Ok(())
+    }
+
+    async fn write(&self, mut upload: Upload, bytes: axum::body::Bytes) -> Result<Upload, Stopped> {
+        if !upload.may_block(bytes.len()) {
+            upload.write(&bytes)?;
+            return Ok(upload);
+        }
+        let write = move || upload.write(&bytes).map(|()| upload);
+        Ok(self.registry.offload(write).await?)
+    }
+}
+
+/// Why content was not copied.
+enum Stopped {
+    Source(Unfetched),
+    Registry(WriteError),
+}
+
+impl From<Unfetched> for Stopped {
+    fn from(why: Unfetched) -> Self {
+        Self::Source(why)
+    }
+}
+
+impl From<WriteError> for Stopped {
+    fn from(error: WriteError) -> Self {
+        Self::Registry(error)
+    }
+}
+
+/// What the registry's refusal of fetched content means for its source.
+fn settle(error: &WriteError) -> Outcome {
+    match error {
+        WriteError::Busy(_) | WriteError::Unavailable(_) => {
+            Outcome::Not(Unfetched::Now(error.to_string()))
+        }
+        // Other bytes, or too many: another source may have the right ones.
+        WriteError::BadRequest(_) | WriteError::ContentTooLarge { .. } => {
+            Outcome::Not(Unfetched::Ever(error.to_string()))
+        }
+        // A policy has refused the record, or it has waited too long.
+        _ => Outcome::Settled,
+    }
+}
