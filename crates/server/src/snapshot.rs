@@ -24,7 +24,6 @@ use crate::args::{CommonOptions, SnapshotCommand, SnapshotOptions};
 use crate::config::{data_dir_of, operator_key_file_of};
 use crate::data_dir::DataDir;
 use crate::keys::{KeyFiles, KeyRing};
-use crate::process::now_seconds;
 use crate::{output, process};
 
 /// What will be done at a place of snapshots.
@@ -81,7 +80,7 @@ fn take(common: &CommonOptions, target: &str, with_keys: bool) -> Result<()> {
         blobs: &*blobs,
         signer: keys.as_ref().map(|keys| -> &dyn Signer { keys }),
         keys: if with_keys { files.texts()? } else { Vec::new() },
-        now_seconds: now_seconds(),
+        clock: &process::SystemClock,
         program: format!("wargate {}", env!("CARGO_PKG_VERSION")),
     };
     let mut progress = Progress::new("taking a snapshot");
@@ -122,7 +121,7 @@ fn list(common: &CommonOptions, target: &str) -> Result<()> {
     for id in target.manifests()? {
         match Manifest::read(&*target, &id) {
             Ok(manifest) => {
-                let taken = time(manifest.taken_seconds);
+                let taken = time(manifest.taken_millis / 1000);
                 let keys = if manifest.keys.is_some() { "yes" } else { "no" };
                 table.row([
                     id.to_string(),

@@ -25,8 +25,8 @@ pub struct Manifest {
     pub format: String,
     /// [`VERSION`].
     pub version: u32,
-    /// When it was taken, in seconds of the Unix epoch.
-    pub taken_seconds: u64,
+    /// When it was taken, in milliseconds of the Unix epoch.
+    pub taken_millis: u64,
     /// The program that took it, for people.
     pub program: String,
     /// The registry: the id of its first record.
@@ -82,8 +82,8 @@ pub struct PartRef {
 }
 
 /// The name of a snapshot: when it was taken, the length of the log, and the beginning of the
-/// manifest's digest. Names sort by time.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// manifest's digest. They are ordered by time, and then by length.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct SnapshotId(String);
 
 /// How many digits of the digest stand in a name.
@@ -94,7 +94,7 @@ impl SnapshotId {
     fn of(manifest: &Manifest, bytes: &[u8]) -> Self {
         let digest = Digest::of(bytes).to_string();
         let digits: String = digest.chars().skip("sha256:".len()).take(DIGITS).collect();
-        Self(format!("{}-{}-{digits}", moment(manifest.taken_seconds), manifest.length))
+        Self(format!("{}-{}-{digits}", moment(manifest.taken_millis), manifest.length))
     }
 
     /// The name.
@@ -128,7 +128,7 @@ impl FromStr for SnapshotId {
         };
         let time = time.strip_suffix('Z').and_then(|time| time.split_once('T'));
         let is_time = time.is_some_and(|(day, clock)| {
-            digits(day) && (8..=12).contains(&day.len()) && digits(clock) && clock.len() == 6
+            digits(day) && (8..=12).contains(&day.len()) && digits(clock) && clock.len() == 9
         });
         let is_hex = |it: u8| it.is_ascii_digit() || (b'a'..=b'f').contains(&it);
         let is_digest = digest.len() == DIGITS && digest.bytes().all(is_hex);
@@ -137,6 +137,25 @@ impl FromStr for SnapshotId {
         } else {
             Err(NotASnapshotId)
         }
+    }
+}
+
+impl Ord for SnapshotId {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        // Numbers, so that more digits are more.
+        let key = |id: &Self| -> Option<(u128, u128, String)> {
+            let mut pieces = id.0.split('-');
+            let (time, length) = (pieces.next()?, pieces.next()?);
+            let time: String = time.chars().filter(char::is_ascii_digit).collect();
+            Some((time.parse().ok()?, length.parse().ok()?, pieces.next()?.to_owned()))
+        };
+        key(self).cmp(&key(other)).then_with(|| self.0.cmp(&other.0))
+    }
+}
+
+impl PartialOrd for SnapshotId {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
     }
 }
 
@@ -241,8 +260,9 @@ struct Kind {
     version: u32,
 }
 
-/// A time as names have it: `20261121T171834Z`.
-fn moment(seconds: u64) -> String {
+/// A time as names have it: `20261121T171834123Z`.
+fn moment(millis: u64) -> String {
+    let (seconds, millis) = (millis / 1000, millis % 1000);
     let (days, second) = (seconds / 86_400, seconds % 86_400);
     // Days since 1 March of year 0, whose years end with the leap day.
     let days = days + 719_468;
@@ -254,7 +274,7 @@ fn moment(seconds: u64) -> String {
     let month = if month < 10 { month + 3 } else { month - 9 };
     let year = era * 400 + year + u64::from(month <= 2);
     let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
-    format!("{year:04}{month:02}{day:02}T{hour:02}{minute:02}{second:02}Z")
+    format!("{year:04}{month:02}{day:02}T{hour:02}{minute:02}{second:02}{millis:03}Z")
 }
 
 #[cfg(test)]
@@ -263,28 +283,31 @@ mod tests {
 
     #[test]
     fn names_are_times_lengths_and_digests_and_nothing_else() {
-        for (seconds, text) in [
-            (0, "19700101T000000Z"),
-            (951_782_400, "20000229T000000Z"),
-            (1_795_281_514, "20261121T171834Z"),
-            (4_102_444_799, "20991231T235959Z"),
+        for (millis, text) in [
+            (0, "19700101T000000000Z"),
+            (951_782_400_000, "20000229T000000000Z"),
+            (1_795_281_514_007, "20261121T171834007Z"),
+            (4_102_444_799_999, "20991231T235959999Z"),
         ] {
-            assert_eq!(moment(seconds), text);
+            assert_eq!(moment(millis), text);
             let id = format!("{text}-12-0123456789abcdef");
             assert_eq!(id.parse::<SnapshotId>().unwrap().as_str(), id);
         }
         for bad in [
             "",
             "../../etc/passwd",
-            "20261121T171834Z-12-0123456789abcdeg",
-            "20261121T171834Z-12-0123456789abcde",
-            "20261121T171834Z-12-0123456789abcdef-",
-            "20261121T171834Z--0123456789abcdef",
-            "20261121T17183Z-12-0123456789abcdef",
-            "20261121T171834Z-1/2-0123456789abcdef",
-            "20261121T171834Z-12-0123456789ABCDEF",
+            "20261121T171834007Z-12-0123456789abcdeg",
+            "20261121T171834007Z-12-0123456789abcde",
+            "20261121T171834007Z-12-0123456789abcdef-",
+            "20261121T171834007Z--0123456789abcdef",
+            "20261121T171834Z-12-0123456789abcdef",
+            "20261121T171834007Z-1/2-0123456789abcdef",
+            "20261121T171834007Z-12-0123456789ABCDEF",
         ] {
             assert!(bad.parse::<SnapshotId>().is_err(), "{bad}");
         }
+        let id = |text: &str| format!("{text}-0123456789abcdef").parse::<SnapshotId>().unwrap();
+        assert!(id("20261121T171834007Z-95") < id("20261121T171834007Z-100"));
+        assert!(id("20261121T171834008Z-95") > id("20261121T171834007Z-100"));
     }
 }

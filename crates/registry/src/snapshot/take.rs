@@ -22,7 +22,8 @@ use super::{Progress, SnapshotError, SnapshotResult, Watch};
 use crate::blobs::{Blob, Blobs};
 use crate::content::releases;
 use crate::limits::{SNAPSHOT_SEGMENT_BYTES, SNAPSHOT_SEGMENT_RECORDS};
-use crate::seams::Signer;
+use crate::seams::{Clock, Signer};
+use crate::sequencer::seconds;
 use crate::store::{
     Committed, ContentRow, LogQuery, LoggedRecord, PendingRecord, PendingState, Store, StoreError,
     StoreHead,
@@ -38,8 +39,8 @@ pub struct Source<'a> {
     pub signer: Option<&'a dyn Signer>,
     /// Private keys to include: which, and what their files have.
     pub keys: Vec<(String, String)>,
-    /// The time, in seconds of the Unix epoch.
-    pub now_seconds: u64,
+    /// The time, which is looked at when the moment was.
+    pub clock: &'a dyn Clock,
     /// The program, for people.
     pub program: String,
 }
@@ -70,6 +71,7 @@ pub fn take(source: &Source<'_>, target: &dyn Target, watch: Watch<'_>) -> Snaps
     let target = Counted::new(target);
     let mut waiting = Waiting::new(source, &target);
     let head = source.store.moment(&mut |record| waiting.add(record))?;
+    let now = source.clock.now();
     let (pending, pending_blobs) = waiting.finish()?;
     let empty = || SnapshotError::Refused("the registry has no records yet".into());
     let (head, newest) = head.and_then(|head| Some((head, head.committed?))).ok_or_else(empty)?;
@@ -81,7 +83,7 @@ pub fn take(source: &Source<'_>, target: &dyn Target, watch: Watch<'_>) -> Snaps
     let mut manifest = Manifest {
         format: FORMAT.into(),
         version: VERSION,
-        taken_seconds: source.now_seconds,
+        taken_millis: seconds(now) * 1000 + u64::from(now.nanos()) / 1_000_000,
         program: source.program.clone(),
         registry,
         length: newest.length(),

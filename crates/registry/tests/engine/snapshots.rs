@@ -5,9 +5,9 @@ use std::io::{self, Read};
 use std::sync::{Arc, Mutex};
 
 use wargate_crypto::Digest;
-use wargate_protocol::{LogId, LogLength};
+use wargate_protocol::{LogId, LogLength, Timestamp};
 use wargate_registry::limits::{INLINE_CONTENT_BYTES_MAX, SNAPSHOT_SEGMENT_RECORDS};
-use wargate_registry::seams::LocalSigner;
+use wargate_registry::seams::{Clock, LocalSigner};
 use wargate_registry::snapshot::restore::Place;
 use wargate_registry::snapshot::take::Source;
 use wargate_registry::snapshot::{
@@ -93,13 +93,22 @@ impl Target for Memory {
     }
 }
 
-fn taken(world: &World, target: &dyn Target, now_seconds: u64) -> Taken {
+/// A clock that stands.
+struct At(i64);
+
+impl Clock for At {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_seconds(self.0)
+    }
+}
+
+fn taken(world: &World, target: &dyn Target, now_seconds: i64) -> Taken {
     let source = Source {
         store: &*world.store,
         blobs: &*world.blobs,
         signer: Some(&*world.signer),
         keys: vec![("operator".into(), "secret".into())],
-        now_seconds,
+        clock: &At(now_seconds),
         program: "a test".into(),
     };
     take(&source, target, &mut |_| ()).unwrap()
@@ -323,7 +332,7 @@ async fn another_registry_is_refused_and_a_history_that_went_another_way_is_not_
         blobs: &*stranger.blobs,
         signer: None,
         keys: Vec::new(),
-        now_seconds: 1_700_000_002,
+        clock: &At(1_700_000_002),
         program: String::new(),
     };
     let refused = take(&source, &target, &mut |_| ()).unwrap_err();
