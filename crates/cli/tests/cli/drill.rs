@@ -222,8 +222,8 @@ fn without_any_key_a_new_operator_takes_over_and_clients_are_told() {
     let [author, reader] = [0; 2].map(|_| Client(User::new(), &url));
     author.fine(&["login", "--no-token"]);
     author.fine(&publish("demo:one", "1.0.0", COMPONENT));
-    let shown = reader.fine(&["info", "demo:one", "--json"]);
     reader.fine(&["get", "demo:one", "-o", "one.wasm"]);
+    let shown = reader.fine(&["info", "demo:one", "--json"]);
     registry.fine(&["snapshot", "copies"]);
     let before = registry.state()["operatorKey"].clone();
 
