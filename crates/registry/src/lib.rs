@@ -13,6 +13,7 @@ pub mod blobs;
 pub mod content;
 pub mod error;
 pub mod fsck;
+mod kept;
 pub mod limits;
 mod namespaces;
 pub mod policy;

@@ -82,6 +82,12 @@ pub const SNAPSHOT_PART_BYTES_MAX: u64 = 64 << 20;
 /// Largest manifest of a snapshot, in bytes: room for some 400 million records.
 pub const SNAPSHOT_MANIFEST_BYTES_MAX: u64 = 64 << 20;
 
+/// Most tiles of the log that are kept in memory for proofs, 16 KiB each; twice as many, at the most.
+pub const TILES_KEPT_MAX: usize = 128;
+
+/// Most pages of the map that are kept in memory for proofs, some 2 KiB each; twice as many, at the most.
+pub const PAGES_KEPT_MAX: usize = 1024;
+
 /// Most namespaces whose state is kept in memory.
 pub const NAMESPACES_KEPT_MAX: usize = 1024;
 

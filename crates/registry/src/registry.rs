@@ -14,16 +14,18 @@ use wargate_protocol::{
     Entry, LogId, Namespace, NamespaceState, OperatorEntry, Package, PackageAction,
     PackageEnvelope, PackageName, RecordId, RegistryIndex, SignedEnvelope,
 };
-use wargate_transparency::map::MapVersion;
+use wargate_transparency::log::{Tile, TileId};
+use wargate_transparency::map::{MapVersion, Page, PageId};
 
 use self::queue::Queue;
 use self::strays::Strays;
 use crate::blobs::Blobs;
 use crate::content::{Gone, Parked};
 use crate::error::{OpenError, ReadError, WriteError};
+use crate::kept::Kept;
 use crate::limits::{
-    FUTURE_SECONDS_MAX, INLINE_CONTENT_BYTES_MAX, NAME_BYTES_MAX, RECORD_BYTES_MAX,
-    RECORD_ENTRIES_MAX,
+    FUTURE_SECONDS_MAX, INLINE_CONTENT_BYTES_MAX, NAME_BYTES_MAX, PAGES_KEPT_MAX, RECORD_BYTES_MAX,
+    RECORD_ENTRIES_MAX, TILES_KEPT_MAX,
 };
 use crate::namespaces::Namespaces;
 use crate::policy::Refusal;
@@ -78,6 +80,8 @@ pub struct Registry {
     pause: RwLock<Pause>,
     recent: Arc<Recent>,
     namespaces: Arc<Namespaces>,
+    tiles: Kept<TileId, Arc<Tile>>,
+    pages: Kept<PageId, Arc<Page>>,
 }
 
 /// Whether the registry takes records.
@@ -153,6 +157,8 @@ impl Registry {
             pause: RwLock::default(),
             recent,
             namespaces,
+            tiles: Kept::new(TILES_KEPT_MAX),
+            pages: Kept::new(PAGES_KEPT_MAX),
         }))
     }
 
@@ -319,6 +325,16 @@ impl Registry {
 
     pub(crate) const fn tools(&self) -> &Tools {
         &self.parts.tools
+    }
+
+    /// Tiles that were used for proofs.
+    pub(crate) const fn kept_tiles(&self) -> &Kept<TileId, Arc<Tile>> {
+        &self.tiles
+    }
+
+    /// Pages that were used for proofs.
+    pub(crate) const fn kept_pages(&self) -> &Kept<PageId, Arc<Page>> {
+        &self.pages
     }
 
     pub(crate) fn recent(&self) -> &Recent {

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use wargate_protocol::{LogLeaf, LogLength, MapLeaf, RegistryIndex};
-use wargate_transparency::log::{LeafIndex, LogProofBundle, ProofPlan};
-use wargate_transparency::map::{Lookup, MapProofBundle};
+use wargate_transparency::log::{LeafIndex, LogProofBundle, ProofPlan, Tile, TileRef};
+use wargate_transparency::map::{Lookup, MapProofBundle, Page, PageId};
 
 use crate::error::ReadError;
 use crate::limits::LEAVES_PER_REQUEST_MAX;
@@ -129,18 +129,15 @@ impl Registry {
         }
     }
 
-    fn tiles(
-        &self,
-        wanted: &[wargate_transparency::log::TileRef],
-    ) -> Result<Vec<Arc<wargate_transparency::log::Tile>>, ReadError> {
-        Ok(self.store().tiles(wanted)?)
+    fn tiles(&self, wanted: &[TileRef]) -> Result<Vec<Arc<Tile>>, ReadError> {
+        let is_wide = |wanted: &TileRef, tile: &Arc<Tile>| tile.width() >= wanted.width;
+        let fetch = |missing: &[TileRef]| self.store().tiles(missing);
+        Ok(self.kept_tiles().all(wanted, |it| it.id, is_wide, fetch)?)
     }
 
-    fn pages(
-        &self,
-        wanted: &[wargate_transparency::map::PageId],
-    ) -> Result<Vec<Arc<wargate_transparency::map::Page>>, ReadError> {
-        Ok(self.store().pages(wanted)?)
+    fn pages(&self, wanted: &[PageId]) -> Result<Vec<Arc<Page>>, ReadError> {
+        let fetch = |missing: &[PageId]| self.store().pages(missing);
+        Ok(self.kept_pages().all(wanted, |it| *it, |_, _| true, fetch)?)
     }
 }
 
