@@ -183,7 +183,13 @@ fn what_is_written() {
             assert_eq!(release.state(at), "published");
         }
         release.assert_there(at);
-        let said = format!("{} {state}{again}", answer.status);
+        // These bytes are not content, and differ from run to run: what they say then, nobody knows.
+        let is_open = call.0.starts_with("end") && matches!(fault, Fault::FlipRequest(_));
+        let said = if is_open {
+            "published in the end".to_owned()
+        } else {
+            format!("{} {state}{again}", answer.status)
+        };
         published.lock().unwrap().push(release);
         said
     });
