@@ -6,7 +6,7 @@
 
 use std::fs;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
@@ -403,9 +403,4 @@ impl Course<'_> {
 /// Nothing that is measured is to be refused.
 fn flags() -> Vec<String> {
     ["--connections-max", "2048"].map(str::to_owned).to_vec()
-}
-
-/// Whether a program is there.
-pub fn found(program: &Path) -> Option<PathBuf> {
-    program.is_file().then(|| program.to_owned())
 }

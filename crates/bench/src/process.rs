@@ -151,7 +151,7 @@ impl Server {
     /// Ends it, and waits until it has ended.
     ///
     /// # Errors
-    /// If it cannot be told to.
+    /// If it cannot be told to, or fails when it may finish what it does.
     pub fn end(mut self, how: End) -> Result<()> {
         match how {
             End::Kill => self.child.kill()?,
@@ -161,7 +161,8 @@ impl Server {
                 ensure!(told.success(), "the server could not be told to stop");
             }
         }
-        self.child.wait()?;
+        let status = self.child.wait()?;
+        ensure!(how == End::Kill || status.success(), "the server ended with {status}");
         Ok(())
     }
 }

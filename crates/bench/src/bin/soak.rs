@@ -1,6 +1,7 @@
-//! A registry under a mixed load in a process of its own: publishers and readers who behave well, and
-//! clients who do not. Fails on any error for those who behave, on memory that grows after the
-//! beginning, on files that stay open, and on data that does not agree with its log in the end.
+//! A registry under a mixed load in a process of its own: publishers and readers who behave well,
+//! clients who do not, and an operator who takes snapshots beside the server. Fails on any error for
+//! those who behave, on memory that grows after the beginning, on files that stay open, on data that
+//! does not agree with its log in the end, and if the last snapshot does not come back.
 //!
 //! Who behaves comes from 127.0.0.1, who does not from 127.0.0.2, so that limits by address tell them
 //! apart.
@@ -11,15 +12,14 @@
     reason = "a command line program speaks to a person"
 )]
 
-use std::io::{BufRead, BufReader};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use clap::Parser;
 use hyper::{Method, StatusCode};
 use serde::Serialize;
@@ -28,7 +28,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 use wargate_api::paths;
 use wargate_bench::hammer::{Connection, Content, Package, Until, Workload};
-use wargate_bench::process::Process;
+use wargate_bench::process::{End, Process, Serve, Server};
 use wargate_crypto::Digest;
 
 /// Mix good and bad load
@@ -49,7 +49,30 @@ struct Options {
     /// Readers at the same time
     #[arg(long, default_value_t = 4)]
     readers: u64,
+    /// How long to wait between a snapshot and the next
+    #[arg(long, default_value_t = 60)]
+    snapshot_seconds: u64,
 }
+
+impl Options {
+    /// Where the registry is.
+    fn data(&self) -> PathBuf {
+        self.folder.join("data")
+    }
+
+    /// Where its snapshots are.
+    fn snapshots(&self) -> PathBuf {
+        self.folder.join("snapshots")
+    }
+
+    /// Where the last of them comes back.
+    fn restored(&self) -> PathBuf {
+        self.folder.join("restored")
+    }
+}
+
+/// How many snapshots are kept.
+const SNAPSHOTS_KEPT: &str = "3";
 
 /// How often the server is looked at.
 const SAMPLE: Duration = Duration::from_secs(5);
@@ -80,6 +103,7 @@ struct Counts {
     read: AtomicU64,
     hostile: AtomicU64,
     limited: AtomicU64,
+    snapshots: AtomicU64,
     errors: AtomicU64,
 }
 
@@ -94,12 +118,32 @@ struct Sample {
     read: u64,
     hostile: u64,
     limited: u64,
+    snapshots: u64,
     errors: u64,
 }
 
+/// What was found when the load was gone.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Judgement {
+    /// Whether the registry agrees with its log.
+    fsck_clean: bool,
+    /// How many records the last snapshot has.
+    snapshot_records: u64,
+    /// How many of them came back.
+    restored_records: u64,
+    /// Whether what came back agrees with its log.
+    restored_clean: bool,
+    errors: Vec<String>,
+}
+
 fn main() -> Result<()> {
-    let options = Options::parse();
-    let server = Server::start(&options)?;
+    let options = Arc::new(Options::parse());
+    let server = Server::start(
+        &options.server,
+        &options.data(),
+        &Serve { flags: flags(), ..Serve::default() },
+    )?;
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let world = Arc::new(World {
@@ -109,16 +153,26 @@ fn main() -> Result<()> {
         counts: Counts::default(),
         errors: Mutex::default(),
     });
-    let samples = runtime.block_on(soak(&options, &world, server.process()))?;
+    let (samples, snapshot_records) = runtime.block_on(soak(&options, &world, server.process()))?;
     runtime.shutdown_timeout(Duration::from_secs(5));
-    server.end()?;
-    let clean = fsck(&options)?;
-    let errors = std::mem::take(&mut *lock(&world.errors));
-    print(&samples, &errors, clean)?;
-    judge(&samples, &errors, clean)
+    server.end(End::Terminate)?;
+    let judgement = Judgement {
+        fsck_clean: is_clean(&options, &options.data())?,
+        snapshot_records,
+        restored_records: restore(&options)?,
+        restored_clean: is_clean(&options, &options.restored())?,
+        errors: std::mem::take(&mut *lock(&world.errors)),
+    };
+    print(&samples, &judgement)?;
+    judge(&samples, &judgement)
 }
 
-async fn soak(options: &Options, world: &Arc<World>, process: Process) -> Result<Vec<Sample>> {
+/// What was seen, and how many records the last snapshot has.
+async fn soak(
+    options: &Arc<Options>,
+    world: &Arc<World>,
+    process: Process,
+) -> Result<(Vec<Sample>, u64)> {
     let mut tasks = Vec::new();
     for number in 0..options.publishers {
         tasks.push(tokio::spawn(behaved(Arc::clone(world), number, true)));
@@ -129,13 +183,14 @@ async fn soak(options: &Options, world: &Arc<World>, process: Process) -> Result
     for kind in [Hostile::Flood, Hostile::Garbage, Hostile::Slow, Hostile::Squatter] {
         tasks.push(tokio::spawn(hostile(Arc::clone(world), kind)));
     }
+    let operator = tokio::spawn(operator(Arc::clone(world), Arc::clone(options)));
     let (began, mut samples) = (Instant::now(), Vec::new());
     while began.elapsed() < Duration::from_secs(options.seconds) {
         rest(SAMPLE).await;
         let sample = world.sample(began, process)?;
         eprintln!(
             "{:>6.0} s  {:>7} KiB  {:>4} files  {:>8} published  {:>8} read  {:>9} hostile  {:>9} \
-             limited  {} errors",
+             limited  {:>3} snapshots  {} errors",
             sample.seconds,
             sample.anonymous_kib,
             sample.open_files,
@@ -143,6 +198,7 @@ async fn soak(options: &Options, world: &Arc<World>, process: Process) -> Result
             sample.read,
             sample.hostile,
             sample.limited,
+            sample.snapshots,
             sample.errors
         );
         samples.push(sample);
@@ -152,7 +208,8 @@ async fn soak(options: &Options, world: &Arc<World>, process: Process) -> Result
         // A slow one may be in the middle of doing nothing.
         let _ = tokio::time::timeout(Duration::from_secs(20), task).await;
     }
-    Ok(samples)
+    // A snapshot that was begun is finished.
+    Ok((samples, operator.await?))
 }
 
 impl World {
@@ -162,7 +219,7 @@ impl World {
 
     fn sample(&self, began: Instant, process: Process) -> Result<Sample> {
         let of = |count: &AtomicU64| count.load(Ordering::Relaxed);
-        let Counts { published, read, hostile, limited, errors } = &self.counts;
+        let Counts { published, read, hostile, limited, snapshots, errors } = &self.counts;
         let files = std::fs::read_dir(format!("/proc/{}/fd", process.0))?.count();
         Ok(Sample {
             seconds: began.elapsed().as_secs_f64(),
@@ -172,6 +229,7 @@ impl World {
             read: of(read),
             hostile: of(hostile),
             limited: of(limited),
+            snapshots: of(snapshots),
             errors: of(errors),
         })
     }
@@ -258,6 +316,60 @@ async fn read(world: &World, on: &mut Connection, round: u64) -> Result<()> {
     // Within the limits, whatever the machine could do.
     rest(PACE).await;
     Ok(())
+}
+
+/// One who takes snapshots and removes old ones while everybody else goes on. How many records the last
+/// one has.
+async fn operator(world: Arc<World>, options: Arc<Options>) -> u64 {
+    let mut records = 0;
+    while world.goes_on() {
+        let (next, options) = (Arc::clone(&options), Arc::clone(&options));
+        let taken = tokio::task::spawn_blocking(move || snapshot(&next)).await;
+        match taken.map_err(Into::into).flatten() {
+            Ok(length) => {
+                records = length;
+                world.counts.snapshots.fetch_add(1, Ordering::Relaxed);
+            }
+            Err(error) => world.fail(&error),
+        }
+        let taken = Instant::now();
+        let wait = Duration::from_secs(options.snapshot_seconds);
+        while world.goes_on() && taken.elapsed() < wait {
+            rest(Duration::from_millis(500)).await;
+        }
+    }
+    records
+}
+
+/// Takes a snapshot and removes those that are too many. How many records it has.
+fn snapshot(options: &Options) -> Result<u64> {
+    let (program, place) = (&options.server, options.snapshots());
+    let mut take = Command::new(program);
+    take.args(["--json", "snapshot"]).arg(&place).arg("--data-dir").arg(options.data());
+    let taken = told(&mut take)?;
+    told(
+        Command::new(program)
+            .args(["--json", "snapshot", "prune", "--keep", SNAPSHOTS_KEPT])
+            .arg(&place),
+    )?;
+    taken["length"].as_u64().context("a snapshot has a length")
+}
+
+/// Makes a new registry of the newest snapshot. How many records it has.
+fn restore(options: &Options) -> Result<u64> {
+    let mut restore = Command::new(&options.server);
+    restore.args(["--json", "restore"]).arg(options.snapshots());
+    let restored = told(restore.arg("--data-dir").arg(options.restored()))?;
+    restored["length"].as_u64().context("a registry has a length")
+}
+
+/// What a command answers.
+fn told(command: &mut Command) -> Result<Value> {
+    let output = command.stdin(Stdio::null()).output()?;
+    let (out, err) =
+        (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    ensure!(output.status.success(), "{command:?} ended with {}: {out}{err}", output.status);
+    Ok(serde_json::from_str(&out)?)
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -396,7 +508,7 @@ fn most(samples: &[Sample], of: impl Fn(&Sample) -> u64) -> u64 {
     samples.iter().map(of).max().unwrap_or(0)
 }
 
-fn print(samples: &[Sample], errors: &[String], clean: bool) -> Result<()> {
+fn print(samples: &[Sample], judgement: &Judgement) -> Result<()> {
     let last = samples.last().context("too short to look at it")?;
     println!("{:<28} {:>12} {:>12} {:>12}", "", "first third", "second", "last");
     for (name, of) in [
@@ -406,20 +518,30 @@ fn print(samples: &[Sample], errors: &[String], clean: bool) -> Result<()> {
         let [a, b, c] = [0, 1, 2].map(|number| most(third(samples, number), of));
         println!("{name:<28} {a:>12} {b:>12} {c:>12}");
     }
-    println!("{:<28} {:>12}", "published", last.published);
-    println!("{:<28} {:>12}", "read and verified", last.read);
-    println!("{:<28} {:>12}", "hostile", last.hostile);
-    println!("{:<28} {:>12}", "told to wait", last.limited);
-    println!("{:<28} {:>12}", "errors for the well-behaved", last.errors);
-    println!("{:<28} {:>12}", "fsck", if clean { "clean" } else { "not clean" });
-    let report = json!({ "samples": samples, "errors": errors, "fsckClean": clean });
-    println!("{report}");
+    for (name, count) in [
+        ("published", last.published),
+        ("read and verified", last.read),
+        ("hostile", last.hostile),
+        ("told to wait", last.limited),
+        ("snapshots", last.snapshots),
+        ("records in the last one", judgement.snapshot_records),
+        ("of them restored", judgement.restored_records),
+        ("errors for the well-behaved", last.errors),
+    ] {
+        println!("{name:<28} {count:>12}");
+    }
+    let clean = |is| if is { "clean" } else { "not clean" };
+    println!("{:<28} {:>12}", "fsck", clean(judgement.fsck_clean));
+    println!("{:<28} {:>12}", "fsck of what was restored", clean(judgement.restored_clean));
+    println!("{}", json!({ "samples": samples, "judgement": judgement }));
     Ok(())
 }
 
-fn judge(samples: &[Sample], errors: &[String], clean: bool) -> Result<()> {
+fn judge(samples: &[Sample], judgement: &Judgement) -> Result<()> {
     let last = samples.last().context("too short to look at it")?;
-    ensure!(last.errors == 0, "{} errors for the well-behaved: {errors:#?}", last.errors);
+    let errors = &judgement.errors;
+    // One may have come after the last look.
+    ensure!(errors.is_empty(), "{} errors for the well-behaved: {errors:#?}", last.errors);
     ensure!(last.published > 0 && last.read > 0, "nobody got anything done");
     ensure!(last.limited > 0, "no limit was hit");
     let [before, after] = [1, 2].map(|number| most(third(samples, number), |it| it.anonymous_kib));
@@ -429,69 +551,36 @@ fn judge(samples: &[Sample], errors: &[String], clean: bool) -> Result<()> {
     ensure!(!grown, "memory grew from {before} to {after} KiB");
     let [before, after] = [1, 2].map(|number| most(third(samples, number), |it| it.open_files));
     ensure!(after <= before + 64, "open files grew from {before} to {after}");
-    ensure!(clean, "fsck found something");
+    ensure!(judgement.fsck_clean, "fsck found something");
+    let Judgement { snapshot_records, restored_records, .. } = judgement;
+    ensure!(*snapshot_records > 0, "no snapshot has a record");
+    ensure!(snapshot_records == restored_records, "not all of the last snapshot came back");
+    ensure!(judgement.restored_clean, "fsck found something in what was restored");
     Ok(())
 }
 
-/// The server, with limits that are soon hit.
-struct Server {
-    child: Child,
-    _out: BufReader<ChildStdout>,
-    address: SocketAddr,
+/// Limits that are soon hit: far more than those who behave do, and less than those who do not.
+fn flags() -> Vec<String> {
+    let pairs = [
+        ("--log", "warn"),
+        ("--namespace", "load"),
+        ("--client-patience", "3s"),
+        ("--limit-reads", "500/s:1000"),
+        ("--limit-proofs", "500/s:1000"),
+        ("--limit-publishes", "1000/s:2000"),
+        ("--limit-sourcing", "100/min:2000"),
+        ("--trusted-proxies", "192.0.2.1"),
+        ("--pending-time-max", "1min"),
+        ("--checkpoint-interval", "10s"),
+        ("--sourcing-records-max", "5000"),
+    ];
+    pairs.into_iter().flat_map(|(flag, value)| [flag.to_owned(), value.to_owned()]).collect()
 }
 
-fn data(folder: &Path) -> PathBuf {
-    folder.join("data")
-}
-
-impl Server {
-    fn start(options: &Options) -> Result<Self> {
-        let mut command = Command::new(&options.server);
-        command.args(["serve", "--listen", "127.0.0.1:0", "--content", "any", "--log", "warn"]);
-        command.args(["--namespace", "load", "--client-patience", "3s"]);
-        // Far more than those who behave do, and less than those who do not.
-        command.args(["--limit-reads", "500/s:1000", "--limit-proofs", "500/s:1000"]);
-        command.args(["--limit-publishes", "1000/s:2000", "--limit-sourcing", "100/min:2000"]);
-        command.args(["--trusted-proxies", "192.0.2.1", "--pending-time-max", "1min"]);
-        command.args(["--checkpoint-interval", "10s", "--sourcing-records-max", "5000"]);
-        command.arg("--data-dir").arg(data(&options.folder));
-        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn()?;
-        let mut out = BufReader::new(child.stdout.take().context("the server's output")?);
-        let mut line = String::new();
-        while out.read_line(&mut line)? > 0 {
-            if let Some(address) = line.trim().strip_prefix("listening on") {
-                let address = address.trim().parse()?;
-                return Ok(Self { child, _out: out, address });
-            }
-            line.clear();
-        }
-        bail!("the server did not start")
-    }
-
-    fn process(&self) -> Process {
-        Process(self.child.id())
-    }
-
-    fn end(mut self) -> Result<()> {
-        let pid = self.child.id().to_string();
-        ensure!(Command::new("kill").args(["-TERM", &pid]).status()?.success(), "it has ended");
-        let status = self.child.wait()?;
-        ensure!(status.success(), "the server ended with {status}");
-        Ok(())
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        // One that has ended already is no failure.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn fsck(options: &Options) -> Result<bool> {
+/// Whether a registry agrees with its log.
+fn is_clean(options: &Options, data_dir: &Path) -> Result<bool> {
     let mut fsck = Command::new(&options.server);
-    fsck.arg("fsck").arg("--data-dir").arg(data(&options.folder));
+    fsck.arg("fsck").arg("--data-dir").arg(data_dir);
     Ok(fsck.stdout(Stdio::null()).status()?.success())
 }
 
