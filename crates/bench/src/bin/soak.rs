@@ -3,6 +3,9 @@
 //! those who behave, on memory that grows after the beginning, on files that stay open, on data that
 //! does not agree with its log in the end, and if the last snapshot does not come back.
 //!
+//! A machine that stands still lets every patience end, those of the server with its clients first.
+//! Errors at the end of such a pause are counted apart, and say nothing of the server.
+//!
 //! Who behaves comes from 127.0.0.1, who does not from 127.0.0.2, so that limits by address tell them
 //! apart.
 
@@ -81,6 +84,12 @@ const SAMPLE: Duration = Duration::from_secs(5);
 const GROWTH_KIB_MAX: u64 = 16 << 10;
 const GROWTH_MAX: f64 = 1.15;
 
+/// How often this program looks whether it was stopped, from when on that counts as a pause, and how
+/// long what fails is put down to it. Less than the server's patience with its clients.
+const BEAT: Duration = Duration::from_millis(100);
+const PAUSE_MIN: Duration = Duration::from_secs(2);
+const PAUSE_FELT: Duration = Duration::from_secs(5);
+
 /// How long a reader rests after each package.
 const PACE: Duration = Duration::from_millis(20);
 
@@ -95,6 +104,15 @@ struct World {
     shelf: Mutex<Vec<Arc<Package>>>,
     counts: Counts,
     errors: Mutex<Vec<String>>,
+    heart: Mutex<Heart>,
+}
+
+/// Whether this program runs.
+struct Heart {
+    /// When it last did.
+    beat: Instant,
+    /// When the last pause ended.
+    paused: Option<Instant>,
 }
 
 #[derive(Default)]
@@ -105,6 +123,8 @@ struct Counts {
     limited: AtomicU64,
     snapshots: AtomicU64,
     errors: AtomicU64,
+    pauses: AtomicU64,
+    paused_errors: AtomicU64,
 }
 
 /// What the server took at a moment.
@@ -120,6 +140,8 @@ struct Sample {
     limited: u64,
     snapshots: u64,
     errors: u64,
+    pauses: u64,
+    paused_errors: u64,
 }
 
 /// What was found when the load was gone.
@@ -152,6 +174,7 @@ fn main() -> Result<()> {
         shelf: Mutex::default(),
         counts: Counts::default(),
         errors: Mutex::default(),
+        heart: Mutex::new(Heart { beat: Instant::now(), paused: None }),
     });
     let (samples, snapshot_records) = runtime.block_on(soak(&options, &world, server.process()))?;
     runtime.shutdown_timeout(Duration::from_secs(5));
@@ -183,6 +206,7 @@ async fn soak(
     for kind in [Hostile::Flood, Hostile::Garbage, Hostile::Slow, Hostile::Squatter] {
         tasks.push(tokio::spawn(hostile(Arc::clone(world), kind)));
     }
+    tasks.push(tokio::spawn(heart(Arc::clone(world))));
     let operator = tokio::spawn(operator(Arc::clone(world), Arc::clone(options)));
     let (began, mut samples) = (Instant::now(), Vec::new());
     while began.elapsed() < Duration::from_secs(options.seconds) {
@@ -219,7 +243,8 @@ impl World {
 
     fn sample(&self, began: Instant, process: Process) -> Result<Sample> {
         let of = |count: &AtomicU64| count.load(Ordering::Relaxed);
-        let Counts { published, read, hostile, limited, snapshots, errors } = &self.counts;
+        let Counts { published, read, hostile, limited, snapshots, .. } = &self.counts;
+        let Counts { errors, pauses, paused_errors, .. } = &self.counts;
         let files = std::fs::read_dir(format!("/proc/{}/fd", process.0))?.count();
         Ok(Sample {
             seconds: began.elapsed().as_secs_f64(),
@@ -231,15 +256,44 @@ impl World {
             limited: of(limited),
             snapshots: of(snapshots),
             errors: of(errors),
+            pauses: of(pauses),
+            paused_errors: of(paused_errors),
         })
     }
 
+    /// Counts what should not have happened.
     fn fail(&self, error: &anyhow::Error) {
+        eprintln!("error: {error:#}");
+        if lock(&self.heart).was_paused() {
+            self.counts.paused_errors.fetch_add(1, Ordering::Relaxed);
+            return;
+        }
         self.counts.errors.fetch_add(1, Ordering::Relaxed);
         let mut errors = lock(&self.errors);
         if errors.len() < 20 {
             errors.push(format!("{error:#}"));
         }
+    }
+}
+
+impl Heart {
+    /// Whether what fails now may be due to a pause, which perhaps has not been noticed yet.
+    fn was_paused(&self) -> bool {
+        self.beat.elapsed() > PAUSE_MIN
+            || self.paused.is_some_and(|ended| ended.elapsed() < PAUSE_FELT)
+    }
+}
+
+/// Notices when this program did not run for a while, whose fault ever that was.
+async fn heart(world: Arc<World>) {
+    while world.goes_on() {
+        rest(BEAT).await;
+        let mut heart = lock(&world.heart);
+        if heart.beat.elapsed() > PAUSE_MIN {
+            heart.paused = Some(Instant::now());
+            world.counts.pauses.fetch_add(1, Ordering::Relaxed);
+        }
+        heart.beat = Instant::now();
     }
 }
 
@@ -527,6 +581,8 @@ fn print(samples: &[Sample], judgement: &Judgement) -> Result<()> {
         ("records in the last one", judgement.snapshot_records),
         ("of them restored", judgement.restored_records),
         ("errors for the well-behaved", last.errors),
+        ("pauses of this machine", last.pauses),
+        ("errors at their end", last.paused_errors),
     ] {
         println!("{name:<28} {count:>12}");
     }
