@@ -211,7 +211,7 @@ pub(crate) struct FsckOptions {
 pub(crate) struct SnapshotOptions {
     #[command(subcommand)]
     pub(crate) command: Option<SnapshotCommand>,
-    /// Where the snapshot goes: a directory, which is made if it is not there
+    /// Where the snapshot goes: a directory, which is made if it is not there, or s3://BUCKET/PREFIX
     pub(crate) target: Option<String>,
     /// Include the private keys
     #[arg(long)]

@@ -7,6 +7,7 @@
 //! does not change any more.
 
 mod folder;
+mod objects;
 mod progress;
 
 use std::process::ExitCode;
@@ -57,11 +58,11 @@ pub(crate) fn run(common: &CommonOptions, options: &SnapshotOptions) -> Result<E
 
 /// Opens the place that a text names.
 pub(crate) fn open(target: &str, how: Use) -> Result<Box<dyn Target>> {
-    if let Some((scheme, _)) = target.split_once("://") {
-        bail!(
-            "snapshots cannot be kept at {scheme}://\nhint: name a directory, such as \
-             /mnt/backup/registry"
-        );
+    if target.starts_with("file:") {
+        bail!("snapshots cannot be kept at a file: URL\nhint: name the directory alone");
+    }
+    if target.contains("://") {
+        return objects::open(target, how);
     }
     let folder = FolderTarget::open(target.as_ref(), how)
         .with_context(|| format!("cannot use {target} for snapshots"))?;

@@ -3,7 +3,9 @@
 //! A part begins with [`MAGIC`]. A frame is a letter, the length of its body in four bytes, and the
 //! body; numbers are big endian. `docs/spec/snapshot.md` has the bodies.
 
-use wargate_crypto::Digest;
+use std::io::Read;
+
+use wargate_crypto::{Digest, Sha256};
 use wargate_protocol::{Checkpoint, LogId, LogLength, PackageName, SignedEnvelope};
 
 use super::target::Target;
@@ -116,7 +118,6 @@ impl PartWriter {
 /// # Errors
 /// [`SnapshotError::Damaged`] if it is missing or has other bytes.
 pub fn read_part(target: &dyn Target, part: &PartRef) -> SnapshotResult<Vec<u8>> {
-    use std::io::Read;
     let PartRef { digest, bytes } = part;
     let damaged = |why: &str| SnapshotError::Damaged(format!("the part {digest} {why}"));
     if *bytes > SNAPSHOT_PART_BYTES_MAX {
@@ -133,6 +134,39 @@ pub fn read_part(target: &dyn Target, part: &PartRef) -> SnapshotResult<Vec<u8>>
         return Err(damaged("has other bytes"));
     }
     Ok(found)
+}
+
+/// Reads content that is a part of its own, piece by piece. Only when all has come is it known whether it
+/// is that of its digest.
+///
+/// # Errors
+/// [`SnapshotError::Damaged`] if it is missing or has other bytes; that of `each`.
+pub fn read_content(
+    target: &dyn Target,
+    part: &PartRef,
+    each: &mut dyn FnMut(&[u8]) -> SnapshotResult<()>,
+) -> SnapshotResult<()> {
+    let PartRef { digest, bytes } = part;
+    let damaged = |why: &str| SnapshotError::Damaged(format!("the content {digest} {why}"));
+    let reader = target.part(digest).map_err(SnapshotError::Target)?;
+    let mut reader = reader.ok_or_else(|| damaged("is missing"))?.take(bytes.saturating_add(1));
+    let (mut hasher, mut found, mut buffer) = (Sha256::new(), 0_u64, vec![0; 256 << 10]);
+    loop {
+        let read = reader.read(&mut buffer).map_err(SnapshotError::Target)?;
+        if read == 0 {
+            break;
+        }
+        hasher.update(&buffer[..read]);
+        found += read as u64;
+        each(&buffer[..read])?;
+    }
+    if found != *bytes {
+        Err(damaged("has another size"))
+    } else if hasher.finish() != *digest {
+        Err(damaged("has other bytes"))
+    } else {
+        Ok(())
+    }
 }
 
 /// The frames of a part.

@@ -3,15 +3,13 @@
 //! Nothing is served from a store before it is whole: whoever calls this keeps the store out of use
 //! until it has returned, and begins with an empty one if it was interrupted.
 
-use std::io::Read;
-
-use wargate_crypto::{Digest, Sha256};
+use wargate_crypto::Digest;
 use wargate_protocol::{
     Entry, LogId, LogLength, NamespaceState, OperatorEntry, PackageEnvelope, PackageName,
 };
 use wargate_transparency::log::Edge;
 
-use super::frames::{Frame, frames, read_part};
+use super::frames::{Frame, frames, read_content, read_part};
 use super::grow::{Grow, Grown};
 use super::manifest::{Manifest, PartRef};
 use super::replay::{Group, Replay, check_content, checked};
@@ -209,25 +207,9 @@ fn take_contents(
 }
 
 fn copy(target: &dyn Target, blobs: &dyn Blobs, part: &PartRef) -> SnapshotResult<()> {
-    let PartRef { digest, bytes } = part;
-    let damaged = |why: &str| SnapshotError::Damaged(format!("the content {digest} {why}"));
-    let reader = target.part(digest).map_err(SnapshotError::Target)?;
-    let mut reader = reader.ok_or_else(|| damaged("is missing"))?.take(bytes.saturating_add(1));
     let mut spool = blobs.spool().map_err(SnapshotError::Content)?;
-    let (mut hasher, mut found, mut buffer) = (Sha256::new(), 0_u64, vec![0; 256 << 10]);
-    loop {
-        let read = reader.read(&mut buffer).map_err(SnapshotError::Target)?;
-        if read == 0 {
-            break;
-        }
-        hasher.update(&buffer[..read]);
-        spool.write(&buffer[..read]).map_err(SnapshotError::Content)?;
-        found += read as u64;
-    }
-    if found != *bytes || hasher.finish() != *digest {
-        return Err(damaged("has other bytes"));
-    }
-    blobs.keep(digest, spool).map_err(SnapshotError::Content)
+    read_content(target, part, &mut |bytes| spool.write(bytes).map_err(SnapshotError::Content))?;
+    blobs.keep(&part.digest, spool).map_err(SnapshotError::Content)
 }
 
 /// Makes pending what was.

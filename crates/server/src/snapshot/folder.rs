@@ -31,11 +31,12 @@ pub(super) const MARK: &str = "wargate-snapshots";
 pub(super) const MARK_TEXT: &str = "wargate snapshots, version 1\n";
 const MARK_BEGIN: &str = "wargate snapshots, version ";
 const LOCK: &str = "lock";
-const PARTS: &str = "parts";
-const MANIFESTS: &str = "manifests";
 const SPOOLS: &str = "tmp";
-const MANIFEST_SUFFIX: &str = ".json";
-const ALGORITHM: &str = "sha256:";
+/// Where parts and manifests are, and what their names have, in object storage as well.
+pub(super) const PARTS: &str = "parts";
+pub(super) const MANIFESTS: &str = "manifests";
+pub(super) const MANIFEST_SUFFIX: &str = ".json";
+pub(super) const ALGORITHM: &str = "sha256:";
 
 /// A directory with snapshots.
 #[derive(Debug)]
@@ -123,8 +124,7 @@ impl Target for FolderTarget {
             spool.file.write_all(&buffer[..read])?;
         }
         if found != bytes || hasher.finish() != *digest {
-            let what = format!("{digest} has other bytes: `wargate fsck` says more");
-            return Err(io::Error::new(io::ErrorKind::InvalidData, what));
+            return Err(changed(digest));
         }
         let folder = self.shard(digest);
         if create_folder(&folder)? {
@@ -239,12 +239,8 @@ fn create(path: &Path) -> io::Result<()> {
             for entry in fs::read_dir(path)? {
                 let name = entry?.file_name();
                 if !name.to_str().is_some_and(|name| ours.contains(&name)) {
-                    let what = format!(
-                        "it has something else in it ({})\nhint: name an empty directory, or one \
-                         that does not exist",
-                        name.display()
-                    );
-                    return Err(io::Error::other(what));
+                    let hint = "name an empty directory, or one that does not exist";
+                    return Err(has_something_else(&name.to_string_lossy(), hint));
                 }
             }
         }
@@ -290,6 +286,17 @@ pub(super) fn check_mark_text(text: &str) -> io::Result<()> {
     } else {
         Err(io::Error::other(format!("its file {MARK} says something else")))
     }
+}
+
+/// Refuses a place that is not ours to fill.
+pub(super) fn has_something_else(name: &str, hint: &str) -> io::Error {
+    io::Error::other(format!("it has something else in it ({name})\nhint: {hint}"))
+}
+
+/// What is to be kept is not what its name says.
+pub(super) fn changed(digest: &Digest) -> io::Error {
+    let what = format!("{digest} has other bytes: `wargate fsck` says more");
+    io::Error::new(io::ErrorKind::InvalidData, what)
 }
 
 /// Takes the lock, and removes what those have left who were interrupted.

@@ -58,7 +58,7 @@ impl Place {
         self.folder.path().join("log")
     }
 
-    fn command(&self, arguments: &[&str]) -> Command {
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(PROGRAM);
         command.args(arguments).arg("--data-dir").arg(self.data()).env_clear();
         command.envs(self.variables.iter().cloned());

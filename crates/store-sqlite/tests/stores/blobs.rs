@@ -5,29 +5,12 @@ use std::sync::Arc;
 use std::thread;
 
 use wargate_crypto::Digest;
-use wargate_registry::blobs::Blobs;
 use wargate_store_sqlite::FileBlobs;
 use wargate_testkit::conformance;
+use wargate_testkit::conformance::blobs::{keep, read};
 use wargate_testkit::faults::{FaultyBlobs, MemoryBlobs, Method, Moment, Plan};
 
 use crate::folder::Folder;
-
-fn keep(blobs: &dyn Blobs, bytes: &[u8]) -> Digest {
-    let digest = Digest::of(bytes);
-    let mut spool = blobs.spool().unwrap();
-    bytes.chunks(7).for_each(|chunk| spool.write(chunk).unwrap());
-    blobs.keep(&digest, spool).unwrap();
-    digest
-}
-
-fn read(blobs: &dyn Blobs, content: &Digest) -> Option<Vec<u8>> {
-    let blob = blobs.open(content).unwrap()?;
-    let mut bytes = vec![0; usize::try_from(blob.size()).unwrap()];
-    for (at, chunk) in bytes.chunks_mut(5).enumerate() {
-        assert_eq!(blob.read_at(5 * at as u64, chunk).unwrap(), chunk.len());
-    }
-    Some(bytes)
-}
 
 /// Names of files below `tmp`.
 fn spools(folder: &Folder) -> Vec<String> {

@@ -47,7 +47,11 @@ pub fn behave(blobs: &dyn Blobs) {
     assert_eq!(spool.read_back().unwrap(), b"one two");
 }
 
-fn keep(blobs: &dyn Blobs, bytes: &[u8]) -> Digest {
+/// Keeps content, which comes in small pieces.
+///
+/// # Panics
+/// If that fails.
+pub fn keep(blobs: &dyn Blobs, bytes: &[u8]) -> Digest {
     let digest = Digest::of(bytes);
     let mut spool = blobs.spool().unwrap();
     bytes.chunks(7).for_each(|chunk| spool.write(chunk).unwrap());
@@ -55,7 +59,11 @@ fn keep(blobs: &dyn Blobs, bytes: &[u8]) -> Digest {
     digest
 }
 
-fn read(blobs: &dyn Blobs, content: &Digest) -> Option<Vec<u8>> {
+/// Reads all of some content in small pieces; `None` if it is not there.
+///
+/// # Panics
+/// If that fails.
+pub fn read(blobs: &dyn Blobs, content: &Digest) -> Option<Vec<u8>> {
     let blob = blobs.open(content).unwrap()?;
     let mut bytes = vec![0; usize::try_from(blob.size()).unwrap()];
     for (at, chunk) in bytes.chunks_mut(5).enumerate() {
