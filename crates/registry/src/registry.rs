@@ -240,10 +240,12 @@ impl Registry {
         self.offload(move || {
             let gone = registry.parked().expire(seconds(registry.tools().clock.now()));
             registry.forget(&gone);
-            registry.sweep()?;
             registry.prune()
         })
-        .await
+        .await?;
+        let registry = Arc::clone(self);
+        // A list may wait for a network.
+        self.offload_content(move || registry.sweep()).await
     }
 
     /// Takes no more records and no content, and says why. What was accepted before is finished, or

@@ -8,7 +8,7 @@
 //! hour for it.
 
 use std::collections::HashMap;
-use std::sync::PoisonError;
+use std::sync::{MutexGuard, PoisonError};
 
 use wargate_crypto::Digest;
 
@@ -32,17 +32,24 @@ pub(crate) struct Strays {
 impl Registry {
     /// Content is about to be kept.
     pub(crate) fn keeps(&self, digest: &Digest) {
-        self.strays.lock().unwrap_or_else(PoisonError::into_inner).seen.remove(digest);
+        self.strays().seen.remove(digest);
     }
 
-    /// Looks at some files, and removes those that have belonged to nothing for long enough.
+    /// One insertion or removal at a time, so it is whole after a panic.
+    fn strays(&self) -> MutexGuard<'_, Strays> {
+        self.strays.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Looks at some files, and removes those that have belonged to nothing for long enough. May wait
+    /// for a network; uploads wait for the removal of one file at the most.
     pub(super) fn sweep(&self) -> Result<(), WriteError> {
         let now = seconds(self.tools().clock.now());
-        let mut strays = self.strays.lock().unwrap_or_else(PoisonError::into_inner);
         let unavailable = |error: std::io::Error| StoreError::Unavailable(Box::new(error));
-        let page = self.blobs().list(strays.after.as_ref(), PAGE).map_err(unavailable)?;
-        strays.after = page.last().copied().filter(|_| page.len() == PAGE);
+        let after = self.strays().after;
+        let page = self.blobs().list(after.as_ref(), PAGE).map_err(unavailable)?;
+        self.strays().after = page.last().copied().filter(|_| page.len() == PAGE);
         for digest in page {
+            let mut strays = self.strays();
             if !self.is_stray(&digest)? {
                 strays.seen.remove(&digest);
                 continue;
