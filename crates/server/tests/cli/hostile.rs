@@ -257,3 +257,22 @@ fn bytes_that_are_no_good_requests() {
     assert_eq!(code, Some(0), "{log}");
     assert!(!log.contains("panic") && !log.contains("ERROR"), "{log}");
 }
+
+#[test]
+fn what_has_a_length_and_chunks_is_the_last_of_its_connection() {
+    let folder = Folder::new("hostile-lengths");
+    let server = start(&folder, &["--client-patience", PATIENCE]);
+    let count = |bytes: &[u8]| {
+        let mut stream = connect(&server);
+        stream.write_all(bytes).unwrap();
+        until_the_end(&mut stream).matches("HTTP/1.1 ").count()
+    };
+    assert_eq!(count(&[get(""), get("")].concat()), 2);
+    let body = format!("f\r\n{LOGS}\r\n0\r\n\r\n");
+    let both = ["Content-Length: 24", "Transfer-Encoding: chunked"];
+    for [first, second] in [both, [both[1], both[0]]] {
+        let request = post(&format!("{first}\r\n{second}\r\n"), &body);
+        assert_eq!(count(&[request, get("")].concat()), 1, "{first}");
+    }
+    server.stop();
+}
