@@ -45,3 +45,6 @@ pub const REREADS_MAX: usize = 2;
 
 /// Hashes of pieces that are remembered: of 64 GiB of content, in 2 MiB.
 pub const PIECE_HASHES_MAX: usize = 64 << 10;
+
+/// For how long a URL with which anybody can read content may be used. Clocks may differ by some of it.
+pub const LINK_TIME_MAX: Duration = Duration::from_mins(5);

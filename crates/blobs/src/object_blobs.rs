@@ -8,6 +8,7 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use object_store::ObjectStoreExt;
 use object_store::path::Path;
+use object_store::signer::Method;
 use tokio::sync::Semaphore;
 use wargate_crypto::Digest;
 use wargate_registry::blobs::{Blob, Blobs, Spool};
@@ -15,7 +16,7 @@ use wargate_registry::seams::Offload;
 
 use crate::failure::Failure;
 use crate::keys;
-use crate::limits::{CALL_TIME_MAX, UPLOADS_MAX};
+use crate::limits::{CALL_TIME_MAX, LINK_TIME_MAX, UPLOADS_MAX};
 use crate::piece_hashes::PieceHashes;
 use crate::reader::{Reader, is_whole};
 use crate::spool::FileSpool;
@@ -169,6 +170,14 @@ impl Blobs for ObjectBlobs {
 
     fn list(&self, after: Option<&Digest>, limit: usize) -> io::Result<Vec<Digest>> {
         Ok(self.least(after, limit)?)
+    }
+
+    fn link(&self, content: &Digest) -> io::Result<Option<String>> {
+        let Some(signer) = self.shared.target.signer() else { return Ok(None) };
+        let path = self.path(content);
+        // The credentials may have to be asked for first.
+        let link = signer.signed_url(Method::GET, &path, LINK_TIME_MAX);
+        Ok(Some(self.shared.wait(in_time(link))?.into()))
     }
 
     fn offload(&self) -> Option<&dyn Offload> {

@@ -8,6 +8,7 @@ use std::time::Duration;
 use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
+use object_store::signer::Signer;
 use object_store::{BackoffConfig, ClientConfigKey, ObjectStore, RetryConfig};
 use url::Url;
 
@@ -17,6 +18,7 @@ use crate::limits::{CONNECT_SECONDS_MAX, REQUEST_SECONDS_MAX, RETRIES_MAX, RETRY
 #[derive(Clone)]
 pub struct Target {
     store: Arc<dyn ObjectStore>,
+    signer: Option<Arc<dyn Signer>>,
     prefix: Path,
     shown: String,
     folder: Option<PathBuf>,
@@ -113,8 +115,9 @@ impl Target {
             "az" => azure(bucket, variables),
             _ => return Err(form("nothing is known of such URLs")),
         };
-        let store = store.map_err(|why| TargetError::Settings { shown: shown.clone(), why })?;
-        Ok(Self { store, prefix, shown, folder: None })
+        let opened = store.map_err(|why| TargetError::Settings { shown: shown.clone(), why })?;
+        let (store, signer) = opened;
+        Ok(Self { store, signer: Some(signer), prefix, shown, folder: None })
     }
 
     fn folder(folder: &FsPath) -> Result<Self, TargetError> {
@@ -128,6 +131,7 @@ impl Target {
             .with_fsync(true);
         Ok(Self {
             store: Arc::new(store),
+            signer: None,
             prefix: Path::default(),
             shown: folder.display().to_string(),
             folder: Some(folder.to_owned()),
@@ -136,13 +140,18 @@ impl Target {
 
     /// A place in a store that is there already.
     pub fn of_store(store: Arc<dyn ObjectStore>, prefix: Path, shown: impl Into<String>) -> Self {
-        Self { store, prefix, shown: shown.into(), folder: None }
+        Self { store, signer: None, prefix, shown: shown.into(), folder: None }
     }
 
     /// The store. Its errors may have in them what its server said: show [`Failure`](crate::Failure)
     /// instead.
     pub fn store(&self) -> &Arc<dyn ObjectStore> {
         &self.store
+    }
+
+    /// Makes URLs with which anybody can read an object for a while, if the store knows such.
+    pub fn signer(&self) -> Option<&dyn Signer> {
+        self.signer.as_deref()
     }
 
     /// What all names begin with; empty for a folder.
@@ -174,7 +183,13 @@ impl fmt::Debug for Target {
     }
 }
 
-type Opened = Result<Arc<dyn ObjectStore>, String>;
+type Opened = Result<(Arc<dyn ObjectStore>, Arc<dyn Signer>), String>;
+
+/// A store that signs, as both.
+fn both<S: ObjectStore + Signer>(store: S) -> (Arc<dyn ObjectStore>, Arc<dyn Signer>) {
+    let store = Arc::new(store);
+    (Arc::<S>::clone(&store), store)
+}
 
 fn s3(bucket: &str, variables: impl IntoIterator<Item = (String, String)>) -> Opened {
     let request = |key| AmazonS3ConfigKey::Client(key);
@@ -194,7 +209,7 @@ fn s3(bucket: &str, variables: impl IntoIterator<Item = (String, String)>) -> Op
         }
     }
     let store = builder.with_bucket_name(bucket).with_retry(retries(attempts)).build();
-    Ok(Arc::new(store.map_err(settings)?))
+    Ok(both(store.map_err(settings)?))
 }
 
 #[cfg(feature = "gcs")]
@@ -209,7 +224,7 @@ fn gcs(bucket: &str, variables: impl IntoIterator<Item = (String, String)>) -> O
         }
     }
     let store = builder.with_bucket_name(bucket).with_retry(retries(RETRIES_MAX + 1)).build();
-    Ok(Arc::new(store.map_err(settings)?))
+    Ok(both(store.map_err(settings)?))
 }
 
 #[cfg(feature = "azure")]
@@ -224,7 +239,7 @@ fn azure(container: &str, variables: impl IntoIterator<Item = (String, String)>)
         }
     }
     let store = builder.with_container_name(container).with_retry(retries(RETRIES_MAX + 1)).build();
-    Ok(Arc::new(store.map_err(settings)?))
+    Ok(both(store.map_err(settings)?))
 }
 
 /// Whatever is wrong with settings is said without their values, of which some are secret.

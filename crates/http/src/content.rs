@@ -12,12 +12,13 @@ use crate::problem::Problem;
 pub(crate) async fn sources(call: Call) -> Answer {
     let digest = call.digest()?;
     let asked = digest.clone();
-    let size = call.front.registry().content_size(&asked)?;
-    if size.is_none() {
+    let Some((size, elsewhere)) = call.front.registry().content_place(&asked)? else {
         return Err(Problem::of(ContentError::ContentDigestNotFound(digest).to_body()));
-    }
-    let url = call.front.options().public_url.join(&paths::content(&digest));
-    let source = ContentSource::HttpGet { url, accept_ranges: true, size };
+    };
+    let accept_ranges = elsewhere.is_none();
+    let here = || call.front.options().public_url.join(&paths::content(&digest));
+    let url = elsewhere.unwrap_or_else(here);
+    let source = ContentSource::HttpGet { url, accept_ranges, size: Some(size) };
     let content_sources = OrderedMap::from_iter([(digest, vec![source])]);
     let mut response = answer::json(&ContentSourcesResponse { content_sources })?;
     answer::cache(&mut response, answer::NO_CACHE);

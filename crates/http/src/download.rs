@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::body::{Body, Bytes};
 use axum::http::header::{
-    ACCEPT_RANGES, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_SECURITY_POLICY, CONTENT_TYPE,
+    ACCEPT_RANGES, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_SECURITY_POLICY, CONTENT_TYPE, LOCATION,
 };
 use axum::http::{HeaderValue, Method, StatusCode};
 use axum::response::Response;
@@ -35,8 +35,25 @@ const SANDBOX: HeaderValue = HeaderValue::from_static("sandbox; default-src 'non
 pub(crate) async fn download(call: Call) -> Answer {
     let digest = digest(call.text("file")).ok_or_else(Problem::not_found)?;
     let tag = HeaderValue::from_str(&format!("\"{digest}\"")).map_err(|_| Problem::internal())?;
-    let opened = opened(&call.front, digest);
-    let Opened { content, wasm } = opened.await?.ok_or_else(Problem::not_found)?;
+    let found = call.front.ask(move |registry| registry.find_content(&digest)).await?;
+    let found = found.ok_or_else(Problem::not_found)?;
+    let asks = call.parts.method != Method::HEAD && !answer::matches(call.headers(), &tag);
+    match &found {
+        Found::Referred { url, .. } if asks => return redirect(url, answer::NO_CACHE),
+        Found::Referred { size, is_wasm, .. } => return Ok(referred(&call, tag, *size, *is_wasm)),
+        Found::Elsewhere(row) if asks && call.front.options().content_redirect => {
+            let (bytes, digest) = (asked_bytes(&call, &tag, row.size)?, row.digest);
+            let registry = Arc::clone(call.front.registry());
+            let link =
+                call.front.registry().offload_content(move || registry.link_content(&digest));
+            if let Some(link) = link.await? {
+                count(&call, bytes)?;
+                return redirect(&link, answer::NO_STORE);
+            }
+        }
+        Found::Elsewhere(_) | Found::Here(_) => {}
+    }
+    let Opened { content, wasm } = opened(&call.front, found).await?;
     let mut response = if answer::matches(call.headers(), &tag) {
         Response::new(Body::empty())
     } else {
@@ -54,7 +71,7 @@ pub(crate) async fn download(call: Call) -> Answer {
     };
     set(&mut response, ACCEPT_RANGES, HeaderValue::from_static("bytes"));
     set(&mut response, CONTENT_SECURITY_POLICY, SANDBOX);
-    set(&mut response, CONTENT_TYPE, HeaderValue::from_static(if wasm { WASM } else { OCTETS }));
+    set(&mut response, CONTENT_TYPE, content_type(wasm));
     answer::cache(&mut response, answer::FOR_EVER);
     Ok(answer::tagged(response, tag, call.headers()))
 }
@@ -70,25 +87,57 @@ fn digest(file: &str) -> Option<Digest> {
     format!("sha256:{digits}").parse().ok()
 }
 
+const fn content_type(wasm: bool) -> HeaderValue {
+    HeaderValue::from_static(if wasm { WASM } else { OCTETS })
+}
+
+/// What there is to be said here of content that is elsewhere.
+fn referred(call: &Call, tag: HeaderValue, size: u64, is_wasm: bool) -> Response {
+    let mut response = Response::new(Body::empty());
+    set(&mut response, CONTENT_LENGTH, answer::number(size));
+    set(&mut response, CONTENT_TYPE, content_type(is_wasm));
+    answer::cache(&mut response, answer::NO_CACHE);
+    answer::tagged(response, tag, call.headers())
+}
+
+/// How many bytes are asked for.
+fn asked_bytes(call: &Call, tag: &HeaderValue, size: u64) -> Result<u64, Problem> {
+    match range::asked(call.headers(), tag, size) {
+        Asked::Whole => Ok(size),
+        Asked::Part(part) => Ok(part.end - part.start),
+        Asked::Unsatisfiable => Err(unsatisfiable(size)),
+    }
+}
+
+/// Whoever asked goes there with the same question.
+fn redirect(url: &str, cache: &'static str) -> Answer {
+    let mut url = HeaderValue::from_str(url).map_err(|_| Problem::internal())?;
+    // It may be as good as a password.
+    url.set_sensitive(true);
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::TEMPORARY_REDIRECT;
+    set(&mut response, LOCATION, url);
+    answer::cache(&mut response, cache);
+    Ok(response)
+}
+
 struct Opened {
     content: Content,
     wasm: bool,
 }
 
-/// Content that is small is found without waiting behind what is not.
-async fn opened(front: &Front, digest: Digest) -> Result<Option<Opened>, ReadError> {
-    let found = front.ask(move |registry| registry.find_content(&digest)).await?;
-    let Some(found) = found else { return Ok(None) };
+/// Content that is small is opened without waiting behind what is not.
+async fn opened(front: &Front, found: Found) -> Result<Opened, ReadError> {
     let registry = Arc::clone(front.registry());
     match found {
         Found::Here(_) => open(&registry, found),
-        Found::Elsewhere(_) => {
+        Found::Elsewhere(_) | Found::Referred { .. } => {
             front.registry().offload_content(move || open(&registry, found)).await
         }
     }
 }
 
-fn open(registry: &Registry, found: Found) -> Result<Option<Opened>, ReadError> {
+fn open(registry: &Registry, found: Found) -> Result<Opened, ReadError> {
     let content = registry.open_found(found)?;
     let wasm = match &content.body {
         content::Body::Inline(bytes) => bytes.starts_with(MAGIC),
@@ -99,7 +148,7 @@ fn open(registry: &Registry, found: Found) -> Result<Option<Opened>, ReadError> 
             head.map_err(unavailable)?.as_ref() == MAGIC
         }
     };
-    Ok(Some(Opened { content, wasm }))
+    Ok(Opened { content, wasm })
 }
 
 fn whole(front: &Front, content: Content) -> Response {

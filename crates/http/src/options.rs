@@ -31,6 +31,8 @@ pub struct Options {
     pub body_bytes_max: usize,
     /// How often an address may ask.
     pub throttling: Throttling,
+    /// Whether downloads are sent on to the place where content is kept, if it gives such URLs.
+    pub content_redirect: bool,
     /// Who fetches content from sources that a publisher names; `None`: content is only uploaded.
     pub sources: Option<Arc<dyn Sources>>,
 }
@@ -60,6 +62,7 @@ impl Options {
             hold: HOLD_MAX,
             body_bytes_max: BODY_BYTES_MAX,
             throttling: Throttling::default(),
+            content_redirect: false,
             sources: None,
         }
     }

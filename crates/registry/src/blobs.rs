@@ -48,6 +48,16 @@ pub trait Blobs: Send + Sync {
     /// Those of the medium.
     fn list(&self, after: Option<&Digest>, limit: usize) -> io::Result<Vec<Digest>>;
 
+    /// A URL at which anybody can read content for a short time without asking the registry; `None` if
+    /// there is no such thing. Whoever has it needs no credentials, so it is for the one who asked, and
+    /// for no log. Whether the content is there is not looked at.
+    ///
+    /// # Errors
+    /// Those of the medium.
+    fn link(&self, _content: &Digest) -> io::Result<Option<String>> {
+        Ok(None)
+    }
+
     /// Where work goes that waits for this, if not where all other work goes: for content behind a
     /// network, which must not keep those waiting who only read the log.
     fn offload(&self) -> Option<&dyn Offload> {

@@ -100,6 +100,8 @@ pub struct Upload {
     digest: Digest,
     received: Received,
     room: Room,
+    /// Where the bytes came from, if it will do to refer to that place.
+    url: Option<String>,
 }
 
 /// What has come of content.
@@ -171,7 +173,8 @@ impl Registry {
         let bytes = if needed { Bytes::Few(Vec::new()) } else { Bytes::Unneeded };
         let received = Received { hasher: Sha256::new(), size: 0, bytes };
         let room = Room { registry: Arc::clone(self), bytes: 0 };
-        Ok(Upload { registry: Arc::clone(self), record, digest: *digest, received, room })
+        let (registry, digest) = (Arc::clone(self), *digest);
+        Ok(Upload { registry, record, digest, received, room, url: None })
     }
 
     /// Goes on with an upload that broke off after so many bytes. Blocks.
@@ -272,6 +275,17 @@ impl Registry {
         Ok(Waiting { pending, verified })
     }
 
+    /// The URL, if content may be referred to by it: nobody has brought it, or named another place.
+    fn may_refer(
+        &self,
+        digest: &Digest,
+        url: Option<String>,
+    ) -> Result<Option<String>, WriteError> {
+        let Some(url) = url else { return Ok(None) };
+        let known = self.store().content(digest)?;
+        Ok(Some(url).filter(|url| known.is_none_or(|known| known.url.as_ref() == Some(url))))
+    }
+
     /// A record that is in the log already, as if it were pending.
     fn published_as_pending(
         &self,
@@ -296,12 +310,16 @@ impl Registry {
     /// [`ReadError::Store`](crate::ReadError::Store) if it cannot be read now.
     pub fn find_content(&self, digest: &Digest) -> Result<Option<Found>, crate::ReadError> {
         let Some(mut row) = self.store().content(digest)? else { return Ok(None) };
-        Ok(Some(match row.inline.take() {
-            Some(bytes) => {
+        Ok(Some(match (row.inline.take(), row.url.take()) {
+            (Some(bytes), _) => {
                 let (size, facts) = (row.size, Facts::from_row(&row));
                 Found::Here(Content { size, facts, body: Body::Inline(bytes) })
             }
-            None => Found::Elsewhere(row),
+            (None, Some(url)) => {
+                let is_wasm = matches!(Facts::from_row(&row), Some(Facts::Wasm(_)));
+                Found::Referred { url, size: row.size, is_wasm }
+            }
+            (None, None) => Found::Elsewhere(row),
         }))
     }
 
@@ -312,6 +330,10 @@ impl Registry {
     pub fn open_found(&self, found: Found) -> Result<Content, crate::ReadError> {
         let row = match found {
             Found::Here(content) => return Ok(content),
+            Found::Referred { url, .. } => {
+                let why = format!("the content is at {url}, and not kept here");
+                return Err(StoreError::Unavailable(why.into()).into());
+            }
             Found::Elsewhere(row) => row,
         };
         let (size, facts) = (row.size, Facts::from_row(&row));
@@ -333,6 +355,16 @@ impl Registry {
     pub fn open_content(&self, digest: &Digest) -> Result<Option<Content>, crate::ReadError> {
         self.find_content(digest)?.map(|found| self.open_found(found)).transpose()
     }
+
+    /// A URL at which anybody can read content for a short time, if whatever keeps it gives such. It is
+    /// as good as a password: see [`Blobs::link`]. Blocks, perhaps for a network.
+    ///
+    /// # Errors
+    /// [`ReadError::Store`](crate::ReadError::Store) if there is none now.
+    pub fn link_content(&self, digest: &Digest) -> Result<Option<String>, crate::ReadError> {
+        let unavailable = |error: std::io::Error| StoreError::Unavailable(Box::new(error));
+        Ok(self.blobs().link(digest).map_err(unavailable)?)
+    }
 }
 
 /// Content that was taken.
@@ -341,6 +373,15 @@ pub enum Found {
     Here(Content),
     /// It is not.
     Elsewhere(ContentRow),
+    /// It is not kept, only referred to.
+    Referred {
+        /// Where it is.
+        url: String,
+        /// Its size in bytes.
+        size: u64,
+        /// Whether it was Wasm when it was looked at.
+        is_wasm: bool,
+    },
 }
 
 /// Content that was taken is not there, or not as it was; perhaps for now.
@@ -434,6 +475,22 @@ impl Upload {
     /// waiting, or anybody could spoil it. [`WriteError::Rejected`] if a policy refuses them: the
     /// record is refused then, too.
     pub async fn finish(self) -> Result<RecordStatus, WriteError> {
+        self.arrive().await
+    }
+
+    /// All bytes have come, from a place that the record's publisher has named. They are looked at as
+    /// those of [`Upload::finish`], and not kept: who wants the content is told of that place. If the
+    /// registry knows the content at another place already, it is kept after all, so that no publisher's
+    /// release depends on what another has named.
+    ///
+    /// # Errors
+    /// Those of [`Upload::finish`].
+    pub async fn finish_by_referring(mut self, url: String) -> Result<RecordStatus, WriteError> {
+        self.url = Some(url);
+        self.arrive().await
+    }
+
+    async fn arrive(self) -> Result<RecordStatus, WriteError> {
         let registry = Arc::clone(&self.registry);
         let PendingRecord { log, record, .. } = self.record.pending;
         let permit = registry.permit_inspection(self.received.size).await;
@@ -451,7 +508,7 @@ impl Upload {
 
     /// The permit to look into it is given back before the bytes go where they are kept.
     fn keep(self, permit: Option<OwnedSemaphorePermit>) -> Result<Kept, WriteError> {
-        let Self { registry, record, digest, received, room: _room } = self;
+        let Self { registry, record, digest, received, room: _room, url } = self;
         let Received { hasher, size, bytes } = received;
         let found = hasher.finish();
         if found != digest {
@@ -461,8 +518,9 @@ impl Upload {
             )));
         }
         let tools = registry.tools();
+        let url = registry.may_refer(&digest, url)?;
         // Also if nobody asks today: somebody may tomorrow, and the content is there then.
-        let (inline, facts, spool) = match bytes {
+        let (mut inline, facts, mut spool) = match bytes {
             Bytes::Unneeded => return Ok(Kept::Already),
             Bytes::Few(few) => {
                 let facts = Facts::of(&few);
@@ -473,8 +531,11 @@ impl Upload {
                 (None, facts, Some(spool))
             }
         };
+        if url.is_some() {
+            (inline, spool) = (None, None);
+        }
         let arrived_seconds = seconds(tools.clock.now());
-        let row = ContentRow { digest, size, inline, facts: facts.to_json(), arrived_seconds };
+        let row = ContentRow { digest, size, inline, url, facts: facts.to_json(), arrived_seconds };
         for (version, _) in
             releases(&record.verified.envelope).filter(|(_, content)| *content == digest)
         {

@@ -112,16 +112,25 @@ fn contents(
     depth: Depth,
     report: &mut Report,
 ) -> StoreResult<()> {
-    let mut after = None;
+    let (mut after, mut referred) = (None, 0_u64);
     loop {
         let rows = store.contents(after.as_ref(), CHUNK)?;
-        let Some(last) = rows.last() else { return Ok(()) };
+        let Some(last) = rows.last() else { break };
         after = Some(last.digest);
         for row in &rows {
-            let wrong = content(blobs, depth, row)?;
-            report.verdict("content", wrong);
+            if row.is_kept() {
+                let wrong = content(blobs, depth, row)?;
+                report.verdict("content", wrong);
+            } else {
+                referred += 1;
+            }
         }
     }
+    if referred > 0 {
+        let why = "was not checked, because it is only referred to";
+        report.notes.push(format!("content of {referred} digests {why}"));
+    }
+    Ok(())
 }
 
 fn content(blobs: &dyn Blobs, depth: Depth, row: &ContentRow) -> StoreResult<Option<String>> {
@@ -183,7 +192,7 @@ fn orphans(store: &dyn Store, blobs: &dyn Blobs, report: &mut Report) -> StoreRe
         let Some(last) = digests.last() else { break };
         after = Some(*last);
         for digest in &digests {
-            if store.content(digest)?.is_none_or(|row| row.inline.is_some()) {
+            if store.content(digest)?.is_none_or(|row| !row.is_blob()) {
                 orphans += 1;
             }
         }

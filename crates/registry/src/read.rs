@@ -208,13 +208,17 @@ impl Registry {
         Ok(rows.first().is_some_and(|rows| rows.head.is_some()))
     }
 
-    /// The size of content; `None` if it is not here.
+    /// The size of content, and the URL that it has elsewhere if it is only referred to; `None` if it is
+    /// not here.
     ///
     /// # Errors
     /// [`ReadError::Store`]
-    pub fn content_size(&self, content: &AnyDigest) -> Result<Option<u64>, ReadError> {
+    pub fn content_place(
+        &self,
+        content: &AnyDigest,
+    ) -> Result<Option<(u64, Option<String>)>, ReadError> {
         let Ok(digest) = Digest::try_from(content) else { return Ok(None) };
-        Ok(self.store().content(&digest)?.map(|row| row.size))
+        Ok(self.store().content(&digest)?.map(|row| (row.size, row.url)))
     }
 
     /// Leaves of the registry log from a position on, at most `limit`, none behind the newest

@@ -57,7 +57,7 @@ pub(crate) use self::stage::{Before, stage, tree_length};
 pub enum Command {
     /// A record has come and was found to be in order by itself.
     Admit(Box<Admission>),
-    /// Content has come and is kept, or is inline.
+    /// Content has come and is kept, or is inline, or is only referred to.
     Content {
         /// The log of the record that it came for.
         log: LogId,
@@ -141,7 +141,8 @@ impl Command {
         let payload = match self {
             Self::Admit(admission) => 2 * admission.envelope.signed().content_bytes().len(),
             Self::Content { content, .. } => {
-                content.inline.as_ref().map_or(0, Vec::len) + content.facts.len()
+                let url = content.url.as_ref().map_or(0, String::len);
+                content.inline.as_ref().map_or(0, Vec::len) + content.facts.len() + url
             }
             Self::Refuse { .. } | Self::Operator(_) | Self::Tend | Self::Renew => 0,
         };

@@ -37,7 +37,7 @@ use wargate_transparency::map::{MapVersion, Page, PageId};
 
 pub use self::accounts::{Accounts, Counted};
 pub use self::batch::{
-    Admitted, Append, AppendedRecord, Batch, ContentArrived, LogChange, Rejection,
+    Admitted, Append, AppendedRecord, Batch, ContentArrived, LogChange, Referral, Rejection,
 };
 pub use self::rows::{
     Committed, ContentRow, LogQuery, LogRow, LogRows, LoggedRecord, PendingCounts, PendingRecord,
@@ -225,10 +225,10 @@ pub trait Store: Ledger + Pending + Nodes + Accounts {
     /// Makes all of a batch part of the registry, or nothing, and returns the new revision.
     ///
     /// `expected` is the revision that the batch was made for; `None` if the store must be empty.
-    /// Within the batch, in this order: rejections and drops, admissions, content (which takes its
-    /// digest off every pending record's missing list, those of this batch included), the append
-    /// (which removes the appended records from what is pending), what is wanted, counted and
-    /// discarded, and the time of the checkpoint.
+    /// Within the batch, in this order: rejections and drops, admissions, content (which, if it is
+    /// kept, takes its digest off every pending record's missing list, those of this batch included),
+    /// referrals (which take it off one list), the append (which removes the appended records from what
+    /// is pending), what is wanted, counted and discarded, and the time of the checkpoint.
     ///
     /// # Errors
     /// [`CommitError::Conflict`] if the store is at another revision.

@@ -111,6 +111,10 @@ pub(crate) struct ServeOptions {
         value_delimiter = ','
     )]
     pub(crate) content_sources_allow: Vec<String>,
+    /// Send downloads on to the object storage that keeps the content
+    #[arg(long, env = "WARGATE_CONTENT_REDIRECT", value_name = "BOOL", num_args = 0..=1,
+        default_missing_value = "true")]
+    pub(crate) content_redirect: Option<bool>,
     /// How often an idle registry signs its checkpoint again [default: 60s]
     #[arg(long, env = "WARGATE_CHECKPOINT_INTERVAL", value_name = "TIME")]
     pub(crate) checkpoint_interval: Option<humantime::Duration>,
@@ -186,6 +190,8 @@ pub(crate) enum ContentSources {
     None,
     /// It is fetched and kept
     Copy,
+    /// It is fetched and looked at, and clients are told of its place
+    Refer,
 }
 
 /// A form of the log.

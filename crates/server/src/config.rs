@@ -49,6 +49,7 @@ struct FromFile {
     content_store: Option<String>,
     content_sources: Option<ContentSources>,
     content_sources_allow: Vec<String>,
+    content_redirect: Option<bool>,
     checkpoint_interval: Option<String>,
     content_bytes_max: Option<u64>,
     sourcing_records_max: Option<u64>,
@@ -82,8 +83,7 @@ pub(crate) struct Config {
     pub(crate) content: Vec<ContentKind>,
     /// `None`: what the data directory remembers.
     pub(crate) content_store: Option<String>,
-    pub(crate) content_sources: ContentSources,
-    pub(crate) content_sources_allow: Vec<Allowed>,
+    pub(crate) elsewhere: Elsewhere,
     pub(crate) checkpoint_interval: Duration,
     pub(crate) limits: Limits,
     /// What keeps one from using up what is there for all.
@@ -99,6 +99,17 @@ pub(crate) struct Config {
     pub(crate) loopback: bool,
     /// Whether nobody but this machine uses it, as far as the options say.
     pub(crate) alone: bool,
+}
+
+/// What is done about content that is elsewhere.
+#[derive(Clone, Debug)]
+pub(crate) struct Elsewhere {
+    /// If publishers have it.
+    pub(crate) sources: ContentSources,
+    /// From where it may come beyond the internet.
+    pub(crate) allow: Vec<Allowed>,
+    /// Whether object storage serves what it keeps.
+    pub(crate) redirect: bool,
 }
 
 impl Config {
@@ -147,8 +158,7 @@ impl Config {
             operator_key_file: flags.operator_key_file.clone().or(file.operator_key_file.clone()),
             authorized_keys,
             define_namespaces: define,
-            content_sources: content_sources(flags, &file),
-            content_sources_allow: allowed_sources(flags, &file)?,
+            elsewhere: Elsewhere::new(flags, &file)?,
             content_store: flags.content_store.clone().or(file.content_store.clone()),
             content: content.cloned().unwrap_or_else(|| defaults.to_vec()),
             checkpoint_interval: time(
@@ -291,8 +301,15 @@ fn authorized_keys(path: &Path) -> Result<AuthorizedKeys> {
     AuthorizedKeys::from_toml(&text).with_context(|| format!("in {}", path.display()))
 }
 
-fn content_sources(flags: &ServeOptions, file: &FromFile) -> ContentSources {
-    flags.content_sources.or(file.content_sources).unwrap_or(ContentSources::None)
+impl Elsewhere {
+    fn new(flags: &ServeOptions, file: &FromFile) -> Result<Self> {
+        let sources = flags.content_sources.or(file.content_sources);
+        Ok(Self {
+            sources: sources.unwrap_or(ContentSources::None),
+            allow: allowed_sources(flags, file)?,
+            redirect: flags.content_redirect.or(file.content_redirect).unwrap_or(false),
+        })
+    }
 }
 
 fn allowed_sources(flags: &ServeOptions, file: &FromFile) -> Result<Vec<Allowed>> {

@@ -134,11 +134,12 @@ fn sources(
     data_dir: &DataDir,
     stop: &watch::Receiver<bool>,
 ) -> Result<Option<Arc<dyn Sources>>> {
-    if config.content_sources == ContentSources::None {
+    if config.elsewhere.sources == ContentSources::None {
         return Ok(None);
     }
-    let (registry, allowed) = (Arc::clone(registry), config.content_sources_allow.clone());
-    let fetcher = Fetcher::start(registry, data_dir.path(), allowed, stop.clone())?;
+    let (registry, allowed) = (Arc::clone(registry), config.elsewhere.allow.clone());
+    let refers = config.elsewhere.sources == ContentSources::Refer;
+    let fetcher = Fetcher::start(registry, data_dir.path(), allowed, refers, stop.clone())?;
     Ok(Some(Arc::new(fetcher)))
 }
 
@@ -344,7 +345,8 @@ fn front(config: &Config, address: SocketAddr, opened: &Opened) -> Result<Option
         AllowedHosts::Any
     };
     let throttling = config.abuse.throttling.clone();
-    let options = Options { hosts, throttling, ..Options::new(url) };
+    let content_redirect = config.elsewhere.redirect;
+    let options = Options { hosts, throttling, content_redirect, ..Options::new(url) };
     let note = keys::note_signer(opened.keys.files(), &options.origin)?;
     Ok(Options { note: Some(note), ..options })
 }

@@ -1,5 +1,5 @@
-//! Content that publishers have elsewhere: fetched, checked and kept, in the background, where the
-//! operator allows it.
+//! Content that publishers have elsewhere: fetched, checked, and kept or referred to, in the background,
+//! where the operator allows it.
 //!
 //! A record waits for its content as any other. What can be fetched for it is written down before its
 //! publisher is answered; then each source is tried, several times if that may help. The bytes go the
@@ -21,6 +21,7 @@ use anyhow::{Context, Result};
 use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, watch};
 use tokio::time::timeout;
+use url::Url;
 use wargate_crypto::Digest;
 use wargate_http::{Sources, Wanted};
 use wargate_protocol::{LogId, RecordId};
@@ -55,6 +56,8 @@ pub(crate) struct Fetcher(Arc<Shared>);
 struct Shared {
     registry: Arc<Registry>,
     rules: Rules,
+    /// Whether clients are told of the place, and nothing is kept.
+    refers: bool,
     journal: Journal,
     /// Records that have a job.
     live: Mutex<HashSet<(LogId, RecordId)>>,
@@ -77,6 +80,7 @@ impl Fetcher {
         registry: Arc<Registry>,
         data_dir: &Path,
         allowed: Vec<Allowed>,
+        refers: bool,
         stop: watch::Receiver<bool>,
     ) -> Result<Self> {
         let rules = Rules { allowed, resolver: Box::new(System), pause: PAUSE_TIME_MAX };
@@ -87,6 +91,7 @@ impl Fetcher {
         let shared = Arc::new(Shared {
             registry,
             rules,
+            refers,
             journal,
             live: Mutex::default(),
             fetches: Semaphore::new(FETCHES_MAX),
@@ -215,7 +220,7 @@ impl Shared {
     }
 
     async fn fetch(self: &Arc<Self>, job: &Job, digest: Digest, url: &str) -> Outcome {
-        match self.copy(job, digest, url).await {
+        match self.take(job, digest, url).await {
             Ok(()) => Outcome::Settled,
             Err(Stopped::Source(why)) => Outcome::Not(why),
             Err(Stopped::Registry(error)) => settle(&error),
@@ -223,7 +228,7 @@ impl Shared {
     }
 
     /// The bytes go the way of an upload.
-    async fn copy(self: &Arc<Self>, job: &Job, digest: Digest, url: &str) -> Result<(), Stopped> {
+    async fn take(self: &Arc<Self>, job: &Job, digest: Digest, url: &str) -> Result<(), Stopped> {
         let (registry, log, record) = (Arc::clone(&self.registry), job.log, job.record);
         match self.registry.status(&log, &record)? {
             Some(RecordStatus::Sourcing(missing)) if missing.contains(&digest) => {}
@@ -242,7 +247,18 @@ impl Shared {
         if announced.is_some_and(|announced| announced != came) {
             return Err(Unfetched::Now("the source's answer broke off".into()).into());
         }
-        upload.finish().await?;
+        let status = match Url::parse(url) {
+            // What stands behind a `#` is not sent.
+            Ok(mut url) if self.refers && self.rules.may_refer(&url) => {
+                url.set_fragment(None);
+                upload.finish_by_referring(url.into()).await?
+            }
+            _ => upload.finish().await?,
+        };
+        if matches!(status, RecordStatus::Sourcing(missing) if missing.contains(&digest)) {
+            // It is kept then, since two publishers have it at two places.
+            return Err(Unfetched::Now("somebody else named another place meanwhile".into()).into());
+        }
         tracing::info!(%record, %digest, bytes = came, "fetched content");
         Ok(())
     }
@@ -257,7 +273,7 @@ impl Shared {
     }
 }
 
-/// Why content was not copied.
+/// Why content was not taken.
 enum Stopped {
     Source(Unfetched),
     Registry(WriteError),

@@ -7,7 +7,7 @@ use wargate_crypto::Digest;
 use wargate_protocol::{LogId, RecordId};
 use wargate_registry::store::{
     Admitted, Append, AppendedRecord, Batch, Committed, ContentArrived, LogChange, PendingState,
-    Rejection, Revision,
+    Referral, Rejection, Revision,
 };
 use wargate_transparency::log::StoredTile;
 use wargate_transparency::map::{MapVersion, PageId};
@@ -48,6 +48,7 @@ pub(crate) fn commit(
             (false, _) => {}
         }
     }
+    batch.referred.iter().try_for_each(|referral| refer(&on, referral))?;
     accounts::keep(&on, batch, &fresh)?;
     let revision = Revision(expected.map_or(0, |revision| revision.0).saturating_add(1));
     let sql = "INSERT INTO head VALUES (0, ?1, ?2) ON CONFLICT DO UPDATE
@@ -110,14 +111,22 @@ fn mark(on: &Connection, content: &Digest, pending: i64, position: i64) -> Resul
 }
 
 /// Keeps what is known of content, unless it is known, and sets those free that waited for nothing
-/// else. Says whether it was not known.
+/// else, if it is kept. Says whether it was not known.
 fn arrive(on: &Connection, content: &ContentArrived) -> Result<bool, Fault> {
-    let sql = "INSERT INTO contents (digest, size, arrived, facts, bytes)
-               VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING";
+    let sql = "INSERT INTO contents (digest, size, arrived, facts, bytes, url)
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO NOTHING";
     let digest = content.digest.as_bytes();
     let (size, arrived) = (written(content.size)?, written(content.arrived_seconds)?);
-    let params = params![digest, size, arrived, content.facts, content.inline];
-    let is_new = run(on, sql, params)? > 0;
+    let ContentArrived { facts, inline, url, .. } = content;
+    let is_new = run(on, sql, params![digest, size, arrived, facts, inline, url])? > 0;
+    if !is_new {
+        let sql = "UPDATE contents SET size = ?2, arrived = ?3, facts = ?4, bytes = ?5, url = ?6
+                   WHERE digest = ?1 AND url IS NOT NULL";
+        run(on, sql, params![digest, size, arrived, facts, inline, url])?;
+    }
+    if !content.is_kept() {
+        return Ok(is_new);
+    }
     let marked = one(on, "SELECT 1 FROM missing WHERE content = ?1 LIMIT 1", [digest], |_| Ok(()))?;
     if marked.is_none() {
         return Ok(is_new);
@@ -130,6 +139,20 @@ fn arrive(on: &Connection, content: &ContentArrived) -> Result<bool, Fault> {
     run(on, sql, params![digest, state::READY])?;
     run(on, "DELETE FROM missing WHERE content = ?1", [digest])?;
     Ok(is_new)
+}
+
+/// Takes a digest off what one record misses.
+fn refer(on: &Connection, referral: &Referral) -> Result<(), Fault> {
+    let Referral { log, record, content } = referral;
+    let sql = "DELETE FROM missing WHERE content = ?3 AND pending =
+                   (SELECT number FROM pending WHERE log = ?1 AND record = ?2)";
+    if run(on, sql, params![log.as_bytes(), record.as_bytes(), content.as_bytes()])? == 0 {
+        return Ok(());
+    }
+    // Only sourcing records have marks, so it was one.
+    let sql = "UPDATE pending SET state = ?3 WHERE log = ?1 AND record = ?2
+                   AND NOT EXISTS (SELECT 1 FROM missing WHERE pending = number)";
+    run(on, sql, params![log.as_bytes(), record.as_bytes(), state::READY]).map(drop)
 }
 
 /// Makes records history, with all that follows from them.

@@ -70,12 +70,12 @@ impl Pending for SqliteStore {
     }
 
     fn content(&self, wanted: &Digest) -> StoreResult<Option<ContentRow>> {
-        let sql = "SELECT digest, size, arrived, facts, bytes FROM contents WHERE digest = ?1";
+        let sql = "SELECT digest, size, arrived, facts, bytes, url FROM contents WHERE digest = ?1";
         self.ask(|on| one(on, sql, [wanted.as_bytes()], content))
     }
 
     fn contents(&self, after: Option<&Digest>, limit: usize) -> StoreResult<Vec<ContentRow>> {
-        let sql = "SELECT digest, size, arrived, facts, bytes FROM contents
+        let sql = "SELECT digest, size, arrived, facts, bytes, url FROM contents
                    WHERE digest > ?1 ORDER BY digest LIMIT ?2";
         // No bytes at all come before any digest.
         let after = after.map_or(&[][..], |after| after.as_bytes());
@@ -129,5 +129,6 @@ fn content(row: &Row<'_>) -> Result<ContentRow, Fault> {
         arrived_seconds: number(row, 2)?,
         facts: row.get(3)?,
         inline: row.get(4)?,
+        url: row.get(5)?,
     })
 }

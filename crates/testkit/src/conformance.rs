@@ -77,6 +77,7 @@ macro_rules! conformance {
             pending::content_sets_records_free
             pending::content_and_admission_in_one_batch
             pending::content_stays_as_it_came
+            pending::referred_content_is_for_one_record
             pending::contents_are_listed_by_digest
             pending::refused_records_stay_refused
             pending::what_a_batch_says_happens_in_order

@@ -14,7 +14,7 @@ use wargate_protocol::{
 use wargate_registry::store::{
     Accounts, Append, Batch, CommitError, Committed, ContentRow, Counted, Ledger, LogChange,
     LogQuery, LogRow, LogRows, LoggedRecord, Nodes, Pending, PendingCounts, PendingRecord,
-    PendingState, Rejection, Revision, Store, StoreError, StoreHead, StoreResult,
+    PendingState, Referral, Rejection, Revision, Store, StoreError, StoreHead, StoreResult,
 };
 use wargate_registry::usage::{Subject, Usage};
 use wargate_transparency::log::{Tile, TileId, TileRef};
@@ -294,6 +294,7 @@ impl Store for MemoryStore {
         batch.dropped.iter().for_each(|(log, record)| state.forget(log, record));
         batch.admitted.iter().for_each(|admitted| state.admit(admitted));
         batch.content.iter().for_each(|content| state.arrive(content));
+        batch.referred.iter().for_each(|referral| state.refer(referral));
         batch.append.iter().for_each(|append| state.append(append));
         for (digest, seconds) in &batch.wanted {
             if let Some(known) = state.unnamed.get_mut(digest) {
@@ -383,16 +384,34 @@ impl State {
     }
 
     fn arrive(&mut self, content: &ContentRow) {
-        self.contents.entry(content.digest).or_insert_with(|| {
-            self.unnamed.insert(content.digest, content.arrived_seconds);
-            content.clone()
-        });
+        match self.contents.get_mut(&content.digest) {
+            Some(known) if known.is_kept() => {}
+            Some(referred) => *referred = content.clone(),
+            None => {
+                self.unnamed.insert(content.digest, content.arrived_seconds);
+                self.contents.insert(content.digest, content.clone());
+            }
+        }
+        if !content.is_kept() {
+            return;
+        }
         for record in self.pending.values_mut() {
             if let PendingState::Sourcing(missing) = &mut record.state {
                 missing.retain(|digest| *digest != content.digest);
                 if missing.is_empty() {
                     record.state = PendingState::Ready;
                 }
+            }
+        }
+    }
+
+    fn refer(&mut self, referral: &Referral) {
+        let number = self.admissions.get(&(referral.log, referral.record));
+        let Some(record) = number.and_then(|number| self.pending.get_mut(number)) else { return };
+        if let PendingState::Sourcing(missing) = &mut record.state {
+            missing.retain(|digest| *digest != referral.content);
+            if missing.is_empty() {
+                record.state = PendingState::Ready;
             }
         }
     }

@@ -112,3 +112,43 @@ async fn sources_are_absolute_urls() {
     let source = json!([{ "type": "httpGet", "url": url, "acceptRanges": true, "size": 8 }]);
     assert_eq!(sources, json!({ "contentSources": { digest: source } }));
 }
+
+#[tokio::test]
+async fn content_that_is_only_referred_to_is_elsewhere() {
+    let world = World::new();
+    let record = Signed::first("test:one", "alice", world.clock_now(), "0.1.0", EMPTY);
+    world.publish(&record).await;
+    let digest = Digest::of(EMPTY);
+    let mut upload = world.registry.begin_upload(&record.log(), &record.id(), &digest).unwrap();
+    upload.write(EMPTY).unwrap();
+    let url = "https://files.example/a.wasm?b=c";
+    upload.finish_by_referring(url.into()).await.unwrap();
+    assert_eq!(world.get(&record.state_path()).await.json()["state"], "published");
+
+    let sources = world.get(&format!("/v1/content/{digest}")).await.json();
+    let source = json!([{ "type": "httpGet", "url": url, "size": 8 }]);
+    assert_eq!(sources, json!({ "contentSources": { digest.to_string(): source } }));
+
+    let path = format!("/content/{}", digest.to_string().replace(':', "-"));
+    let got = world.get_with(&path, "range", "bytes=1-2").await;
+    assert_eq!((got.status, got.header("location")), (307, Some(url)));
+    assert_eq!(got.header("cache-control"), Some("no-cache"));
+    assert!(got.body.is_empty());
+    // What can be said here is said here.
+    let head = request("HEAD", &path).body(Body::empty()).unwrap();
+    let head = world.send(head).await;
+    assert_eq!((head.status, head.header("content-length")), (200, Some("8")));
+    assert_eq!(head.header("content-type"), Some("application/wasm"));
+    let tag = format!("\"{digest}\"");
+    assert_eq!(head.header("etag"), Some(&*tag));
+    let again = world.get_with(&path, "if-none-match", &tag).await;
+    assert_eq!((again.status, again.header("location")), (304, None));
+
+    // Somebody else who has the same content brings it, and it is here from then on.
+    let other = Signed::first("test:two", "bob", world.clock_now(), "0.1.0", EMPTY);
+    assert_eq!(world.publish(&other).await.json()["state"], "sourcing");
+    let uploaded = world.upload(&other.upload_path(&digest), EMPTY.to_vec()).await;
+    assert_eq!(uploaded.status, 201);
+    let got = world.get(&path).await;
+    assert!(got.status == 200 && got.body == EMPTY);
+}

@@ -68,6 +68,6 @@ impl Registry {
     }
 
     fn is_stray(&self, digest: &Digest) -> StoreResult<bool> {
-        Ok(self.tools().store.content(digest)?.is_none_or(|row| row.inline.is_some()))
+        Ok(self.tools().store.content(digest)?.is_none_or(|row| !row.is_blob()))
     }
 }

@@ -17,8 +17,8 @@ use crate::error::WriteError;
 use crate::limits::{BACKLOG_RECORDS_MAX, DISCARDED_CONTENTS_MAX, REJECTED_RECORDS_MAX};
 use crate::recent::{Known, Recent, RecordKey, Verified, Waiting};
 use crate::store::{
-    Append, Batch, ContentArrived, PendingCounts, PendingRecord, PendingState, Rejection,
-    StoreResult,
+    Append, Batch, ContentArrived, ContentRow, PendingCounts, PendingRecord, PendingState,
+    Referral, Rejection, StoreResult,
 };
 use crate::usage::{self, Tally, Usage};
 
@@ -44,6 +44,8 @@ pub(super) struct Intake<'a> {
     /// comes in the same step counts all the same.
     newly_waiting: HashMap<KeyId, u64>,
     content: IndexMap<Digest, ContentArrived>,
+    /// Records for which content that is only referred to is good enough.
+    referred: Vec<Referral>,
     /// Content that is there and that a record wants which waits for more.
     wanted: Vec<Digest>,
     /// Content that nobody names and that is to be forgotten.
@@ -130,6 +132,7 @@ impl<'a> Intake<'a> {
             missing: HashMap::new(),
             newly_waiting: HashMap::new(),
             content: IndexMap::new(),
+            referred: Vec::new(),
             wanted: Vec::new(),
             discarded: Vec::new(),
             candidates: Vec::new(),
@@ -144,7 +147,11 @@ impl<'a> Intake<'a> {
             Command::Admit(admission) => self.admit(admission)?,
             Command::Content { log, record, content } => {
                 let key = (*log, *record);
-                self.arrive(key, content)?;
+                if content.is_kept() {
+                    self.arrive(key, content)?;
+                } else {
+                    self.refer(key, content)?;
+                }
                 Subject::Record(key)
             }
             Command::Refuse { log, record, reason } => {
@@ -215,7 +222,8 @@ impl<'a> Intake<'a> {
         let digest = content.digest;
         let waits = self.track(key)?.is_some_and(|tracked| tracked.misses(&digest));
         // What a record waits for has not come before.
-        if self.content.contains_key(&digest) || !waits && self.has_content(&digest)? {
+        let came = self.content.get(&digest).is_some_and(ContentArrived::is_kept);
+        if came || !waits && self.has_content(&digest)? {
             return Ok(());
         }
         self.content.insert(digest, content.clone());
@@ -234,6 +242,29 @@ impl<'a> Intake<'a> {
             self.advance(freed, (freed == key).then_some(digest))?;
         }
         Ok(())
+    }
+
+    /// Content was found where a record's publisher has it, and is only referred to. That record misses
+    /// one thing less, and no other: nobody else has said that this place will do.
+    fn refer(&mut self, key: RecordKey, content: &ContentArrived) -> Result<(), StepError> {
+        let digest = content.digest;
+        if !self.track(key)?.is_some_and(|tracked| tracked.misses(&digest)) {
+            return Ok(());
+        }
+        match self.known(&digest)? {
+            // Somebody else has it elsewhere. The record waits until it is fetched once more, and kept.
+            Some(known) if known.url != content.url => return Ok(()),
+            Some(_) => {}
+            None => drop(self.content.insert(digest, content.clone())),
+        }
+        if let Some(tracked) = self.records.get_mut(&key)
+            && let Fate::Sourcing(missing) = &mut tracked.fate
+        {
+            missing.retain(|other| *other != digest);
+            tracked.decided = true;
+            self.referred.push(Referral { log: key.0, record: key.1, content: digest });
+        }
+        self.advance(key, Some(digest))
     }
 
     /// Lets a record that misses nothing any more become a candidate, if it may. One digest of it may
@@ -288,10 +319,7 @@ impl<'a> Intake<'a> {
                 bytes = bytes.saturating_add(row.size);
                 continue;
             }
-            let row = match self.content.get(&digest) {
-                Some(row) => Some(row.clone()),
-                None => self.tools.store.content(&digest)?,
-            };
+            let row = self.known(&digest)?;
             // Content that is not there any more was taken down; the release cannot be had then.
             let Some(row) = row else {
                 return Ok(Err(format!("the content {digest} is not available any more")));
@@ -390,6 +418,7 @@ impl<'a> Intake<'a> {
         let mut batch = Batch {
             checkpoint_seconds,
             content,
+            referred: std::mem::take(&mut self.referred),
             append,
             counted,
             wanted: wanted.into_iter().map(|digest| (digest, self.now)).collect(),
@@ -550,8 +579,18 @@ impl<'a> Intake<'a> {
         self.counts.sourcing + self.newly_waiting.values().sum::<u64>()
     }
 
+    /// Whether content is kept. Who wants what is only referred to has to bring it, or say where it is:
+    /// it is not for one publisher to say from where another's content comes.
     fn has_content(&self, digest: &Digest) -> StoreResult<bool> {
-        Ok(self.content.contains_key(digest) || self.tools.store.content(digest)?.is_some())
+        Ok(self.known(digest)?.is_some_and(|row| row.is_kept()))
+    }
+
+    /// What is known of content, from this step or from the store.
+    fn known(&self, digest: &Digest) -> StoreResult<Option<ContentRow>> {
+        match self.content.get(digest) {
+            Some(row) => Ok(Some(row.clone())),
+            None => self.tools.store.content(digest),
+        }
     }
 }
 

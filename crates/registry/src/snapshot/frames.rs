@@ -16,6 +16,11 @@ use crate::store::{Committed, ContentRow, PendingState};
 /// How every part begins that is no content.
 pub const MAGIC: &[u8; 8] = b"WGSNAP1\n";
 
+/// Where the bytes of content are: they are a part of their own, in the frame, or not in the snapshot.
+const PART: u8 = 0;
+const HERE: u8 = 1;
+const REFERRED: u8 = 2;
+
 /// A frame.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Frame {
@@ -35,7 +40,8 @@ pub enum Frame {
     },
     /// The record before was the last of a commit.
     Commit(Committed),
-    /// Content of the record before; its bytes are here or a part of their own.
+    /// Content of the record before; its bytes are here or a part of their own, or nowhere in the
+    /// snapshot if they are only referred to.
     Content(ContentRow),
     /// A record that is pending.
     Pending {
@@ -233,8 +239,17 @@ impl Frame {
                 out.extend(row.size.to_be_bytes());
                 out.extend(row.arrived_seconds.to_be_bytes());
                 put_prefixed(out, row.facts.as_bytes());
-                out.push(u8::from(row.inline.is_some()));
-                out.extend(row.inline.iter().flatten());
+                match (&row.inline, &row.url) {
+                    (Some(bytes), _) => {
+                        out.push(HERE);
+                        out.extend(bytes);
+                    }
+                    (None, None) => out.push(PART),
+                    (None, Some(url)) => {
+                        out.push(REFERRED);
+                        out.extend(url.as_bytes());
+                    }
+                }
             }
             Self::Pending { log, admitted_seconds, state, envelope } => {
                 out.extend(log.to_be_bytes());
@@ -281,13 +296,7 @@ impl Frame {
                 let checkpoint = Checkpoint { log_root, log_length, map_root };
                 Self::Commit(Committed { checkpoint, seconds: body.number64()? })
             }
-            b'B' => Self::Content(ContentRow {
-                digest: body.digest()?,
-                size: body.number64()?,
-                arrived_seconds: body.number64()?,
-                facts: text(body.prefixed()?)?,
-                inline: if body.number8()? == 1 { Some(body.rest().to_vec()) } else { None },
-            }),
+            b'B' => Self::Content(body.content()?),
             b'P' => Self::Pending {
                 log: body.number32()?,
                 admitted_seconds: body.number64()?,
@@ -376,6 +385,18 @@ impl<'a> Body<'a> {
     fn envelope(&mut self) -> SnapshotResult<SignedEnvelope> {
         let damaged = |error| SnapshotError::Damaged(format!("a record cannot be read: {error}"));
         SignedEnvelope::from_protobuf(self.rest()).map_err(damaged)
+    }
+
+    fn content(&mut self) -> SnapshotResult<ContentRow> {
+        let (digest, size, arrived_seconds) = (self.digest()?, self.number64()?, self.number64()?);
+        let facts = text(self.prefixed()?)?;
+        let (inline, url) = match self.number8()? {
+            PART => (None, None),
+            HERE => (Some(self.rest().to_vec()), None),
+            REFERRED => (None, Some(self.rest_as_text()?)),
+            _ => return Err(SnapshotError::damaged("content is nowhere")),
+        };
+        Ok(ContentRow { digest, size, inline, url, facts, arrived_seconds })
     }
 
     fn state(&mut self) -> SnapshotResult<PendingState> {

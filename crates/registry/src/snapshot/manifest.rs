@@ -15,7 +15,7 @@ use crate::limits::{SNAPSHOT_MANIFEST_BYTES_MAX, SNAPSHOT_SEGMENT_RECORDS};
 pub const FORMAT: &str = "wargate-snapshot";
 
 /// The newest version of the format, which is the one that is written.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// A snapshot. Its JSON is the manifest.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

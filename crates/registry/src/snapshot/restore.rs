@@ -197,7 +197,7 @@ fn take_contents(
     place: &Place<'_>,
     rows: Vec<ContentRow>,
 ) -> SnapshotResult<Vec<ContentRow>> {
-    for row in rows.iter().filter(|row| row.inline.is_none()) {
+    for row in rows.iter().filter(|row| row.is_blob()) {
         let part = PartRef { digest: row.digest, bytes: row.size };
         if place.blobs.open(&row.digest).map_err(SnapshotError::Content)?.is_none() {
             copy(target, place.blobs, &part)?;

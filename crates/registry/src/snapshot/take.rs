@@ -227,7 +227,7 @@ impl<'a> Contents<'a> {
             return Ok(true);
         }
         let Some(row) = self.source.store.content(digest)? else { return Ok(false) };
-        if row.inline.is_none() {
+        if row.is_blob() {
             self.blobs.push(self.copy(&row)?);
         }
         part.push(&Frame::Content(row))?;

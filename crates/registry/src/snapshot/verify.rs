@@ -106,7 +106,7 @@ fn history(
 ) -> SnapshotResult<()> {
     let mut replay = Replay::new(target, manifest, manifest.length);
     let mut trees = Grow::new(u64::MAX);
-    let mut contents = HashSet::new();
+    let (mut contents, mut kept) = (HashSet::new(), HashSet::new());
     let mut newest = None;
     while let Some(group) = replay.next_group()? {
         trees.add(&group, false)?;
@@ -118,11 +118,14 @@ fn history(
             return Err(SnapshotError::damaged("the first record is that of another registry"));
         }
         for row in &group.contents {
-            if row.inline.is_none() && !blobs.contains(&row.digest) {
+            if row.is_blob() && !blobs.contains(&row.digest) {
                 let what = format!("the content {} is in no list", row.digest);
                 return Err(SnapshotError::Damaged(what));
             }
             contents.insert(row.digest);
+            if row.is_kept() {
+                kept.insert(row.digest);
+            }
         }
         let (records, bytes) = (replay.records(), replay.bytes());
         watch(Progress { records, of_records: manifest.length.get(), bytes });
@@ -130,6 +133,11 @@ fn history(
     report.records = replay.records();
     report.packages = replay.packages().len() as u64;
     report.contents = contents.len() as u64;
+    let referred = contents.len().saturating_sub(kept.len());
+    if referred > 0 {
+        let why = "is not in it, because the registry only refers to it";
+        report.notes.push(format!("content of {referred} digests {why}"));
+    }
     if newest.map(|newest| newest.checkpoint) != Some(manifest.checkpoint()) {
         return Err(SnapshotError::damaged("the manifest has other roots than the last commit"));
     }

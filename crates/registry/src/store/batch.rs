@@ -21,8 +21,11 @@ pub struct Batch {
     pub dropped: Vec<(LogId, RecordId)>,
     /// Records that become pending. One that is pending already stays as it is.
     pub admitted: Vec<Admitted>,
-    /// Content that is there from now on. What is there already stays as it is.
+    /// Content that is there from now on. What is there already stays as it is, unless it is only
+    /// referred to: then this takes its place.
     pub content: Vec<ContentArrived>,
+    /// Digests that one pending record does not miss any more, and others still do.
+    pub referred: Vec<Referral>,
     /// What becomes history.
     pub append: Option<Append>,
     /// Content that a pending record wants to name, and when, in seconds of the Unix epoch. What is
@@ -39,6 +42,17 @@ pub type Admitted = PendingRecord;
 
 /// Content that is there from now on.
 pub type ContentArrived = ContentRow;
+
+/// A pending record for which content that is only referred to is good enough.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Referral {
+    /// The log that it is for.
+    pub log: LogId,
+    /// Its id.
+    pub record: RecordId,
+    /// The content.
+    pub content: Digest,
+}
 
 /// A pending record that is refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -92,6 +106,7 @@ impl Batch {
             && self.dropped.is_empty()
             && self.admitted.is_empty()
             && self.content.is_empty()
+            && self.referred.is_empty()
             && self.append.is_none()
             && self.wanted.is_empty()
             && self.counted.is_none()

@@ -116,12 +116,26 @@ pub struct ContentRow {
     /// Its size in bytes.
     pub size: u64,
     /// The bytes, if they are few and the store keeps them itself; `None` if
-    /// [`Blobs`](crate::blobs::Blobs) have them.
+    /// [`Blobs`](crate::blobs::Blobs) have them, or nobody here has.
     pub inline: Option<Vec<u8>>,
+    /// Where the content is, if it is not kept here but only referred to. It was there once.
+    pub url: Option<String>,
     /// What was found in it when it came, as JSON; empty if nobody looked.
     pub facts: String,
     /// When it came, in seconds of the Unix epoch.
     pub arrived_seconds: u64,
+}
+
+impl ContentRow {
+    /// Whether the registry keeps the bytes.
+    pub const fn is_kept(&self) -> bool {
+        self.url.is_none()
+    }
+
+    /// Whether [`Blobs`](crate::blobs::Blobs) have the bytes.
+    pub const fn is_blob(&self) -> bool {
+        self.inline.is_none() && self.url.is_none()
+    }
 }
 
 /// A log.

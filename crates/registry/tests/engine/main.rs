@@ -11,4 +11,5 @@ mod operator;
 mod pausing;
 mod publishing;
 mod reading;
+mod referring;
 mod snapshots;

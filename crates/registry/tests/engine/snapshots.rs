@@ -199,6 +199,51 @@ async fn a_snapshot_has_all_and_the_next_one_writes_what_is_new() {
 }
 
 #[tokio::test]
+async fn what_is_only_referred_to_is_not_copied_until_somebody_brings_it() {
+    let world = World::new();
+    let registry = world.open();
+    let (author, url, bytes) = (key(2), "https://files.example/a", large(255));
+    let digest = Digest::of(&bytes);
+    let mine = record(&author, None, [init(&author), release("1.0.0", &bytes)]);
+    let half = [init(&author), release("1.0.0", &bytes), release("2.0.0", b"more")];
+    let half = record(&author, None, half);
+    for (package, record) in [("test:mine", &mine), ("test:half", &half)] {
+        submit(&registry, package, record).await.unwrap();
+        let log = LogId::package(&name(package));
+        let mut upload = registry.begin_upload(&log, &record.record_id(), &digest).unwrap();
+        upload.write(&bytes).unwrap();
+        upload.finish_by_referring(url.into()).await.unwrap();
+    }
+    // This one waits for the bytes themselves.
+    let other = record(&key(3), None, [init(&key(3)), release("1.0.0", &bytes)]);
+    submit(&registry, "test:other", &other).await.unwrap();
+    let segment = u16::try_from(SNAPSHOT_SEGMENT_RECORDS).unwrap();
+    fill(&registry, 1000, 1000 + segment).await;
+    let target = Memory::default();
+    let before = taken(&world, &target, 1_700_000_000).manifest;
+    assert!(!target.held().parts.contains_key(&digest));
+    let report = verify(&target, &before, &mut |_| ()).unwrap();
+    assert!(report.is_clean(), "{:?}", report.findings);
+    assert!(report.notes.iter().any(|note| note.contains("1 digests is not in it")));
+    upload(&registry, "test:other", &other, &digest, &bytes).await.unwrap();
+    let after = taken(&world, &target, 1_700_000_001);
+    assert!(after.shared_records > 0, "the first segment is that of before");
+    assert!(verify(&target, &after.manifest, &mut |_| ()).unwrap().is_clean());
+
+    let copy = restored(&target, &before, before.length.get());
+    let row = copy.store.content(&digest).unwrap().unwrap();
+    assert_eq!(row.url.as_deref(), Some(url));
+    assert_eq!(copy.store.counts().unwrap().sourcing, 2);
+    assert_eq!(copy.store.waiting_for(&digest, 9).unwrap().len(), 1);
+    let registry = copy.open();
+    published(&upload(&registry, "test:half", &half, &Digest::of(b"more"), b"more").await.unwrap());
+    copy.check();
+    let copy = restored(&target, &after.manifest, after.manifest.length.get());
+    assert!(copy.store.content(&digest).unwrap().unwrap().is_kept());
+    assert!(copy.open().open_content(&digest).unwrap().is_some());
+}
+
+#[tokio::test]
 async fn every_length_that_was_committed_can_be_restored_and_no_other() {
     let world = World::new();
     let registry = world.open();

@@ -126,14 +126,31 @@ impl Rules {
         }
     }
 
+    /// Whether clients may be told of a place, which they go to themselves. Ours do not go anywhere
+    /// without TLS, so the operator must have named such a place.
+    pub(super) fn may_refer(&self, url: &Url) -> bool {
+        url.scheme() == "https"
+            || match url.host() {
+                Some(Host::Domain(name)) => self.allows_host(name),
+                Some(Host::Ipv4(address)) => self.names(address.into()),
+                Some(Host::Ipv6(address)) => self.names(address.into()),
+                None => false,
+            }
+    }
+
     fn allows_host(&self, name: &str) -> bool {
         let name = name.trim_end_matches('.');
         self.allowed.iter().any(|it| matches!(it, Allowed::Host(host) if host == name))
     }
 
-    fn allows(&self, address: IpAddr, port: u16) -> bool {
+    /// Whether the operator has named an address.
+    fn names(&self, address: IpAddr) -> bool {
         let named = |it: &Allowed| matches!(it, Allowed::Net(net) if net.contains(&address));
-        self.allowed.iter().any(named) || (PORTS.contains(&port) && is_global(address))
+        self.allowed.iter().any(named)
+    }
+
+    fn allows(&self, address: IpAddr, port: u16) -> bool {
+        self.names(address) || (PORTS.contains(&port) && is_global(address))
     }
 
     /// The addresses to connect to; one that is not allowed spoils them all, because whoever mixes

@@ -248,6 +248,19 @@ async fn redirects_are_looked_at_as_urls_are() {
     assert_eq!(source.heads().iter().filter(|head| head.contains("/loop")).count(), 6);
 }
 
+#[test]
+fn clients_are_sent_to_places_with_tls_and_those_that_the_operator_names() {
+    let rules = rules(&["files.test", "10.1.0.0/16"], &Names::default());
+    let may = |url: &str| rules.may_refer(&url.parse().unwrap());
+    for url in ["https://a.test/", "http://files.test:81/", "http://10.1.2.3/", "https://1.1.1.1/"]
+    {
+        assert!(may(url), "{url}");
+    }
+    for url in ["http://a.test/", "http://10.2.0.1/", "http://1.1.1.1/", "http://[::1]/"] {
+        assert!(!may(url), "{url}");
+    }
+}
+
 #[tokio::test]
 async fn redirects_do_not_leave_https() {
     let rules = rules(&[], &Names::default());

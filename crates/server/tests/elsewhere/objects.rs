@@ -212,3 +212,58 @@ pub(crate) fn files(folder: &Path) -> Vec<std::path::PathBuf> {
     }
     found
 }
+
+#[test]
+fn downloads_are_sent_on_to_the_bucket() {
+    let s3 = S3Server::start(S3).unwrap();
+    let mut place = Place::new(s3.address());
+    place.set("WARGATE_CONTENT_REDIRECT", "true").set("WARGATE_LOG", "debug");
+    let server = place.start();
+    let at = server.address;
+    let small = Release::new("test:small", some_bytes(1, 10));
+    let large = Release::new("test:large", some_bytes(2, 3 * MIB + 5));
+    small.publish_all(at);
+    large.publish_all(at);
+    // What is in the database comes from there.
+    small.assert_there(at);
+    let sent_on = raw(at, &format!("GET {} HTTP/1.1\r\nhost: {at}", large.content_path()));
+    assert!(sent_on.starts_with("HTTP/1.1 307"), "{sent_on}");
+    assert!(sent_on.contains("cache-control: no-store"), "{sent_on}");
+    let url = sent_on.lines().find_map(|line| line.strip_prefix("location: ")).unwrap();
+    assert!(url.starts_with(&format!("http://{}/{BUCKET}/registry/content/", s3.address())));
+    assert!(url.contains("X-Amz-Expires=300&"), "{url}");
+    // Anybody can read it there, whole and in parts, and nothing else.
+    let path = url.split_once(&s3.address().to_string()).unwrap().1;
+    let got = request(s3.address(), &format!("GET {path}"), &[]);
+    assert!(got.status == 200 && got.body == large.content);
+    let part = request(s3.address(), &format!("GET {path}\nrange: bytes=5-{MIB}"), &[]);
+    assert!(part.status == 206 && part.body == large.content[5..=MIB]);
+    let other = path.replacen("content/sha256", "content/sha257", 1);
+    assert_eq!(request(s3.address(), &format!("GET {other}"), &[]).status, 403);
+    let put = format!("PUT {path} HTTP/1.1\r\nhost: {}\r\ncontent-length: 0", s3.address());
+    assert!(raw(s3.address(), &put).starts_with("HTTP/1.1 403"));
+    // Who only looks, has it already, or asks for what is not there gets no such URL.
+    let tag = format!("if-none-match: \"{}\"", large.digest);
+    for (asked, status) in [
+        (format!("HEAD {}", large.content_path()), 200),
+        (format!("GET {}\n{tag}", large.content_path()), 304),
+        (format!("GET {}\nrange: bytes=99999999-", large.content_path()), 416),
+    ] {
+        let answer = request(at, &asked, &[]);
+        assert_eq!(answer.status, status, "{asked}");
+        assert!(!answer.has("location"), "{asked}");
+    }
+    server.stop();
+    assert!(place.logged().contains("status=307"), "{}", place.logged());
+    assert!(!place.logged().contains("X-Amz"), "{}", place.logged());
+    place.assert_clean();
+}
+
+/// The head of an answer as it came.
+fn raw(at: std::net::SocketAddr, head: &str) -> String {
+    let mut connection = TcpStream::connect(at).unwrap();
+    write!(connection, "{head}\r\nconnection: close\r\n\r\n").unwrap();
+    let mut answer = Vec::new();
+    let _ = std::io::Read::read_to_end(&mut connection, &mut answer);
+    String::from_utf8_lossy(&answer).into_owned()
+}

@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex};
 
-use crate::client::{Release, some_bytes};
+use crate::client::{Release, request, some_bytes};
 use crate::program::Place;
 
 /// Hands every request to the test, which answers it when it likes.
@@ -55,9 +55,13 @@ fn answer(connection: &mut TcpStream, status: u16, body: &[u8]) {
 }
 
 fn fetching_place() -> Place {
+    place_with("copy")
+}
+
+fn place_with(policy: &str) -> Place {
     let mut place = Place::local();
     place
-        .set("WARGATE_CONTENT_SOURCES", "copy")
+        .set("WARGATE_CONTENT_SOURCES", policy)
         .set("WARGATE_CONTENT_SOURCES_ALLOW", "127.0.0.0/8");
     // Whoever used it would reach nothing.
     for proxy in ["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"] {
@@ -220,4 +224,81 @@ fn sources_are_refused_where_they_must_be() {
     assert_eq!(settled(&release, server.address), "sourcing");
     assert!(place.logged().contains("not the internet's"));
     assert!(source.requests.try_recv().is_err());
+}
+
+/// Where the registry says that the content is.
+fn place_of(release: &Release, at: SocketAddr) -> String {
+    let answer = request(at, &format!("GET /v1/content/{}", release.digest), &[]).json();
+    answer["contentSources"][release.digest.to_string()][0]["url"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn content_is_looked_at_and_only_referred_to() {
+    let place = place_with("refer");
+    let server = place.start();
+    let at = server.address;
+    let source = Source::start();
+    let url = source.url("content?a=b");
+    let mut releases = Vec::new();
+    for size in [5, 3 << 20] {
+        let release = Release::new(&format!("test:size{size}"), some_bytes(1, size));
+        let release = release.with_source(&format!("{url}#part"));
+        assert_eq!(release.publish(at).json()["state"], "processing");
+        source.answer(200, &release.content);
+        assert_eq!(settled(&release, at), "published");
+        releases.push(release);
+    }
+    let assert_referred = |at| {
+        for release in &releases {
+            assert_eq!(place_of(release, at), url);
+            let sent_on = release.download(at);
+            assert_eq!(sent_on.status, 307);
+            assert!(sent_on.has(&format!("location: {url}")), "{:?}", sent_on.headers);
+        }
+    };
+    assert_referred(at);
+    let shards = std::fs::read_dir(place.data().join("content/sha256")).unwrap();
+    let kept = shards.flat_map(|shard| std::fs::read_dir(shard.unwrap().path()).unwrap());
+    assert_eq!(kept.count(), 0);
+    server.kill();
+    let server = place.start();
+    assert_referred(server.address);
+    // It is in snapshots as what it is, and comes back so.
+    let copies = place.data().with_file_name("copies");
+    let taken = place.run(&["snapshot", copies.to_str().unwrap()]);
+    assert!(taken.status.success(), "{}", String::from_utf8_lossy(&taken.stderr));
+    server.stop();
+    std::fs::remove_dir_all(place.data()).unwrap();
+    let restored = place.run(&["restore", copies.to_str().unwrap()]);
+    assert!(restored.status.success(), "{}", String::from_utf8_lossy(&restored.stderr));
+    let checked = place.run(&["fsck"]);
+    let said = String::from_utf8_lossy(&checked.stdout).into_owned();
+    assert!(said.contains("2 digests was not checked"), "{said}");
+    place.assert_clean();
+}
+
+#[test]
+fn other_bytes_are_not_referred_to_and_what_two_have_is_kept() {
+    let place = place_with("refer");
+    let server = place.start();
+    let at = server.address;
+    let (source, other) = (Source::start(), Source::start());
+    let content = some_bytes(1, 100_000);
+    let release = Release::new("test:one", content.clone()).with_source(&source.url("a"));
+    release.publish(at);
+    source.answer(200, b"other bytes");
+    assert_eq!(settled(&release, at), "sourcing");
+    assert_eq!(release.publish(at).json()["state"], "processing");
+    source.answer(200, &content);
+    assert_eq!(settled(&release, at), "published");
+    assert_eq!(place_of(&release, at), source.url("a"));
+    // The first publisher's place may vanish, and the second one does not depend on it.
+    let second = Release::new("test:two", content.clone()).with_source(&other.url("b"));
+    assert_eq!(second.publish(at).json()["state"], "processing");
+    other.answer(200, &content);
+    assert_eq!(settled(&second, at), "published");
+    assert!(place_of(&second, at).starts_with(&format!("http://{at}/content/")));
+    second.assert_there(at);
+    server.stop();
+    place.assert_clean();
 }

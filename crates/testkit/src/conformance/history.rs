@@ -256,9 +256,16 @@ pub fn content(n: u64) -> ContentArrived {
         digest: digest(n),
         size: bytes.len() as u64,
         inline: n.is_multiple_of(2).then_some(bytes),
+        url: None,
         facts: if n.is_multiple_of(3) { String::new() } else { format!("{{\"n\":{n}}}") },
         arrived_seconds: FIRST_SECOND + n,
     }
+}
+
+/// The same, only referred to.
+pub fn elsewhere(n: u64) -> ContentArrived {
+    let url = Some(format!("https://files.example/{n}"));
+    ContentArrived { inline: None, url, ..content(n) }
 }
 
 /// That content `numbers` is missing.

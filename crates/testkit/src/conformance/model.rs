@@ -1,12 +1,14 @@
 //! Random batches, by seed, beside the reference.
 
-use wargate_registry::store::{Batch, Counted, Nodes, PendingState, Rejection, Revision, Store};
+use wargate_registry::store::{
+    Batch, Counted, Nodes, PendingState, Referral, Rejection, Revision, Store,
+};
 use wargate_registry::usage::Usage;
 use wargate_transparency::map::MapVersion;
 
 use super::Fixture;
 use super::answers::{ALL, Universe, answers, subject, unnamed_second};
-use super::history::{History, content, digest, sourcing};
+use super::history::{History, content, digest, elsewhere, sourcing};
 use crate::memory_store::MemoryStore;
 
 const SEED: u64 = 0x5eed;
@@ -93,7 +95,14 @@ impl Random {
             };
             history.admitted(log, serial, state)
         });
-        let content = self.some(1, |random| content(random.below(UNIVERSE.contents)));
+        let content = self.some(2, |random| {
+            let make = if random.below(3) == 0 { elsewhere } else { content };
+            make(random.below(UNIVERSE.contents))
+        });
+        let referred = self.some(3, |random| {
+            let (log, record) = id(history, random.record());
+            Referral { log, record, content: digest(random.below(UNIVERSE.contents)) }
+        });
         let fresh = |history: &History, it: &(u64, u64)| {
             let leaf = history.sample(it.0, it.1).leaf;
             history.samples.iter().all(|sample| sample.leaf != leaf)
@@ -116,6 +125,7 @@ impl Random {
             named: self.some(2, |random| digest(random.below(contents))),
         });
         let discarded = self.some(1, |random| digest(random.below(contents)));
-        Batch { rejected, dropped, admitted, content, wanted, counted, discarded, ..batch }
+        let batch = Batch { rejected, dropped, admitted, content, referred, ..batch };
+        Batch { wanted, counted, discarded, ..batch }
     }
 }

@@ -1,12 +1,13 @@
 //! Records and content on their way.
 
 use wargate_registry::store::{
-    Batch, ContentRow, PendingCounts, PendingRecord, PendingState, Rejection, Store,
+    Batch, ContentRow, Counted, PendingCounts, PendingRecord, PendingState, Referral, Rejection,
+    Store,
 };
 
 use super::Fixture;
 use super::answers::ALL;
-use super::history::{History, content, digest, log_id, sourcing};
+use super::history::{History, content, digest, elsewhere, log_id, sourcing};
 
 fn admit(history: &mut History, store: &dyn Store, admitted: Vec<PendingRecord>) {
     let batch = Batch { admitted, ..history.batch() };
@@ -193,6 +194,50 @@ pub fn content_stays_as_it_came(fixture: &mut dyn Fixture) {
         assert_eq!(store.content(&row.digest).unwrap(), Some(row));
     }
     assert_eq!(store.content(&digest(9)).unwrap(), None);
+}
+
+/// It sets free the one record that is said, and what is kept takes its place.
+pub fn referred_content_is_for_one_record(fixture: &mut dyn Fixture) {
+    let store = &*fixture.store();
+    let mut history = History::new();
+    let admitted = vec![
+        history.admitted(1, 0, sourcing([1, 2])),
+        history.admitted(2, 0, sourcing([1])),
+        history.admitted(3, 0, sourcing([1])),
+    ];
+    admit(&mut history, store, admitted);
+    let referral = |history: &History, log, of| {
+        let leaf = history.sample(log, 0).leaf;
+        Referral { log: leaf.log_id, record: leaf.record_id, content: digest(of) }
+    };
+    // One that misses something else, one that misses nothing else, and two that are not there.
+    let referred = [(1, 1), (2, 1), (2, 2), (9, 1)].map(|(log, of)| referral(&history, log, of));
+    let batch =
+        Batch { content: vec![elsewhere(1)], referred: referred.to_vec(), ..history.batch() };
+    history.commit(store, &batch);
+    assert_eq!(store.content(&digest(1)).unwrap(), Some(elsewhere(1)));
+    let states = [sourcing([2]), PendingState::Ready, sourcing([1])];
+    for (log, wanted) in (1..).zip(states) {
+        assert_eq!(state(&history, store, log, 0), Some(wanted), "log {log}");
+    }
+    let counts = PendingCounts { sourcing: 2, ready: 1, rejected: 0 };
+    assert_eq!(store.counts().unwrap(), counts);
+    assert_eq!(store.unnamed_until(u64::MAX, ALL).unwrap(), [digest(1)]);
+    arrive(&mut history, store, [1]);
+    assert_eq!(store.content(&digest(1)).unwrap(), Some(content(1)));
+    assert_eq!(state(&history, store, 3, 0), Some(PendingState::Ready));
+    assert_eq!(store.unnamed_until(u64::MAX, ALL).unwrap(), [digest(1)]);
+    // What is kept stays.
+    let batch = Batch { content: vec![elsewhere(1)], ..history.batch() };
+    history.commit(store, &batch);
+    assert_eq!(store.content(&digest(1)).unwrap(), Some(content(1)));
+    // What is named is not unnamed when somebody brings it.
+    let counted =
+        Some(Counted { until: history.length(), added: Vec::new(), named: vec![digest(4)] });
+    let batch = Batch { content: vec![elsewhere(4)], counted, ..history.batch() };
+    history.commit(store, &batch);
+    arrive(&mut history, store, [4]);
+    assert_eq!(store.unnamed_until(u64::MAX, ALL).unwrap(), [digest(1)]);
 }
 
 /// Ascending, above one, page by page.
