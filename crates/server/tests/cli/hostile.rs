@@ -41,6 +41,7 @@ fn until_the_end(stream: &mut TcpStream) -> String {
             Ok(0) => break,
             Ok(read) => all.extend_from_slice(&buffer[..read]),
             Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => break,
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
             Err(error) => panic!("the server keeps the connection: {error}"),
         }
     }
