@@ -80,7 +80,7 @@ fn every_format_that_there_was_is_opened_brought_up_to_date_and_written_to() {
         let format = fs::read_to_string(folder.path().join("data/format")).unwrap();
         assert_eq!(format, "1\n");
     }
-    assert!(count >= 2, "the formats are gone");
+    assert!(count >= 3, "the formats are gone");
 }
 
 #[test]
