@@ -102,6 +102,12 @@ pub(crate) fn bytes<'r>(row: &'r Row<'_>, column: usize) -> Result<&'r [u8], Fau
     bytes.map_err(|_| Fault::Damaged(format!("column {column} has no bytes")))
 }
 
+/// A column of bytes that may be absent, without a copy.
+pub(crate) fn some_bytes<'r>(row: &'r Row<'_>, column: usize) -> Result<Option<&'r [u8]>, Fault> {
+    let bytes = row.get_ref(column)?.as_blob_or_null();
+    bytes.map_err(|_| Fault::Damaged(format!("column {column} has no bytes")))
+}
+
 /// A column of text that may be absent, without a copy.
 pub(crate) fn text<'r>(row: &'r Row<'_>, column: usize) -> Result<Option<&'r str>, Fault> {
     let text = row.get_ref(column)?.as_str_or_null();

@@ -217,11 +217,13 @@ fn add_record(on: &Connection, record: &AppendedRecord, log: i64) -> Result<(), 
 }
 
 fn write_tile(on: &Connection, stored: &StoredTile) -> Result<(), Fault> {
-    let sql = "INSERT INTO tiles (place, width, hashes) VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE
-               SET width = excluded.width, hashes = excluded.hashes
+    let sql = "INSERT INTO tiles (place, width, hashes, middle) VALUES (?1, ?2, ?3, ?4)
+               ON CONFLICT DO UPDATE
+               SET width = excluded.width, hashes = excluded.hashes, middle = excluded.middle
                WHERE excluded.width > width";
-    let width = stored.tile.width().get();
-    run(on, sql, params![nodes::place(stored.at.id), width, stored.tile.encode()]).map(drop)
+    let StoredTile { at, tile } = stored;
+    let params = params![nodes::place(at.id), tile.width().get(), tile.encode(), tile.middle()];
+    run(on, sql, params).map(drop)
 }
 
 fn supersede(on: &Connection, version: MapVersion, page: &PageId) -> Result<(), Fault> {

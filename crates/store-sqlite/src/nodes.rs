@@ -10,7 +10,9 @@ use wargate_transparency::log::{Tile, TileId, TileRef};
 use wargate_transparency::map::{MapVersion, Page, PageId};
 
 use crate::SqliteStore;
-use crate::columns::{all, bound, bytes, limit as cut, log_id, name, one, record_id, run, text};
+use crate::columns::{
+    all, bound, bytes, limit as cut, log_id, name, one, record_id, run, some_bytes, text,
+};
 use crate::fault::Fault;
 
 impl Nodes for SqliteStore {
@@ -71,10 +73,15 @@ pub(crate) fn place(id: TileId) -> i64 {
 }
 
 fn tile(on: &Connection, wanted: TileRef) -> Result<Arc<Tile>, Fault> {
-    let sql = "SELECT hashes FROM tiles WHERE place = ?1";
+    let sql = "SELECT hashes, middle FROM tiles WHERE place = ?1";
     let found = one(on, sql, [place(wanted.id)], |row| {
-        Tile::decode(bytes(row, 0)?)
-            .map_err(|error| Fault::Damaged(format!("{wanted} of the log: {error}")))
+        let tile = Tile::decode(bytes(row, 0)?);
+        // Tiles that were written before format 4 have none.
+        let tile = match some_bytes(row, 1)? {
+            Some(middle) => tile.and_then(|tile| tile.with_middle(middle)),
+            None => tile,
+        };
+        tile.map_err(|error| Fault::Damaged(format!("{wanted} of the log: {error}")))
     });
     let found = found?.filter(|tile| tile.width() >= wanted.width).map(Arc::new);
     found.ok_or_else(|| Fault::Damaged(format!("{wanted} of the log is missing or too narrow")))

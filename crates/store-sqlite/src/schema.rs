@@ -22,7 +22,7 @@
 pub(crate) const APPLICATION_ID: u32 = 0x5772_6752;
 
 /// Row `n` makes format `n + 1` of format `n`; format 0 is a database without tables.
-pub(crate) const FORMATS: &[&str] = &[FORMAT_1, FORMAT_2, FORMAT_3];
+pub(crate) const FORMATS: &[&str] = &[FORMAT_1, FORMAT_2, FORMAT_3, FORMAT_4];
 
 /// The newest format, which is the one that is written. It stands in the header of a database as its
 /// `user_version`.
@@ -185,4 +185,10 @@ CREATE INDEX pending_by_signer ON pending (signer) WHERE state = 0;
 /// Content that is not kept has the URL where it is.
 const FORMAT_3: &str = "
 ALTER TABLE contents ADD COLUMN url TEXT;
+";
+
+/// Nodes halfway to the root of full tiles, so that a proof does not compute them; none with tiles that
+/// were written before.
+const FORMAT_4: &str = "
+ALTER TABLE tiles ADD COLUMN middle BLOB;
 ";

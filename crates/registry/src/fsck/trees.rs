@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use wargate_crypto::Digest;
 use wargate_protocol::{LogLength, MapLeaf};
-use wargate_transparency::log::{Edge, StoredTile};
+use wargate_transparency::log::{Edge, StoredTile, Tile};
 use wargate_transparency::map::{MapVersion, MemoryPages, Page, PageId, Path};
 
 use super::{CHUNK, Report};
@@ -116,8 +116,8 @@ fn compare_tile(store: &dyn Store, tile: &StoredTile) -> StoreResult<Option<Stri
         Err(error) => return Err(error),
     };
     let wide = usize::from(tile.at.width.get());
-    let same =
-        found.first().is_some_and(|found| found.hashes().get(..wide) == Some(tile.tile.hashes()));
+    let same = |found: &Tile| found.hashes().get(..wide) == Some(tile.tile.hashes());
+    let same = found.first().is_some_and(|found| same(found) && found.is_sound());
     Ok((!same).then(|| format!("{} has other hashes", tile.at)))
 }
 

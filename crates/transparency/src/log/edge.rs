@@ -140,7 +140,7 @@ impl Edge {
         let roots = BalancedRoots::of(self.length).rev().map(|node| {
             let (tile, row, place) = TileId::of_node(node);
             let tile = self.partial.get(usize::from(tile.level())).and_then(Option::as_ref);
-            tile.and_then(|tile| tile.node(row, place)).copied().ok_or(())
+            tile.and_then(|tile| tile.node(row, place)).ok_or(())
         });
         // Each balanced root is a node of the partial tile of its level (`from_tiles`, `append`),
         // so none is missing, and there is none only in an empty log.

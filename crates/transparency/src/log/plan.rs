@@ -366,6 +366,6 @@ impl NodeSource<'_> {
         let found = self.wanted.binary_search_by_key(&id, |at| at.id).map_err(|_| missing)?;
         let (at, tile) = (self.wanted[found], &self.tiles[found]);
         let narrow = TilesError::Narrow { at, width: tile.width().get() };
-        tile.node(row, place).copied().ok_or(narrow)
+        tile.node(row, place).ok_or(narrow)
     }
 }
