@@ -88,13 +88,11 @@ pub const TILES_KEPT_MAX: usize = 128;
 /// Most pages of the map that are kept in memory for proofs, some 2 KiB each; twice as many, at the most.
 pub const PAGES_KEPT_MAX: usize = 1024;
 
-/// Most namespaces whose state is kept in memory.
+/// Most namespaces whose state is kept in memory; twice as many, at the most.
 pub const NAMESPACES_KEPT_MAX: usize = 1024;
 
-/// Most of the newest records of which is kept in memory how far they are; twice as many, at the most.
-pub const RECENT_RECORDS_MAX: usize = 2048;
-
-/// What they may take, in bytes; twice as much, at the most.
+/// What the newest records may take in memory, of which is kept how far they are, in bytes; twice as
+/// much, at the most.
 pub const RECENT_BYTES_MAX: usize = 4 << 20;
 
 /// What an operator can set.

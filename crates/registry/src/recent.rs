@@ -1,13 +1,13 @@
 //! What became of records a moment ago, for the next who asks: most publishers send content right
 //! behind its record, and ask how far it is right behind that. Whatever is not here is in the store.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use wargate_protocol::{LogId, PackageEnvelope, RecordError, RecordId, RegistryIndex};
 use wargate_transparency::map::Stem;
 
-use crate::limits::{RECENT_BYTES_MAX, RECENT_RECORDS_MAX};
+use crate::kept::Kept;
+use crate::limits::RECENT_BYTES_MAX;
 use crate::sequencer;
 use crate::store::PendingRecord;
 
@@ -49,24 +49,20 @@ impl Verified {
     }
 }
 
-/// Some of the newest records, in two generations: when the young ones have become too many, they are
-/// the old ones, and those before them are dropped.
-#[derive(Debug, Default)]
-pub(crate) struct Recent(Mutex<Generations>);
+/// Some of the newest records.
+#[derive(Debug)]
+pub(crate) struct Recent(Kept<RecordKey, Known>);
 
-#[derive(Debug, Default)]
-struct Generations {
-    young: HashMap<RecordKey, Known>,
-    old: HashMap<RecordKey, Known>,
-    /// What the young ones take, in bytes.
-    bytes: usize,
+impl Default for Recent {
+    fn default() -> Self {
+        Self(Kept::weighed(RECENT_BYTES_MAX, Known::bytes))
+    }
 }
 
 impl Recent {
     /// How far a record is, if that is known here.
     pub(crate) fn get(&self, key: &RecordKey) -> Option<Known> {
-        let generations = self.lock();
-        generations.young.get(key).or_else(|| generations.old.get(key)).cloned()
+        self.0.get(key)
     }
 
     /// The record, if it is here and waits.
@@ -79,52 +75,24 @@ impl Recent {
 
     /// Takes note of what a commit has done. `None` is for records of which nothing is to be kept.
     pub(crate) fn update(&self, changes: impl IntoIterator<Item = (RecordKey, Option<Known>)>) {
-        let mut generations = self.lock();
-        for (key, known) in changes {
-            generations.remove(&key);
-            if let Some(known) = known {
-                generations.keep(key, known);
-            }
-        }
+        self.0.change(changes);
     }
 
     /// Forgets everything: the store may know better.
     pub(crate) fn clear(&self) {
-        *self.lock() = Generations::default();
-    }
-
-    /// What is here is changed by one insertion or removal at a time, so it is whole after a panic.
-    fn lock(&self) -> MutexGuard<'_, Generations> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Generations {
-    fn keep(&mut self, key: RecordKey, known: Known) {
-        self.bytes += known.bytes();
-        self.young.insert(key, known);
-        if self.young.len() > RECENT_RECORDS_MAX || self.bytes > RECENT_BYTES_MAX {
-            self.old = std::mem::take(&mut self.young);
-            self.bytes = 0;
-        }
-    }
-
-    fn remove(&mut self, key: &RecordKey) {
-        self.old.remove(key);
-        if let Some(gone) = self.young.remove(key) {
-            self.bytes = self.bytes.saturating_sub(gone.bytes());
-        }
+        self.0.clear();
     }
 }
 
 impl Known {
-    /// What it takes of the memory, roughly: a record's bytes twice, and what was read from them.
+    /// What it takes of the memory, roughly and at the most: a record's bytes twice, and what was read
+    /// from them.
     fn bytes(&self) -> usize {
         match self {
             Self::Waiting(waiting) => {
                 1024 + 4 * waiting.verified.envelope.signed().content_bytes().len()
             }
-            Self::Published(_) => 128,
+            Self::Published(_) => 256,
         }
     }
 }
