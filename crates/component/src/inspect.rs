@@ -67,6 +67,13 @@ pub enum Kind {
     WitPackage,
 }
 
+/// Whether these bytes say that they are a component, which takes longer to check than anything else:
+/// a few bytes may name a type of a million parts.
+#[must_use]
+pub fn is_component(bytes: &[u8]) -> bool {
+    bytes.starts_with(b"\0asm") && bytes.get(6..8) == Some(&[1, 0])
+}
+
 /// Validates a file and says what it is.
 ///
 /// The file must be valid by the WebAssembly specification with all proposals that released tools

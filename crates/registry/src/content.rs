@@ -216,8 +216,9 @@ impl Registry {
         self.parked().size(&(*record, *digest, name), seconds(self.tools().clock.now()))
     }
 
-    /// Takes content that is in memory and small: [`Self::begin_upload`] and what follows, in one go and
-    /// where it is called. Says whether the record has waited for it, too.
+    /// Takes content that is in memory and small: [`Self::begin_upload`] and what follows, in one go,
+    /// and where it is called, but for components: a few bytes of one can take milliseconds to check.
+    /// Says whether the record has waited for it, too.
     ///
     /// # Errors
     /// Those of [`Self::begin_upload`] and [`Upload::finish`].
@@ -229,11 +230,16 @@ impl Registry {
         bytes: Vec<u8>,
     ) -> Result<(bool, RecordStatus), WriteError> {
         let permit = self.permit_inspection(bytes.len() as u64).await;
-        let mut upload = self.begin_upload(&log, &record, &digest)?;
-        upload.write(&bytes)?;
-        let needed = upload.is_needed();
-        let arrived = self.arrived(log, record, upload.keep(None)?)?;
-        drop(permit);
+        let (registry, is_brief) = (Arc::clone(self), !inspect::is_component(&bytes));
+        let take = move || {
+            let mut upload = registry.begin_upload(&log, &record, &digest)?;
+            upload.write(&bytes)?;
+            let needed = upload.is_needed();
+            let kept = upload.keep(None);
+            drop(permit);
+            Ok::<_, WriteError>((needed, registry.arrived(log, record, kept?)?))
+        };
+        let (needed, arrived) = if is_brief { take()? } else { self.offload(take).await? };
         Ok((needed, arrived.status().await?))
     }
 

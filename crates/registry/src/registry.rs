@@ -104,6 +104,10 @@ const INSPECTIONS_MAX: u32 = 2;
 /// The same for those that are small enough for the store.
 const SMALL_INSPECTIONS_MAX: u32 = 16;
 
+/// Records up to this size are examined where they come in. A longer one may have many keys, each of
+/// which takes some time to read.
+const BRIEF_RECORD_BYTES_MAX: usize = 4 << 10;
+
 /// Pages dropped in one go: short enough that a commit hardly waits for it.
 const PRUNED_PAGES: usize = 2000;
 
@@ -199,7 +203,12 @@ impl Registry {
         submission: Submission,
     ) -> Result<(RecordId, RecordStatus), WriteError> {
         self.refuse_if_paused()?;
-        let admission = self.examine(submission)?;
+        let admission = if submission.record.content_bytes().len() <= BRIEF_RECORD_BYTES_MAX {
+            self.examine(submission)?
+        } else {
+            let registry = Arc::clone(self);
+            self.offload(move || registry.examine(submission)).await?
+        };
         let (record, signer) =
             (admission.envelope.record_id(), admission.envelope.key_id().clone());
         let counted = admission.counted;
