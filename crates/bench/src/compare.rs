@@ -11,12 +11,9 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use serde::Serialize;
-use wargate_api::paths;
 
 use crate::comparison::{Limit, Table};
-use crate::hammer::{
-    self, Connection, Content, Package, Published, Question, Report, Target, Until, Workload,
-};
+use crate::hammer::{self, Content, Package, Published, Question, Report, Target, Until, Workload};
 use crate::peers::Peer;
 use crate::process::{Process, Serve, Server};
 
@@ -359,11 +356,9 @@ impl Course<'_> {
         let until = if who == Who::Ours { Until::Published } else { Until::Accepted };
         let report = self.publish(who, running.target(connections), packages, until)?;
         let address = running.address();
-        let checkpoint = self.runtime.block_on(async {
-            Connection::open(address).await?.fetch(paths::FETCH_CHECKPOINT).await
-        })?;
-        let places = report.places;
-        Ok((running, Published { logs, places, contents, checkpoint }))
+        let find = Published::find(address, logs, contents, report.places);
+        let published = self.runtime.block_on(find)?;
+        Ok((running, published))
     }
 
     fn publish(

@@ -90,7 +90,7 @@ const QUESTIONS: &[(Question, &str)] = &[
 /// # Errors
 /// If a server does not start, or an answer is wrong.
 pub fn compare(plan: &Plan, say: fn(&str)) -> Result<Comparison> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_io().build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let fill = |packages| {
         say(&format!("publishing {packages} packages"));
         runtime.block_on(fill(plan, packages))

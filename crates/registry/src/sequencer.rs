@@ -41,7 +41,8 @@ use crate::policy::{ContentPolicy, RecordPolicy};
 use crate::recent::Recent;
 use crate::seams::{Clock, Signer};
 use crate::store::{
-    CommitError, Committed, ContentArrived, PendingCounts, Revision, Store, StoreError, StoreResult,
+    Append, CommitError, Committed, ContentArrived, LogQuery, PendingCounts, Revision, Store,
+    StoreError, StoreResult,
 };
 use crate::usage::{self, Quotas};
 
@@ -166,6 +167,8 @@ pub struct Published {
     pub checkpoint: SignedCheckpoint,
     /// The revision of the store.
     pub revision: Revision,
+    /// The newest record of the operator log.
+    pub operator_head: RecordId,
 }
 
 /// What the sequencer works with.
@@ -222,6 +225,8 @@ struct State {
     committed: Committed,
     checkpoint_seconds: u64,
     edge: Edge,
+    /// The newest record of the operator log.
+    operator_head: RecordId,
     /// What is pending.
     counts: PendingCounts,
 }
@@ -341,11 +346,13 @@ impl Sequencer {
         // A crash behind it loses nothing: the commit stands, and `open` signs it.
         let committed = batch.append.as_ref().map_or(state.committed, |it| it.committed);
         let edge = edge.unwrap_or_else(|| state.edge.clone());
+        let operator_head =
+            batch.append.as_ref().and_then(operator_head).unwrap_or(state.operator_head);
         recent.update(intake.changes(batch));
         // Content may have set more records free than those that this step has looked at.
         let counts = tools.store.counts()?;
         self.backlog = backlog || counts.ready > 0;
-        self.state = State { revision, committed, checkpoint_seconds, edge, counts };
+        self.state = State { revision, committed, checkpoint_seconds, edge, operator_head, counts };
         // Publish; the caller acknowledges.
         let published = self.sign()?;
         self.shown = committed.length();
@@ -363,14 +370,14 @@ impl Sequencer {
     }
 
     fn sign(&self) -> Result<Published, StepError> {
-        let State { committed, checkpoint_seconds, revision, .. } = self.state;
+        let State { committed, checkpoint_seconds, revision, operator_head, .. } = self.state;
         let contents = TimestampedCheckpoint {
             checkpoint: committed.checkpoint,
             timestamp_seconds: checkpoint_seconds,
         };
         let checkpoint = self.tools.signer.sign_checkpoint(contents);
         let checkpoint = checkpoint.map_err(|error| StepError::Signer(error.to_string()))?;
-        Ok(Published { committed, checkpoint, revision })
+        Ok(Published { committed, checkpoint, revision, operator_head })
     }
 }
 
@@ -409,14 +416,24 @@ impl State {
         let tiles = store.tiles(&Edge::wanted(length))?;
         let edge = Edge::from_tiles(length, &tiles, &committed.checkpoint.log_root)
             .map_err(|error| damaged(error.to_string()))?;
+        let rows = store.log_rows(&[LogQuery::of_head(LogId::operator())])?;
+        let operator = rows.into_iter().next().and_then(|rows| rows.head);
+        let operator = operator.ok_or_else(|| damaged("there is no operator log".into()))?;
         Ok(Self {
             revision: head.revision,
             committed,
             checkpoint_seconds: head.checkpoint_seconds,
             edge,
+            operator_head: operator.record_id,
             counts: store.counts()?,
         })
     }
+}
+
+/// The newest record of the operator log, if something is appended to it.
+fn operator_head(append: &Append) -> Option<RecordId> {
+    let change = append.logs.iter().find(|change| change.log == LogId::operator())?;
+    Some(change.rows.head.as_ref()?.record_id)
 }
 
 /// Why a step did not happen.

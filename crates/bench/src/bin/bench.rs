@@ -16,11 +16,10 @@ use anyhow::{Result, bail};
 use clap::{Args, Parser, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
-use wargate_api::paths;
 use wargate_bench::compare::Part;
 use wargate_bench::comparison::Table;
 use wargate_bench::hammer::{
-    self, Connection, Content, Package, Published, Question, Report, Target, Until, Workload,
+    self, Content, Package, Published, Question, Report, Target, Until, Workload,
 };
 use wargate_bench::process::Process;
 use wargate_bench::{client, compare, peers, scale};
@@ -231,9 +230,7 @@ fn load(options: Hammer, json: bool) -> Result<()> {
         let places = std::mem::take(&mut report.places);
         let progress = |done| bar.show(question.name(), done, 0);
         report = runtime.block_on(async {
-            let checkpoint =
-                Connection::open(address).await?.fetch(paths::FETCH_CHECKPOINT).await?;
-            let published = Published { logs, places, contents, checkpoint };
+            let published = Published::find(address, logs, contents, places).await?;
             let time = Duration::from_secs(options.seconds);
             hammer::read(target, time, question, &published, &progress).await
         })?;

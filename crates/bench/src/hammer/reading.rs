@@ -1,12 +1,14 @@
 //! Asking for what is published.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use hyper::body::Bytes;
 use hyper::{Method, StatusCode};
-use wargate_api::fetch::{FetchLogsRequest, SignedCheckpoint};
+use wargate_api::OrderedMap;
+use wargate_api::fetch::{FetchLogsRequest, FetchLogsResponse, FetchToken, SignedCheckpoint};
 use wargate_api::paths;
 use wargate_api::proof::{ConsistencyRequest, InclusionRequest};
 use wargate_crypto::Digest;
@@ -45,6 +47,35 @@ pub struct Published {
     pub contents: Vec<Digest>,
     /// A checkpoint that covers them.
     pub checkpoint: SignedCheckpoint,
+    /// Where to go on behind what the operator has recorded, which every client reads once.
+    pub operator: Option<FetchToken>,
+}
+
+impl Published {
+    /// What there is to ask for of these packages, which were published in these places.
+    ///
+    /// # Errors
+    /// If the server cannot be reached, or answers with an error or something else.
+    pub async fn find(
+        address: SocketAddr,
+        logs: Vec<LogId>,
+        contents: Vec<Digest>,
+        places: Vec<RegistryIndex>,
+    ) -> Result<Self> {
+        let mut connection = Connection::open(address).await?;
+        let checkpoint: SignedCheckpoint = connection.fetch(paths::FETCH_CHECKPOINT).await?;
+        let log_length = checkpoint.contents.checkpoint.log_length;
+        let first = FetchLogsRequest {
+            log_length,
+            limit: None,
+            operator: None,
+            packages: OrderedMap::default(),
+        };
+        let page: FetchLogsResponse = connection.ask(paths::FETCH_LOGS, &first).await?;
+        ensure!(!page.more, "the operator has more records than one answer holds");
+        let operator = page.operator.into_iter().next_back().map(|record| record.fetch_token);
+        Ok(Self { logs, places, contents, checkpoint, operator })
+    }
 }
 
 /// Requests to send.
@@ -104,7 +135,7 @@ fn request(
     published: &Published,
     number: usize,
 ) -> Result<(Method, String, Option<Bytes>)> {
-    let Published { logs, places, contents, checkpoint } = published;
+    let Published { logs, places, contents, checkpoint, operator } = published;
     let at = number.wrapping_mul(7919) % places.len();
     let log_length = checkpoint.contents.checkpoint.log_length;
     let place = places.get(at).copied().unwrap_or(RegistryIndex::FIRST);
@@ -119,7 +150,8 @@ fn request(
         }
         Question::Logs => {
             let packages = logs.get(at).map(|log| (*log, None)).into_iter().collect();
-            let request = FetchLogsRequest { log_length, limit: None, operator: None, packages };
+            let operator = operator.clone();
+            let request = FetchLogsRequest { log_length, limit: None, operator, packages };
             (paths::FETCH_LOGS, serde_json::to_vec(&request)?)
         }
         Question::Inclusion => {
