@@ -38,6 +38,10 @@ use clap::Parser;
 
 use crate::args::{Arguments, Command};
 
+/// A request takes and gives back some hundred pieces of memory, many of them in another thread.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     match run(arguments) {
