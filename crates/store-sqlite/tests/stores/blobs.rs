@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::thread;
 
 use wargate_crypto::Digest;
+use wargate_registry::blobs::Blobs;
 use wargate_store_sqlite::FileBlobs;
 use wargate_testkit::conformance;
 use wargate_testkit::conformance::blobs::{keep, read};
