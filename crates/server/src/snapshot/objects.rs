@@ -82,6 +82,12 @@ impl ObjectTarget {
         self.lock.as_ref().map_or_else(|| Err(for_reading()), Lock::hold)
     }
 
+    /// Whoever only looks keeps up what right to write there is: between two writes there may be
+    /// thousands of looks.
+    fn hold_on(&self) -> io::Result<()> {
+        self.lock.as_ref().map_or(Ok(()), Lock::hold)
+    }
+
     fn hold_now(&self) -> io::Result<()> {
         self.lock.as_ref().map_or_else(|| Err(for_reading()), Lock::hold_now)
     }
@@ -148,11 +154,13 @@ fn for_reading() -> io::Error {
 
 impl Target for ObjectTarget {
     fn part(&self, digest: &Digest) -> io::Result<Option<Box<dyn Read + '_>>> {
+        self.hold_on()?;
         let found = self.place.open(&self.part_path(digest))?;
         Ok(found.map(|reader| -> Box<dyn Read> { Box::new(reader) }))
     }
 
     fn part_bytes(&self, digest: &Digest) -> io::Result<Option<u64>> {
+        self.hold_on()?;
         Ok(self.place.head(&self.part_path(digest))?.map(|found| found.size))
     }
 
@@ -170,6 +178,7 @@ impl Target for ObjectTarget {
     }
 
     fn parts(&self, each: &mut dyn FnMut(Digest, u64)) -> io::Result<()> {
+        let mut held = Ok(());
         self.place.list(Some(PARTS), &mut |object| {
             let name = object.location.filename().unwrap_or_default();
             // What somebody else has put there is not ours.
@@ -178,8 +187,10 @@ impl Target for ObjectTarget {
             {
                 each(digest, object.size);
             }
-            true
-        })
+            held = self.hold_on();
+            held.is_ok()
+        })?;
+        held
     }
 
     fn remove_part(&self, digest: &Digest) -> io::Result<()> {
@@ -204,6 +215,7 @@ impl Target for ObjectTarget {
     }
 
     fn manifest(&self, id: &SnapshotId, bytes_max: u64) -> io::Result<Option<Vec<u8>>> {
+        self.hold_on()?;
         self.place.get(&self.manifest_path(id), bytes_max)
     }
 
@@ -217,5 +229,47 @@ impl Target for ObjectTarget {
     fn remove_manifest(&self, id: &SnapshotId) -> io::Result<()> {
         self.hold()?;
         self.place.remove(&self.manifest_path(id))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A way to look.
+    type Look<'a> = &'a dyn Fn(&ObjectTarget) -> io::Result<()>;
+
+    /// Whoever has one may look for so long, writing nothing, that others would believe it dead; whoever
+    /// only reads has none and needs none.
+    #[test]
+    fn who_looks_for_long_keeps_its_lock() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let place = || {
+            let target = wargate_blobs::Target::open(folder.path().to_str().unwrap()).unwrap();
+            Place::new(target).unwrap()
+        };
+        let target = ObjectTarget::open(place(), Use::Add).unwrap();
+        let part = b"a part";
+        let digest = Digest::of(part);
+        target.keep_part(&digest, part.len() as u64, &mut part.as_slice()).unwrap();
+        let id = "20261121T171834007Z-12-0123456789abcdef".parse().unwrap();
+        let looks: [(&str, Look<'_>); 4] = [
+            ("part", &|target| target.part(&digest).map(drop)),
+            ("part_bytes", &|target| target.part_bytes(&digest).map(drop)),
+            ("parts", &|target| target.parts(&mut |_, _| ())),
+            ("manifest", &|target| target.manifest(&id, 1000).map(drop)),
+        ];
+        let lock = target.lock.as_ref().unwrap();
+        for (what, look) in looks {
+            assert!(!lock.is_due());
+            lock.grow_old();
+            assert!(lock.is_due());
+            look(&target).unwrap();
+            assert!(!lock.is_due(), "{what}");
+        }
+        let reader = ObjectTarget::open(place(), Use::Read).unwrap();
+        for (what, look) in looks {
+            assert!(look(&reader).is_ok(), "{what}");
+        }
     }
 }

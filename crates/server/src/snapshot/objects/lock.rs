@@ -106,12 +106,20 @@ impl Lock {
     /// Makes sure that it is held, by writing it anew if that is due. Called before whatever must not
     /// happen without it.
     pub(super) fn hold(&self) -> io::Result<()> {
-        let due = {
-            let written = self.written();
-            let slept = written.wall.elapsed().unwrap_or(RENEWED_AFTER);
-            written.steady.elapsed().max(slept) >= RENEWED_AFTER
-        };
-        if due { self.hold_now() } else { Ok(()) }
+        if self.is_due() { self.hold_now() } else { Ok(()) }
+    }
+
+    /// Whether it is to be written anew.
+    pub(super) fn is_due(&self) -> bool {
+        let written = self.written();
+        let slept = written.wall.elapsed().unwrap_or(RENEWED_AFTER);
+        written.steady.elapsed().max(slept) >= RENEWED_AFTER
+    }
+
+    /// As if that had been long ago.
+    #[cfg(test)]
+    pub(super) fn grow_old(&self) {
+        self.written().wall -= RENEWED_AFTER;
     }
 
     /// The same, and writes it in any case.
