@@ -235,7 +235,8 @@ pub trait Store: Ledger + Pending + Nodes + Accounts {
     fn commit(&self, expected: Option<Revision>, batch: &Batch) -> Result<Revision, CommitError>;
 
     /// The newest state and all that is pending in it, in the order of admission: of one moment, unlike
-    /// what several reads answer. `each` may read the store.
+    /// what several reads answer. `each` may read the store, and waits for nothing else: what a store
+    /// does to remember the moment, it does until then.
     ///
     /// What is here reads until nobody wrote in between; a store that can do better does.
     ///

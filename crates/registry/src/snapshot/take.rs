@@ -1,7 +1,8 @@
 //! Taking a snapshot of a registry that goes on meanwhile.
 //!
-//! What is pending and how long the log is are read in one moment of the store. All else is below that
-//! length and never changes, or is content of a record that the snapshot has, which arrived before.
+//! How long the log is and which records are pending are read in one moment of the store, which is over
+//! before anything is asked of the target: that may be slow, and a store that has to remember a moment
+//! grows. All else is below that length and never changes, or is what has become of those records.
 //!
 //! Parts first, then what makes them durable, then the manifest: a crash leaves parts that nobody
 //! names, which the next snapshot uses and `prune` removes.
@@ -69,12 +70,12 @@ const CHUNK: usize = 256;
 /// [`SnapshotError`]; there is no snapshot then, and perhaps some parts.
 pub fn take(source: &Source<'_>, target: &dyn Target, watch: Watch<'_>) -> SnapshotResult<Taken> {
     let target = Counted::new(target);
-    let mut waiting = Waiting::new(source, &target);
-    let head = source.store.moment(&mut |record| waiting.add(record))?;
+    let mut noted = Vec::new();
+    let head = source.store.moment(&mut |record| noted.push(Noted::of(&record)))?;
     let now = source.clock.now();
-    let (pending, pending_blobs) = waiting.finish()?;
     let empty = || SnapshotError::Refused("the registry has no records yet".into());
     let (head, newest) = head.and_then(|head| Some((head, head.committed?))).ok_or_else(empty)?;
+    let (pending, pending_blobs) = Waiting::new(source, &target).copy(&noted)?;
     let registry = first_record(source.store)?;
     let mut segments = shared(source.store, &target, registry, &newest)?;
     let shared_records = segments.iter().map(|segment| segment.records).sum();
@@ -272,31 +273,68 @@ impl Read for BlobReader {
     }
 }
 
-/// Pending records, as the store tells of them.
+/// A pending record, as it is noted in the moment of the store: little, where the records themselves may
+/// be gigabytes, as many as the operator allows and 256 KiB each.
+struct Noted {
+    log: LogId,
+    record: RecordId,
+    admitted_seconds: u64,
+}
+
+impl Noted {
+    fn of(record: &PendingRecord) -> Self {
+        let PendingRecord { log, record, admitted_seconds, .. } = *record;
+        Self { log, record, admitted_seconds }
+    }
+
+    /// The record as it is now. One that is in the log by now waits for nothing any more; there is none
+    /// if it has expired.
+    fn now(&self, store: &dyn Store) -> SnapshotResult<Option<PendingRecord>> {
+        let Self { log, record, admitted_seconds } = *self;
+        if let Some(pending) = store.pending(&log, &record)? {
+            return Ok(Some(pending));
+        }
+        let Some(index) = store.record_index(&log, &record)? else { return Ok(None) };
+        let logged = store.records(index, 1)?;
+        let name = names(store, &logged)?.remove(&log);
+        let (Some(logged), Some(name)) = (logged.into_iter().next(), name) else {
+            return Err(StoreError::Damaged(format!("record {index} is missing")).into());
+        };
+        let (envelope, state) = (logged.envelope, PendingState::Ready);
+        Ok(Some(PendingRecord { log, record, name, envelope, admitted_seconds, state }))
+    }
+}
+
+/// Writes what is pending.
 struct Waiting<'a> {
     target: &'a dyn Target,
     contents: Contents<'a>,
     part: PartWriter,
     logs: Logs,
     parts: Vec<PartRef>,
-    /// The first thing that went wrong.
-    failed: Option<SnapshotError>,
 }
 
 impl<'a> Waiting<'a> {
     fn new(source: &'a Source<'a>, target: &'a dyn Target) -> Self {
         let contents = Contents::new(source, target);
         let (part, logs) = (PartWriter::default(), Logs::default());
-        Self { target, contents, part, logs, parts: Vec::new(), failed: None }
+        Self { target, contents, part, logs, parts: Vec::new() }
     }
 
-    fn add(&mut self, record: PendingRecord) {
-        if self.failed.is_none() {
-            self.failed = self.try_add(record).err();
+    /// The parts, and the list of content that is a part of its own.
+    fn copy(mut self, noted: &[Noted]) -> SnapshotResult<(Vec<PartRef>, Option<PartRef>)> {
+        for noted in noted {
+            if let Some(record) = noted.now(self.contents.source.store)? {
+                self.add(record)?;
+            }
         }
+        if !self.part.is_empty() {
+            self.cut()?;
+        }
+        Ok((self.parts, self.contents.finish()?))
     }
 
-    fn try_add(&mut self, record: PendingRecord) -> SnapshotResult<()> {
+    fn add(&mut self, record: PendingRecord) -> SnapshotResult<()> {
         let PendingRecord { log, name, envelope, admitted_seconds, state, .. } = record;
         let damaged = |error| StoreError::Damaged(format!("a pending record: {error}"));
         let decoded = PackageEnvelope::decode(envelope.clone()).map_err(damaged)?;
@@ -329,16 +367,6 @@ impl<'a> Waiting<'a> {
         self.contents.there.clear();
         self.parts.push(std::mem::take(&mut self.part).keep(self.target)?);
         Ok(())
-    }
-
-    fn finish(mut self) -> SnapshotResult<(Vec<PartRef>, Option<PartRef>)> {
-        if let Some(failed) = self.failed {
-            return Err(failed);
-        }
-        if !self.part.is_empty() {
-            self.cut()?;
-        }
-        Ok((self.parts, self.contents.finish()?))
     }
 }
 

@@ -17,12 +17,16 @@ use wargate_registry::snapshot::{
 use wargate_registry::store::PendingCounts;
 use wargate_registry::{RecordStatus, Registry};
 use wargate_testkit::world::{
-    World, init, key, name, publish, published, record, release, submit, upload,
+    BEGIN, World, init, key, name, publish, published, record, release, submit, upload,
 };
 
 /// Snapshots in memory.
 #[derive(Default)]
-struct Memory(Mutex<Held>);
+struct Memory {
+    held: Mutex<Held>,
+    /// Done while the first part is being kept.
+    meanwhile: Mutex<Option<Box<dyn FnOnce() + Send>>>,
+}
 
 #[derive(Clone, Default)]
 struct Held {
@@ -32,11 +36,11 @@ struct Held {
 
 impl Memory {
     fn held(&self) -> std::sync::MutexGuard<'_, Held> {
-        self.0.lock().unwrap()
+        self.held.lock().unwrap()
     }
 
     fn copy(&self) -> Self {
-        Self(Mutex::new(self.held().clone()))
+        Self { held: Mutex::new(self.held().clone()), meanwhile: Mutex::default() }
     }
 }
 
@@ -51,6 +55,10 @@ impl Target for Memory {
     }
 
     fn keep_part(&self, digest: &Digest, bytes: u64, from: &mut dyn Read) -> io::Result<()> {
+        let meanwhile = self.meanwhile.lock().unwrap().take();
+        if let Some(meanwhile) = meanwhile {
+            meanwhile();
+        }
         let mut part = Vec::new();
         from.read_to_end(&mut part)?;
         assert_eq!((part.len() as u64, Digest::of(&part)), (bytes, *digest));
@@ -196,6 +204,63 @@ async fn a_snapshot_has_all_and_the_next_one_writes_what_is_new() {
     published(&upload.finish().await.unwrap());
     assert_eq!(copy.newest().committed.length().get(), third.manifest.length.get() + 1);
     world.check();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_becomes_of_pending_records_until_they_are_written_down_counts() {
+    let mut world = World::new();
+    world.limits.pending_seconds_max = 1000;
+    let registry = world.open();
+    fill(&registry, 1, 4).await;
+    // The first one has content, at which the target takes its time. All of these will expire.
+    leave_pending(&registry).await;
+    let sent = async |package: &str, number: u8, contents: &[&[u8]]| {
+        let author = key(number);
+        let releases = contents.iter().zip(["1.0.0", "2.0.0"]);
+        let releases = releases.map(|(content, version)| release(version, content));
+        let record = record(&author, None, [init(&author)].into_iter().chain(releases));
+        submit(&registry, package, &record).await.unwrap();
+        record
+    };
+    sent("test:expires", 4, &[b"never"]).await;
+    world.clock.set(BEGIN + 500);
+    let published_later = sent("test:finished", 5, &[b"one", b"two"]).await;
+    let refused_later = sent("test:clash", 6, &[b"late"]).await;
+    let first = sent("test:clash", 7, &[b"soon"]).await;
+    let waits = sent("test:waits", 8, &[b"here", b"not here"]).await;
+    let target = Memory::default();
+    let (length, clock) = (registry.newest().committed.length(), Arc::clone(&world.clock));
+    let (here, runtime) = (Arc::clone(&registry), tokio::runtime::Handle::current());
+    *target.meanwhile.lock().unwrap() = Some(Box::new(move || {
+        runtime.block_on(async {
+            for (package, record, content) in [
+                ("test:finished", &published_later, b"one".as_slice()),
+                ("test:finished", &published_later, b"two"),
+                ("test:clash", &first, b"soon"),
+                ("test:waits", &waits, b"here"),
+            ] {
+                upload(&here, package, record, &Digest::of(content), content).await.unwrap();
+            }
+            let late = Digest::of(b"late");
+            let _ = upload(&here, "test:clash", &refused_later, &late, b"late").await;
+            clock.set(BEGIN + 1200);
+            here.tend().await.unwrap();
+        });
+    }));
+    let taken = tokio::task::block_in_place(|| taken(&world, &target, BEGIN + 1200));
+    assert_eq!(taken.manifest.length, length, "that of the moment");
+    assert_eq!(registry.newest().committed.length().get(), length.get() + 2);
+    let now = world.store.counts().unwrap();
+    assert_eq!(now, PendingCounts { sourcing: 1, ready: 0, rejected: 1 });
+    let report = verify(&target, &taken.manifest, &mut |_| ()).unwrap();
+    assert!(report.is_clean(), "{:?}", report.findings);
+    // `half` was written down before it expired.
+    let copy = restored(&target, &taken.manifest, length.get());
+    let counts = copy.store.counts().unwrap();
+    assert_eq!(counts, PendingCounts { sourcing: 2, ready: 2, rejected: 1 });
+    let again = copy.open();
+    assert_eq!(again.newest().committed.length().get(), length.get() + 2, "as it came before");
+    copy.check();
 }
 
 #[tokio::test]

@@ -186,6 +186,35 @@ fn several_are_taken_at_once_while_the_registry_is_written() {
 }
 
 #[test]
+fn the_database_is_held_by_nobody_while_object_storage_is_slow() {
+    let scene = Scene::new();
+    let server = scene.place.start();
+    let half = Release::half("test:half", some_bytes(77, MIB));
+    assert_eq!(half.publish(server.address).status, 202);
+    half.upload(server.address).unwrap();
+    assert_eq!(half.state(server.address), "sourcing");
+    // What is pending comes first, so this is its content.
+    let gate =
+        Gate::new(scene.s3.address(), |seen| seen.method == "PUT" && seen.path.contains("/parts/"));
+    let taking = gate.stop(&scene.place, &["--json", "snapshot", &scene.url]);
+    let meanwhile = Release::new("test:meanwhile", some_bytes(78, 1000));
+    meanwhile.publish_all(server.address);
+    // The log that is written ahead can begin anew: nobody reads from what it was before.
+    let database = rusqlite::Connection::open(scene.place.data().join("registry.db")).unwrap();
+    let is_busy = |row: &rusqlite::Row<'_>| row.get::<_, bool>(0);
+    assert!(!database.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], is_busy).unwrap());
+    drop(database);
+    gate.go_on.send(()).unwrap();
+    let taken = json(&taking.wait_with_output().unwrap());
+    assert_eq!(taken["length"], 1, "of the moment when it began");
+    server.stop();
+    assert_eq!(scene.verify_all(), 1);
+    let other = reaching(scene.s3.address());
+    json(&other.run(&["--json", "restore", &scene.url]));
+    other.assert_clean();
+}
+
+#[test]
 fn a_place_that_cannot_be_is_refused_with_what_to_do() {
     let scene = Scene::new();
     scene.publish("one", &[10]);

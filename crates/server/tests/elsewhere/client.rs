@@ -9,7 +9,8 @@ use rand_core::UnwrapErr;
 use serde_json::{Value, json};
 use wargate_crypto::{Digest, PrivateKey};
 use wargate_protocol::{
-    Entry, LogId, Package, PackageName, PackageRecord, RecordId, SignedEnvelope, Timestamp,
+    Entry, LogId, Package, PackageEntry, PackageName, PackageRecord, RecordId, SignedEnvelope,
+    Timestamp,
 };
 
 /// Whoever says nothing for so long hangs.
@@ -83,11 +84,22 @@ pub(crate) struct Release {
 
 impl Release {
     pub(crate) fn new(name: &str, content: Vec<u8>) -> Self {
+        Self::with_versions(name, content, Vec::new())
+    }
+
+    /// The same, in a record with a second release whose content nobody has.
+    pub(crate) fn half(name: &str, content: Vec<u8>) -> Self {
+        let other = Entry::release("0.2.0".parse().unwrap(), Digest::of(name.as_bytes()));
+        Self::with_versions(name, content, vec![other])
+    }
+
+    fn with_versions(name: &str, content: Vec<u8>, others: Vec<PackageEntry>) -> Self {
         let key = PrivateKey::generate(&mut UnwrapErr(SysRng));
         let name: PackageName = name.parse().unwrap();
         let digest = Digest::of(&content);
-        let entries =
+        let mut entries =
             vec![Entry::init(key.public_key()), Entry::release("0.1.0".parse().unwrap(), digest)];
+        entries.extend(others);
         let bytes = PackageRecord::new(None, Timestamp::from_seconds(1_700_000_000), entries);
         let envelope = SignedEnvelope::sign::<Package>(bytes.encode(), &key);
         let (log, record) = (LogId::package(&name), envelope.record_id::<Package>());
