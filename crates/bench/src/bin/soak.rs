@@ -4,7 +4,7 @@
 //! does not agree with its log in the end, and if the last snapshot does not come back.
 //!
 //! A machine that stands still lets every patience end, those of the server with its clients first.
-//! Errors at the end of such a pause are counted apart, and say nothing of the server.
+//! Errors at the end of such a pause are counted apart, and a few of them say nothing of the server.
 //!
 //! Who behaves comes from 127.0.0.1, who does not from 127.0.0.2, so that limits by address tell them
 //! apart.
@@ -89,6 +89,10 @@ const GROWTH_MAX: f64 = 1.15;
 const BEAT: Duration = Duration::from_millis(100);
 const PAUSE_MIN: Duration = Duration::from_secs(2);
 const PAUSE_FELT: Duration = Duration::from_secs(5);
+
+/// How much may fail at the end of each pause. More is no patience that ended, but a server that does
+/// not come back.
+const PAUSED_ERRORS_MAX: u64 = 50;
 
 /// How long one who behaves rests after each package: all of them together stay below every limit,
 /// however fast the machine is.
@@ -598,6 +602,10 @@ fn judge(samples: &[Sample], judgement: &Judgement) -> Result<()> {
     let errors = &judgement.errors;
     // One may have come after the last look.
     ensure!(errors.is_empty(), "{} errors for the well-behaved: {errors:#?}", last.errors);
+    // What was put down to a pause had one, though it may not have been noticed before the last look.
+    let Sample { pauses, paused_errors, .. } = *last;
+    let few = paused_errors <= PAUSED_ERRORS_MAX * pauses.max(1);
+    ensure!(few, "{paused_errors} errors at the end of {pauses} pauses of this machine");
     ensure!(last.published > 0 && last.read > 0, "nobody got anything done");
     ensure!(last.limited > 0, "no limit was hit");
     let [before, after] = [1, 2].map(|number| most(third(samples, number), |it| it.anonymous_kib));
