@@ -85,7 +85,7 @@ pub const SNAPSHOT_MANIFEST_BYTES_MAX: u64 = 64 << 20;
 /// Most tiles of the log that are kept in memory for proofs, 16 KiB each; twice as many, at the most.
 pub const TILES_KEPT_MAX: usize = 128;
 
-/// Most pages of the map that are kept in memory for proofs, some 2 KiB each; twice as many, at the most.
+/// Most pages of the map that are kept in memory for proofs, 2 KiB each or less; twice as many, at the most.
 pub const PAGES_KEPT_MAX: usize = 1024;
 
 /// Most namespaces whose state is kept in memory; twice as many, at the most.

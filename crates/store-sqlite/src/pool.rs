@@ -39,15 +39,23 @@ pub(crate) enum Role {
 pub(crate) struct Pool {
     path: PathBuf,
     role: Role,
-    /// Those that nobody uses; `None` is one that is to be opened.
-    idle: Mutex<Vec<Option<Connection>>>,
+    idle: Mutex<Idle>,
     freed: Condvar,
+}
+
+#[derive(Debug)]
+struct Idle {
+    /// Those that nobody uses; `None` is one that is to be opened.
+    connections: Vec<Option<Connection>>,
+    /// How many threads wait for one, or look whether they must. Where there is none, nobody needs to
+    /// be woken, which would take a call of the system.
+    waiting: usize,
 }
 
 impl Pool {
     pub(crate) fn new(path: &Path, role: Role, size: usize) -> Self {
-        let idle = Mutex::new((0..size).map(|_| None).collect());
-        Self { path: path.to_owned(), role, idle, freed: Condvar::new() }
+        let idle = Idle { connections: (0..size).map(|_| None).collect(), waiting: 0 };
+        Self { path: path.to_owned(), role, idle: Mutex::new(idle), freed: Condvar::new() }
     }
 
     /// Does something with a connection. A transaction that the work leaves open is rolled back.
@@ -68,13 +76,17 @@ impl Pool {
     }
 
     fn take(&self) -> Result<Option<Connection>, Fault> {
-        let wait = self.freed.wait_timeout_while(self.idle(), PATIENCE, |idle| idle.is_empty());
+        let mut idle = self.idle();
+        idle.waiting += 1;
+        let is_empty = |idle: &mut Idle| idle.connections.is_empty();
+        let wait = self.freed.wait_timeout_while(idle, PATIENCE, is_empty);
         let (mut idle, _) = wait.unwrap_or_else(PoisonError::into_inner);
-        idle.pop().ok_or(Fault::Exhausted)
+        idle.waiting -= 1;
+        idle.connections.pop().ok_or(Fault::Exhausted)
     }
 
     /// A thread that panicked held the lock only to push or pop, which leaves the list whole.
-    fn idle(&self) -> MutexGuard<'_, Vec<Option<Connection>>> {
+    fn idle(&self) -> MutexGuard<'_, Idle> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -89,8 +101,13 @@ impl Drop for Lease<'_> {
     fn drop(&mut self) {
         // One whose transaction could not even be rolled back is closed, which does it.
         let connection = self.connection.take().filter(Connection::is_autocommit);
-        self.pool.idle().push(connection);
-        self.pool.freed.notify_one();
+        let mut idle = self.pool.idle();
+        idle.connections.push(connection);
+        let is_awaited = idle.waiting > 0;
+        drop(idle);
+        if is_awaited {
+            self.pool.freed.notify_one();
+        }
     }
 }
 
