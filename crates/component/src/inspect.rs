@@ -1,5 +1,6 @@
 //! From bytes to facts: [`inspect`].
 
+mod code;
 mod error;
 mod externs;
 mod metadata;
@@ -67,11 +68,11 @@ pub enum Kind {
     WitPackage,
 }
 
-/// Whether these bytes say that they are a component, which takes longer to check than anything else:
-/// a few bytes may name a type of a million parts.
+/// Whether these bytes say that they are WebAssembly, which may take a thousand times longer to check
+/// than to hash.
 #[must_use]
-pub fn is_component(bytes: &[u8]) -> bool {
-    bytes.starts_with(b"\0asm") && bytes.get(6..8) == Some(&[1, 0])
+pub fn is_wasm(bytes: &[u8]) -> bool {
+    bytes.starts_with(b"\0asm")
 }
 
 /// Validates a file and says what it is.

@@ -49,3 +49,8 @@ pub const COMPONENT_NESTING_MAX: usize = 100;
 
 /// Longest name of an import that is read as a dependency, in bytes.
 pub const IMPORT_NAME_BYTES_MAX: usize = EXTERN_NAME_BYTES_MAX;
+
+/// How many steps the validation of a file's code may take: one for each operator, and one for each
+/// value that it takes or gives, where many of them are. That is a few seconds at most. An operator of
+/// real code takes two or three, and has as many bytes.
+pub const CODE_STEPS_MAX: u64 = 1 << 28;

@@ -112,6 +112,35 @@ fn types_that_are_copied_too_often_are_refused() {
     }
 }
 
+/// Modules of two to six bytes for each thousand steps that the validator takes.
+fn code_bombs(count: usize) -> Vec<(&'static str, String)> {
+    let values = "i32 ".repeat(1000);
+    let types = format!(
+        "(type $w (func (result {values}))) (type $a (array i32))
+         (func $f (param {values}) (result {values}) unreachable)"
+    );
+    let code =
+        |body: &str| format!("(module {types} (func (type $w) unreachable {body} unreachable))");
+    vec![
+        ("branches", code(&format!("br_table {}", "0 ".repeat(count)))),
+        ("calls", code(&"call $f ".repeat(count))),
+        ("arrays", code(&"array.new_fixed $a 1000 drop ".repeat(count))),
+        ("blocks", code(&"block (type $w) unreachable end ".repeat(count))),
+    ]
+}
+
+#[test]
+fn code_that_takes_too_long_to_validate_is_refused() {
+    for (what, text) in code_bombs(100) {
+        let found = look(&wat::parse_str(text).unwrap());
+        assert!(found.is_ok(), "{what}: {found:?}");
+    }
+    for (what, text) in code_bombs(300_000) {
+        let error = look(&wat::parse_str(text).unwrap()).unwrap_err();
+        assert!(matches!(error, InspectError::TooMuchCode { .. }), "{what}: {error}");
+    }
+}
+
 fn samples() -> Vec<Vec<u8>> {
     let names = ["greeter-rust.wasm", "tower-rust.wasm", "greeter-c-wasip2.wasm"];
     let read = |name| fs::read(testdata().join("components").join(name)).unwrap();

@@ -62,6 +62,17 @@ pub enum InspectError {
         /// The limit.
         items_max: u64,
     },
+    /// Code that takes more steps to validate than [`CODE_STEPS_MAX`](crate::limits::CODE_STEPS_MAX).
+    #[error(
+        "the file's code hands too many values on at byte {offset}: validating it takes more than \
+         {steps_max} steps"
+    )]
+    TooMuchCode {
+        /// Where, in bytes from the start of the file.
+        offset: u64,
+        /// The limit.
+        steps_max: u64,
+    },
     /// More imports or exports than the limit.
     #[error("the file has more than {count_max} {what} at byte {offset}")]
     TooManyExterns {
@@ -100,6 +111,7 @@ impl InspectError {
             | Self::Invalid { offset, .. }
             | Self::TooDeep { offset, .. }
             | Self::TooComplex { offset, .. }
+            | Self::TooMuchCode { offset, .. }
             | Self::TooManyExterns { offset, .. }
             | Self::NamesTooLong { offset, .. } => Some(*offset),
         }

@@ -4,6 +4,7 @@ use wasmparser::{
     Encoding, FuncValidatorAllocations, Parser, Payload, ValidPayload, Validator, WasmFeatures,
 };
 
+use super::code::Code;
 use super::externs::{Externs, NameBudget};
 use super::work::Work;
 use super::{InspectError, Inspection, Kind, Metadata, metadata, package};
@@ -37,15 +38,20 @@ const FEATURES: WasmFeatures = WasmFeatures::from_bits_truncate(
 pub(super) fn walk(bytes: &[u8]) -> Result<Inspection, InspectError> {
     let mut validator = Validator::new_with_features(FEATURES);
     let mut allocations = FuncValidatorAllocations::default();
-    let mut work = Work::new();
+    let (mut work, mut code) = (Work::new(), Code::new());
     let mut facts = Facts::new();
     let mut depth = 0;
     for payload in Parser::new(0).parse_all(bytes) {
         let payload = payload?;
+        match &payload {
+            Payload::Version { .. } => code.begin(),
+            Payload::TypeSection(types) => code.look_at(types)?,
+            _ => {}
+        }
         match work.validate(&mut validator, bytes, &payload)? {
             ValidPayload::Func(function, body) => {
                 let mut function = function.into_validator(allocations);
-                function.validate(&body)?;
+                code.validate(&mut function, &body)?;
                 allocations = function.into_allocations();
             }
             ValidPayload::End(types) if depth == 0 => return Ok(facts.finish(types.as_ref())),

@@ -1,0 +1,100 @@
+//! Validation of the code of core modules within a budget of steps.
+//!
+//! An operator takes a step for each value that it takes from the stack and puts there, and a table of
+//! branches takes as many for each of its targets: two bytes of a stranger's file may stand for two
+//! thousand steps. So operators go to the validator one by one, and each is paid for before.
+
+use wasmparser::{
+    CompositeInnerType, FuncValidator, FunctionBody, Operator, OperatorsReader, RecGroup,
+    SectionLimited, WasmModuleResources,
+};
+
+use super::InspectError;
+use crate::limits::CODE_STEPS_MAX;
+
+/// In a module whose types have no more values than this, an operator counts as one step.
+const NARROW: usize = 16;
+/// Local variables that are declared in one step.
+const LOCALS_PER_STEP: u64 = 64;
+
+/// What is left of [`CODE_STEPS_MAX`], and the most values of a type in the module that is read.
+pub(super) struct Code {
+    left: u64,
+    widest: usize,
+}
+
+impl Code {
+    pub(super) const fn new() -> Self {
+        Self { left: CODE_STEPS_MAX, widest: 1 }
+    }
+
+    /// Begins a module.
+    pub(super) const fn begin(&mut self) {
+        self.widest = 1;
+    }
+
+    /// Looks at the types of a module, which come before its code.
+    pub(super) fn look_at(
+        &mut self,
+        types: &SectionLimited<'_, RecGroup>,
+    ) -> Result<(), InspectError> {
+        for group in types.clone() {
+            for ty in group?.types() {
+                let width = match &ty.composite_type.inner {
+                    CompositeInnerType::Func(ty) => ty.params().len().max(ty.results().len()),
+                    CompositeInnerType::Struct(ty) => ty.fields.len(),
+                    CompositeInnerType::Array(_) | CompositeInnerType::Cont(_) => 1,
+                };
+                self.widest = self.widest.max(width);
+            }
+        }
+        Ok(())
+    }
+
+    /// Validates a function as [`FuncValidator::validate`] does.
+    pub(super) fn validate<R: WasmModuleResources>(
+        &mut self,
+        function: &mut FuncValidator<R>,
+        body: &FunctionBody<'_>,
+    ) -> Result<(), InspectError> {
+        let mut reader = body.get_binary_reader();
+        function.read_locals(&mut reader)?;
+        self.charge(body.range().start, u64::from(function.len_locals()) / LOCALS_PER_STEP)?;
+        reader.set_features(*function.features());
+        let mut operators = OperatorsReader::new(reader);
+        while !operators.eof() {
+            let (operator, offset) = operators.read_with_offset()?;
+            self.charge(offset, self.steps(function, offset, &operator))?;
+            function.op(offset, &operator)?;
+        }
+        operators.finish()?;
+        Ok(())
+    }
+
+    fn steps<R: WasmModuleResources>(
+        &self,
+        function: &mut FuncValidator<R>,
+        offset: u64,
+        operator: &Operator<'_>,
+    ) -> u64 {
+        let mut values = || {
+            let arity = operator.operator_arity(&function.visitor(offset));
+            arity.map_or(1, |(taken, put)| 1 + u64::from(taken) + u64::from(put))
+        };
+        match operator {
+            Operator::BrTable { targets } => (1 + u64::from(targets.len())) * values(),
+            Operator::TryTable { try_table } => {
+                values() + try_table.catches.len() as u64 * self.widest as u64
+            }
+            Operator::ArrayNewFixed { array_size, .. } => 1 + u64::from(*array_size),
+            _ if self.widest > NARROW => values(),
+            _ => 1,
+        }
+    }
+
+    fn charge(&mut self, offset: u64, steps: u64) -> Result<(), InspectError> {
+        let beyond = InspectError::TooMuchCode { offset, steps_max: CODE_STEPS_MAX };
+        self.left = self.left.checked_sub(steps).ok_or(beyond)?;
+        Ok(())
+    }
+}
