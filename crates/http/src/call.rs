@@ -13,7 +13,7 @@ use wargate_crypto::AnyDigest;
 use wargate_protocol::{LogId, RecordId, RegistryIndex};
 
 use crate::front::Front;
-use crate::limits::BODY_PAUSE_MAX;
+use crate::limits::{BODY_PAUSE_MAX, BRIEF_BODY_BYTES_MAX};
 use crate::problem::Problem;
 use crate::throttle::{Class, Client};
 
@@ -107,27 +107,19 @@ impl Call {
     }
 
     /// The body, which must be JSON: 415, 413, 400 and 422, in this order.
-    pub(crate) async fn json<T: DeserializeOwned>(&mut self) -> Result<T, Problem> {
+    pub(crate) async fn json<T>(&mut self) -> Result<T, Problem>
+    where
+        T: DeserializeOwned + Send + 'static,
+    {
         if !is_json(&self.parts.headers) {
             let message = "the body must be JSON: send it with `Content-Type: application/json`";
             return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, message));
         }
         let bytes = self.collect().await?;
-        let read = serde_json::from_slice(&bytes).map_err(|error| match error.classify() {
-            Category::Data => Problem::new(
-                StatusCode::UNPROCESSABLE_ENTITY,
-                format!("the body has another form than this request needs: {error}"),
-            ),
-            Category::Io | Category::Syntax | Category::Eof => {
-                Problem::bad_request(format!("the body is not JSON: {error}"))
-            }
-        })?;
-        // A reader of objects also takes their members one after the other in an array.
-        if bytes.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[') {
-            let message = "the body is an array; this request needs an object";
-            return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, message));
+        if bytes.len() <= BRIEF_BODY_BYTES_MAX {
+            return read_json(&bytes);
         }
-        Ok(read)
+        self.front.registry().offload(move || read_json(&bytes)).await
     }
 
     async fn collect(&mut self) -> Result<Vec<u8>, Problem> {
@@ -169,6 +161,24 @@ impl Call {
             }
         }
     }
+}
+
+fn read_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    let read = serde_json::from_slice(bytes).map_err(|error| match error.classify() {
+        Category::Data => Problem::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            format!("the body has another form than this request needs: {error}"),
+        ),
+        Category::Io | Category::Syntax | Category::Eof => {
+            Problem::bad_request(format!("the body is not JSON: {error}"))
+        }
+    })?;
+    // A reader of objects also takes their members one after the other in an array.
+    if bytes.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[') {
+        let message = "the body is an array; this request needs an object";
+        return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, message));
+    }
+    Ok(read)
 }
 
 /// `None` if it takes too long.

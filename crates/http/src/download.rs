@@ -39,15 +39,20 @@ pub(crate) async fn download(call: Call) -> Answer {
     let found = found.ok_or_else(Problem::not_found)?;
     let asks = call.parts.method != Method::HEAD && !answer::matches(call.headers(), &tag);
     match &found {
+        Found::Referred { .. } if asks && is_followed_by_a_person(&call) => {
+            let why = "this content is at its publisher's: a client fetches it there and checks it";
+            return Err(Problem::new(StatusCode::FORBIDDEN, why));
+        }
         Found::Referred { url, .. } if asks => return redirect(url, answer::NO_CACHE),
         Found::Referred { size, is_wasm, .. } => return Ok(referred(&call, tag, *size, *is_wasm)),
         Found::Elsewhere(row) if asks && call.front.options().content_redirect => {
-            let (bytes, digest) = (asked_bytes(&call, &tag, row.size)?, row.digest);
+            let digest = row.digest;
             let registry = Arc::clone(call.front.registry());
             let link =
                 call.front.registry().offload_content(move || registry.link_content(&digest));
             if let Some(link) = link.await? {
-                count(&call, bytes)?;
+                // It is good for all of it, whatever part was asked for.
+                count(&call, row.size)?;
                 return redirect(&link, answer::NO_STORE);
             }
         }
@@ -100,13 +105,9 @@ fn referred(call: &Call, tag: HeaderValue, size: u64, is_wasm: bool) -> Response
     answer::tagged(response, tag, call.headers())
 }
 
-/// How many bytes are asked for.
-fn asked_bytes(call: &Call, tag: &HeaderValue, size: u64) -> Result<u64, Problem> {
-    match range::asked(call.headers(), tag, size) {
-        Asked::Whole => Ok(size),
-        Asked::Part(part) => Ok(part.end - part.start),
-        Asked::Unsatisfiable => Err(unsatisfiable(size)),
-    }
+/// Whether a browser would show what it is led to, as if it were the registry's.
+fn is_followed_by_a_person(call: &Call) -> bool {
+    call.headers().get("sec-fetch-mode").is_some_and(|mode| mode == "navigate")
 }
 
 /// Whoever asked goes there with the same question.

@@ -6,6 +6,9 @@ use std::time::Duration;
 /// How long a request's body may pause. Longer, and the request is given up with 408.
 pub const BODY_PAUSE_MAX: Duration = Duration::from_mins(1);
 
+/// Largest body of JSON, in bytes, that is read where it came in; others may take milliseconds.
+pub const BRIEF_BODY_BYTES_MAX: usize = 64 << 10;
+
 /// Bytes of an upload that are gathered before they are written in one go.
 pub const UPLOAD_BATCH_BYTES: usize = 256 << 10;
 

@@ -10,7 +10,7 @@ use wargate_api::publish::{
     MissingContent, PackageError, PackageRecord, PackageRecordState, PublishRecordRequest,
     UploadEndpoint, UploadMethod,
 };
-use wargate_crypto::{AnyDigest, Digest};
+use wargate_crypto::{AnyDigest, Digest, KeyId};
 use wargate_protocol::{LogId, PackageEnvelope, RecordId};
 use wargate_registry::{RecordStatus, Registry, Submission, WriteError};
 
@@ -33,6 +33,7 @@ pub(crate) async fn publish(mut call: Call) -> Answer {
         Some(sources) => sources::wanted(&**sources, content_sources)?,
         None => return Err(unsupported_sources(&log, &Submission { log, name, record })),
     };
+    let signer = record.key_id().clone();
     let submission = Submission { log, name: name.clone(), record };
     // Counted before, or many at once would pass together.
     call.count(Class::Sourcing, 1)?;
@@ -45,7 +46,8 @@ pub(crate) async fn publish(mut call: Call) -> Answer {
         Ok((record, status)) => {
             let is_provable = matches!(status, RecordStatus::Published { .. });
             if let (Some(sources), RecordStatus::Sourcing(missing)) = (&sources, &status) {
-                note(&call.front, Arc::clone(sources), log, record, wanted, missing).await?;
+                let note = Note { log, record, signer, wanted };
+                note.leave(&call.front, Arc::clone(sources), missing).await?;
             }
             let state = package_record(&call, &log, record, status);
             let mut response = answer::json(&state)?;
@@ -73,22 +75,31 @@ pub(crate) async fn publish(mut call: Call) -> Answer {
     }
 }
 
-/// Sees to it that content that is missing is fetched. A publisher who is told that it cannot be has a
-/// record that waits, and sends it again or uploads.
-async fn note(
-    front: &Front,
-    sources: Arc<dyn Sources>,
+/// Where content of a record can be fetched.
+struct Note {
     log: LogId,
     record: RecordId,
-    mut wanted: Wanted,
-    missing: &[Digest],
-) -> Result<(), Problem> {
-    wanted.retain(|(digest, urls)| missing.contains(digest) && !urls.is_empty());
-    if wanted.is_empty() || sources.is_fetching(&log, &record) {
-        return Ok(());
+    signer: KeyId,
+    wanted: Wanted,
+}
+
+impl Note {
+    /// Sees to it that content that is missing is fetched. A publisher who is told that it cannot be has
+    /// a record that waits, and sends it again or uploads.
+    async fn leave(
+        self,
+        front: &Front,
+        sources: Arc<dyn Sources>,
+        missing: &[Digest],
+    ) -> Result<(), Problem> {
+        let Self { log, record, signer, mut wanted } = self;
+        wanted.retain(|(digest, urls)| missing.contains(digest) && !urls.is_empty());
+        if wanted.is_empty() || sources.is_fetching(&log, &record) {
+            return Ok(());
+        }
+        let take = move || sources.take(log, record, signer, wanted);
+        Ok(front.registry().offload(take).await?)
     }
-    let noted = front.registry().offload(move || sources.take(log, record, wanted));
-    Ok(noted.await?)
 }
 
 /// Content is uploaded, never fetched from elsewhere. What is wrong with the record itself comes

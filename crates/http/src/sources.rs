@@ -4,7 +4,7 @@ use std::fmt;
 
 use wargate_api::OrderedMap;
 use wargate_api::content::ContentSource;
-use wargate_crypto::{AnyDigest, Digest};
+use wargate_crypto::{AnyDigest, Digest, KeyId};
 use wargate_protocol::{LogId, RecordId};
 use wargate_registry::WriteError;
 
@@ -23,13 +23,20 @@ pub trait Sources: fmt::Debug + Send + Sync {
     fn check(&self, url: &str) -> Result<(), String>;
 
     /// Takes note of where the content of a record that waits for it can be fetched; durable on return.
-    /// It is fetched some time. May block.
+    /// It is fetched some time, in the share of the key that has signed the record. May block.
     ///
     /// # Errors
     /// [`WriteError::Busy`], [`WriteError::Unavailable`]; nothing is noted then.
-    fn take(&self, log: LogId, record: RecordId, wanted: Wanted) -> Result<(), WriteError>;
+    fn take(
+        &self,
+        log: LogId,
+        record: RecordId,
+        signer: KeyId,
+        wanted: Wanted,
+    ) -> Result<(), WriteError>;
 
-    /// Whether content of a record is still to be fetched.
+    /// Whether content of a record is still to be fetched for the first time. Where that has failed, it
+    /// is tried again, but the publisher may as well upload.
     fn is_fetching(&self, log: &LogId, record: &RecordId) -> bool;
 }
 

@@ -74,8 +74,16 @@ impl Recent {
     }
 
     /// Takes note of what a commit has done. `None` is for records of which nothing is to be kept.
+    ///
+    /// Nor is anything kept of those that wait for several contents: the store takes content that came
+    /// for another record off them, and nobody is told. One that waited for that alone is ready then,
+    /// which the sequencer sees.
     pub(crate) fn update(&self, changes: impl IntoIterator<Item = (RecordKey, Option<Known>)>) {
-        self.0.change(changes);
+        let keep = |known: &Known| match known {
+            Known::Waiting(waiting) => waiting.pending.missing().len() <= 1,
+            Known::Published(_) => true,
+        };
+        self.0.change(changes.into_iter().map(|(key, known)| (key, known.filter(keep))));
     }
 
     /// Forgets everything: the store may know better.

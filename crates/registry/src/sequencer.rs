@@ -351,6 +351,9 @@ impl Sequencer {
         recent.update(intake.changes(batch));
         // Content may have set more records free than those that this step has looked at.
         let counts = tools.store.counts()?;
+        if counts.ready > 0 {
+            recent.clear();
+        }
         self.backlog = backlog || counts.ready > 0;
         self.state = State { revision, committed, checkpoint_seconds, edge, operator_head, counts };
         // Publish; the caller acknowledges.

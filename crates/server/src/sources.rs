@@ -11,7 +11,7 @@ mod journal;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::fmt;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -20,9 +20,9 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, watch};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use url::Url;
-use wargate_crypto::Digest;
+use wargate_crypto::{Digest, KeyId};
 use wargate_http::{Sources, Wanted};
 use wargate_protocol::{LogId, RecordId};
 use wargate_registry::content::Upload;
@@ -30,16 +30,21 @@ use wargate_registry::{RecordStatus, Registry, WriteError};
 
 pub(crate) use self::addresses::Allowed;
 use self::fetch::{PAUSE_TIME_MAX, Rules, System, Unfetched};
-use self::journal::{JOBS_MAX, Job, Journal};
+use self::journal::{JOBS_MAX, JOBS_PER_KEY_MAX, Job, Journal};
 
 /// In the data directory.
 const FOLDER: &str = "sources";
 
 /// Contents that are fetched at the same time.
 const FETCHES_MAX: usize = 8;
+/// The same of those in records that one key has signed.
+const FETCHES_PER_KEY_MAX: usize = 2;
 
 /// How long one content may take.
 const FETCH_TIME_MAX: Duration = Duration::from_mins(15);
+/// How long a source may be slow, and how many bytes a second it must bring from then on.
+const SLOW_TIME_MAX: Duration = Duration::from_secs(30);
+const BYTES_PER_SECOND_MIN: u64 = 64 << 10;
 
 /// How long to wait before each new attempt; then it is given up.
 const PAUSES: [Duration; 5] = [
@@ -60,10 +65,39 @@ struct Shared {
     refers: bool,
     journal: Journal,
     /// Records that have a job.
-    live: Mutex<HashSet<(LogId, RecordId)>>,
+    live: Mutex<Jobs>,
     fetches: Semaphore,
     tasks: Handle,
     stop: watch::Receiver<bool>,
+}
+
+/// Jobs that are worked on, by their records.
+#[derive(Default)]
+struct Jobs(HashMap<(LogId, RecordId), Live>);
+
+impl Jobs {
+    fn of<'a>(&'a self, signer: Option<&'a KeyId>) -> impl Iterator<Item = &'a Live> {
+        self.0.values().filter(move |live| live.signer.as_ref() == signer)
+    }
+
+    /// What the job's signer may do at the same time.
+    fn insert(&mut self, job: &Job) -> Arc<Semaphore> {
+        let known = self.of(job.signer.as_ref()).next().map(|live| Arc::clone(&live.share));
+        let share = known.unwrap_or_else(|| Arc::new(Semaphore::new(FETCHES_PER_KEY_MAX)));
+        let (signer, has_failed) = (job.signer.clone(), false);
+        let live = Live { signer, share: Arc::clone(&share), has_failed };
+        self.0.insert((job.log, job.record), live);
+        share
+    }
+}
+
+/// A job that is worked on.
+struct Live {
+    signer: Option<KeyId>,
+    /// What is shared by all jobs of the signer.
+    share: Arc<Semaphore>,
+    /// Each source was tried, and not all contents came.
+    has_failed: bool,
 }
 
 /// What became of a content.
@@ -83,7 +117,7 @@ impl Fetcher {
         refers: bool,
         stop: watch::Receiver<bool>,
     ) -> Result<Self> {
-        let rules = Rules { allowed, resolver: Box::new(System), pause: PAUSE_TIME_MAX };
+        let rules = Rules { allowed, resolver: Box::new(System::default()), pause: PAUSE_TIME_MAX };
         let folder = data_dir.join(FOLDER);
         let wrong = || format!("cannot use the folder {}", folder.display());
         let journal = Journal::open(&folder).with_context(wrong)?;
@@ -99,8 +133,8 @@ impl Fetcher {
             stop,
         });
         for job in left {
-            shared.live().insert((job.log, job.record));
-            shared.begin(job);
+            let share = shared.live().insert(&job);
+            shared.begin(job, share);
         }
         Ok(Self(shared))
     }
@@ -108,7 +142,7 @@ impl Fetcher {
 
 impl fmt::Debug for Fetcher {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Fetcher").field(&self.0.live().len()).finish()
+        f.debug_tuple("Fetcher").field(&self.0.live().0.len()).finish()
     }
 }
 
@@ -117,44 +151,54 @@ impl Sources for Fetcher {
         self.0.rules.read(url).map(drop)
     }
 
-    fn take(&self, log: LogId, record: RecordId, wanted: Wanted) -> Result<(), WriteError> {
+    fn take(
+        &self,
+        log: LogId,
+        record: RecordId,
+        signer: KeyId,
+        wanted: Wanted,
+    ) -> Result<(), WriteError> {
         let shared = &self.0;
-        {
+        let job = Job { log, record, signer: Some(signer), wanted };
+        let share = {
             let mut live = shared.live();
-            if live.len() >= JOBS_MAX {
-                return Err(WriteError::Busy("too much content is to be fetched"));
-            }
-            if !live.insert((log, record)) {
+            if live.0.contains_key(&(log, record)) {
                 return Ok(());
             }
-        }
-        let job = Job { log, record, wanted };
+            if live.0.len() >= JOBS_MAX {
+                return Err(WriteError::Busy("too much content is to be fetched"));
+            }
+            if live.of(job.signer.as_ref()).count() >= JOBS_PER_KEY_MAX {
+                return Err(WriteError::Busy("too much content of this key is to be fetched"));
+            }
+            live.insert(&job)
+        };
         if let Err(error) = shared.journal.put(&job) {
-            shared.live().remove(&(log, record));
+            shared.live().0.remove(&(log, record));
             return Err(WriteError::Unavailable(error.to_string()));
         }
-        shared.begin(job);
+        shared.begin(job, share);
         Ok(())
     }
 
     fn is_fetching(&self, log: &LogId, record: &RecordId) -> bool {
-        self.0.live().contains(&(*log, *record))
+        self.0.live().0.get(&(*log, *record)).is_some_and(|live| !live.has_failed)
     }
 }
 
 impl Shared {
-    fn live(&self) -> MutexGuard<'_, HashSet<(LogId, RecordId)>> {
+    fn live(&self) -> MutexGuard<'_, Jobs> {
         self.live.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn begin(self: &Arc<Self>, job: Job) {
+    fn begin(self: &Arc<Self>, job: Job, share: Arc<Semaphore>) {
         let shared = Arc::clone(self);
         self.tasks.spawn(async move {
             let mut stop = shared.stop.clone();
             let is_done = tokio::select! {
                 // What is not done is in the journal.
                 _ = stop.wait_for(|stop| *stop) => false,
-                () = shared.work(&job) => true,
+                () = shared.work(&job, &share) => true,
             };
             if is_done {
                 shared.end(job).await;
@@ -170,21 +214,24 @@ impl Shared {
         if let Err(error) = removed {
             tracing::warn!(%error, "a note of what was to be fetched stays behind");
         }
-        self.live().remove(&key);
+        self.live().0.remove(&key);
     }
 
-    async fn work(self: &Arc<Self>, job: &Job) {
+    async fn work(self: &Arc<Self>, job: &Job, share: &Semaphore) {
         let mut left = job.wanted.clone();
         let mut pauses = PAUSES.iter();
         loop {
             let mut next = Vec::new();
             for (digest, urls) in left {
-                let urls = self.try_all(job, digest, urls).await;
+                let urls = self.try_all(job, share, digest, urls).await;
                 if !urls.is_empty() {
                     next.push((digest, urls));
                 }
             }
             left = next;
+            if let Some(live) = self.live().0.get_mut(&(job.log, job.record)) {
+                live.has_failed = true;
+            }
             let Some(pause) = pauses.next().filter(|_| !left.is_empty()) else { break };
             // Waits for nothing, for that long.
             let _ = timeout(*pause, std::future::pending::<()>()).await;
@@ -198,11 +245,13 @@ impl Shared {
     async fn try_all(
         self: &Arc<Self>,
         job: &Job,
+        share: &Semaphore,
         digest: Digest,
         urls: Vec<String>,
     ) -> Vec<String> {
         let mut again = Vec::new();
         for url in urls {
+            let Ok(_mine) = share.acquire().await else { return Vec::new() };
             let Ok(_permit) = self.fetches.acquire().await else { return Vec::new() };
             let outcome = timeout(FETCH_TIME_MAX, self.fetch(job, digest, &url)).await;
             let slow = || Outcome::Not(Unfetched::Now("the source is too slow".into()));
@@ -239,10 +288,14 @@ impl Shared {
         let mut upload = begun.await?;
         let mut fetched = self.rules.get(url).await?;
         let announced = fetched.size();
-        let mut came = 0_u64;
+        let (start, mut came) = (Instant::now(), 0_u64);
         while let Some(bytes) = fetched.next().await? {
             came = came.saturating_add(bytes.len() as u64);
             upload = self.write(upload, bytes).await?;
+            let slow = start.elapsed().saturating_sub(SLOW_TIME_MAX).as_secs();
+            if slow.saturating_mul(BYTES_PER_SECOND_MIN) > came {
+                return Err(Unfetched::Now("the source is too slow".into()).into());
+            }
         }
         if announced.is_some_and(|announced| announced != came) {
             return Err(Unfetched::Now("the source's answer broke off".into()).into());

@@ -77,10 +77,7 @@ impl Accounts for SqliteStore {
 /// Keeps what a batch says of the accounts. Content that is fresh came with the batch and was never
 /// without a name.
 pub(crate) fn keep(on: &Connection, batch: &Batch, fresh: &HashSet<Digest>) -> Result<(), Fault> {
-    for (content, seconds) in &batch.wanted {
-        let sql = "UPDATE unnamed SET seconds = ?2 WHERE content = ?1";
-        run(on, sql, params![content.as_bytes(), written(*seconds)?])?;
-    }
+    batch.wanted.iter().try_for_each(|(content, seconds)| want(on, content, *seconds))?;
     batch.counted.iter().try_for_each(|counted| count(on, counted, fresh))?;
     for content in &batch.discarded {
         if run(on, "DELETE FROM unnamed WHERE content = ?1", [content.as_bytes()])? > 0 {
@@ -94,6 +91,12 @@ pub(crate) fn keep(on: &Connection, batch: &Batch, fresh: &HashSet<Digest>) -> R
 pub(crate) fn unname(on: &Connection, content: &ContentArrived) -> Result<(), Fault> {
     let sql = "INSERT OR REPLACE INTO unnamed (content, seconds) VALUES (?1, ?2)";
     run(on, sql, params![content.digest.as_bytes(), written(content.arrived_seconds)?]).map(drop)
+}
+
+/// Content that no record names is wanted, though.
+pub(crate) fn want(on: &Connection, content: &Digest, seconds: u64) -> Result<(), Fault> {
+    let sql = "UPDATE unnamed SET seconds = ?2 WHERE content = ?1";
+    run(on, sql, params![content.as_bytes(), written(seconds)?]).map(drop)
 }
 
 fn count(on: &Connection, counted: &Counted, fresh: &HashSet<Digest>) -> Result<(), Fault> {

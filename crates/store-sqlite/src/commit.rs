@@ -45,7 +45,7 @@ pub(crate) fn commit(
         match (arrive(&on, content)?, named.contains(&content.digest)) {
             (true, true) => drop(fresh.insert(content.digest)),
             (true, false) => accounts::unname(&on, content)?,
-            (false, _) => {}
+            (false, _) => accounts::want(&on, &content.digest, content.arrived_seconds)?,
         }
     }
     batch.referred.iter().try_for_each(|referral| refer(&on, referral))?;

@@ -384,6 +384,9 @@ impl State {
     }
 
     fn arrive(&mut self, content: &ContentRow) {
+        if let Some(seconds) = self.unnamed.get_mut(&content.digest) {
+            *seconds = content.arrived_seconds;
+        }
         match self.contents.get_mut(&content.digest) {
             Some(known) if known.is_kept() => {}
             Some(referred) => *referred = content.clone(),

@@ -9,7 +9,7 @@ use axum::body::{Body, Bytes};
 use axum::http::StatusCode;
 use http_body::Frame;
 use serde_json::{Value, json};
-use wargate_crypto::Digest;
+use wargate_crypto::{Digest, KeyId};
 use wargate_http::{Sources, Wanted};
 use wargate_protocol::{LogId, RecordId};
 use wargate_registry::limits::Limits;
@@ -176,7 +176,7 @@ impl Sources for Notes {
         if url.starts_with("https:") { Ok(()) } else { Err("is not the internet's".into()) }
     }
 
-    fn take(&self, _: LogId, record: RecordId, wanted: Wanted) -> Result<(), WriteError> {
+    fn take(&self, _: LogId, record: RecordId, _: KeyId, wanted: Wanted) -> Result<(), WriteError> {
         self.0.lock().unwrap().push((record, wanted));
         Ok(())
     }

@@ -254,7 +254,8 @@ impl<'a> Intake<'a> {
         match self.known(&digest)? {
             // Somebody else has it elsewhere. The record waits until it is fetched once more, and kept.
             Some(known) if known.url != content.url => return Ok(()),
-            Some(_) => {}
+            // Perhaps it is old and nobody has named it, but somebody does now.
+            Some(_) => self.wanted.push(digest),
             None => drop(self.content.insert(digest, content.clone())),
         }
         if let Some(tracked) = self.records.get_mut(&key)

@@ -6,14 +6,17 @@
 
 use std::fmt;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::pin::Pin;
+use std::sync::Arc;
+use std::thread;
 use std::time::Duration;
 
 use axum::body::Bytes;
 use reqwest::header::{ACCEPT_ENCODING, CONTENT_ENCODING, LOCATION};
 use reqwest::redirect::Policy;
 use reqwest::{Client, Response, StatusCode};
+use tokio::sync::{Semaphore, oneshot};
 use tokio::time::timeout;
 use url::{Host, Url};
 
@@ -27,6 +30,8 @@ const REDIRECTS_MAX: usize = 5;
 const ADDRESSES_MAX: usize = 8;
 /// How long looking for a host and connecting to it may take.
 const CONNECT_TIME_MAX: Duration = Duration::from_secs(10);
+/// Hosts that are looked for at the same time.
+const LOOKUPS_MAX: usize = 4;
 /// How long a source may say nothing.
 pub(super) const PAUSE_TIME_MAX: Duration = Duration::from_secs(30);
 /// Ports that anybody may name.
@@ -55,14 +60,30 @@ pub(super) trait Resolve: Send + Sync {
     fn resolve<'a>(&'a self, host: &'a str) -> Resolving<'a>;
 }
 
-/// The machine's resolver.
-pub(super) struct System;
+/// The machine's resolver. It cannot be interrupted, so that a zone that never answers holds threads for
+/// long: they are its own, and few.
+pub(super) struct System(Arc<Semaphore>);
+
+impl Default for System {
+    fn default() -> Self {
+        Self(Arc::new(Semaphore::new(LOOKUPS_MAX)))
+    }
+}
 
 impl Resolve for System {
     fn resolve<'a>(&'a self, host: &'a str) -> Resolving<'a> {
         Box::pin(async move {
-            let found = tokio::net::lookup_host((host, 0)).await?;
-            Ok(found.map(|address| address.ip()).collect())
+            let permit = Arc::clone(&self.0).acquire_owned().await.map_err(io::Error::other)?;
+            let (host, (answer, answered)) = (host.to_owned(), oneshot::channel());
+            let lookup = move || {
+                let found = (host.as_str(), 0).to_socket_addrs();
+                let found = found.map(|found| found.map(|address| address.ip()).collect());
+                drop(permit);
+                // Who has asked may be gone.
+                drop(answer.send(found));
+            };
+            thread::Builder::new().name("lookup".into()).spawn(lookup)?;
+            answered.await.map_err(io::Error::other)?
         })
     }
 }

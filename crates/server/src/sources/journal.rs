@@ -6,13 +6,15 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
-use wargate_crypto::Digest;
+use wargate_crypto::{Digest, KeyId};
 use wargate_protocol::{LogId, RecordId};
 
 use crate::data_dir::sync_folder_of;
 
 /// Records whose content is to be fetched, at most.
 pub(super) const JOBS_MAX: usize = 1000;
+/// The same of those that one key has signed.
+pub(super) const JOBS_PER_KEY_MAX: usize = 50;
 
 /// What is to be fetched for a record.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,6 +22,9 @@ pub(super) const JOBS_MAX: usize = 1000;
 pub(super) struct Job {
     pub(super) log: LogId,
     pub(super) record: RecordId,
+    /// Who has signed the record; nobody in a note that an older program has left.
+    #[serde(default)]
+    pub(super) signer: Option<KeyId>,
     pub(super) wanted: Vec<(Digest, Vec<String>)>,
 }
 
