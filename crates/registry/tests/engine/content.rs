@@ -118,6 +118,57 @@ async fn content_sets_every_record_free_that_waits_for_it() {
     world.check();
 }
 
+/// What is kept in memory of a record must not hide what others have brought for it.
+#[tokio::test]
+async fn what_others_bring_for_a_record_is_known_at_once() {
+    let world = World::new();
+    let registry = world.open();
+    let (one, two) = (key(2), key(3));
+    let alone = record(&one, None, [init(&one), release("1.0.0", b"shared")]);
+    let releases = [release("1.0.0", b"shared"), release("2.0.0", b"own")];
+    let both = record(&two, None, [init(&two)].into_iter().chain(releases));
+    submit(&registry, "test:one", &alone).await.unwrap();
+    submit(&registry, "test:two", &both).await.unwrap();
+    let digest = Digest::of(b"shared");
+    published(&upload(&registry, "test:one", &alone, &digest, b"shared").await.unwrap());
+    let status = registry.status(&LogId::package(&name("test:two")), &both.record_id());
+    assert_eq!(status.unwrap(), Some(RecordStatus::Sourcing(vec![Digest::of(b"own")])));
+    let own = upload(&registry, "test:two", &both, &Digest::of(b"own"), b"own").await;
+    published(&own.unwrap());
+    world.check();
+}
+
+/// A record that is sent again while another publisher brings what it waits for is not left behind
+/// until the next time that the registry tends to itself.
+#[tokio::test]
+async fn a_record_that_is_sent_again_when_it_is_set_free_is_not_left_behind() {
+    let world = World::new();
+    let registry = world.open();
+    for number in 0..20_u8 {
+        let content = [number; 9];
+        let (one, two) = (key(10 + number), key(50 + number));
+        let (first, second) = (format!("test:a{number}"), format!("test:b{number}"));
+        let brought = record(&one, None, [init(&one), release("1.0.0", &content)]);
+        let waiting = record(&two, None, [init(&two), release("1.0.0", &content)]);
+        submit(&registry, &first, &brought).await.unwrap();
+        submit(&registry, &second, &waiting).await.unwrap();
+        let mut changes = registry.changes();
+        let digest = Digest::of(&content);
+        let (uploaded, again) = tokio::join!(
+            upload(&registry, &first, &brought, &digest, &content),
+            submit(&registry, &second, &waiting)
+        );
+        published(&uploaded.unwrap());
+        again.unwrap();
+        let log = LogId::package(&name(&second));
+        let status = || registry.status(&log, &waiting.record_id()).unwrap();
+        while !matches!(status(), Some(RecordStatus::Published { .. })) {
+            changes.changed().await.unwrap();
+        }
+    }
+    world.check();
+}
+
 #[tokio::test]
 async fn content_that_a_record_does_not_name_is_refused() {
     let world = World::new();
