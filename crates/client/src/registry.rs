@@ -287,9 +287,9 @@ impl Registry {
     /// Brings package logs up to date, in as many requests as it takes.
     pub(crate) async fn sync(&self, wants: &[Want]) -> Result<Known, SyncError> {
         let mut parts = wants.chunks(LOGS_PER_REQUEST_MAX);
-        let mut whole = Box::pin(self.sync_part(parts.next().unwrap_or_default())).await?;
+        let mut whole = Box::pin(self.sync_fairly(parts.next().unwrap_or_default())).await?;
         for part in parts {
-            let known = Box::pin(self.sync_part(part)).await?;
+            let known = Box::pin(self.sync_fairly(part)).await?;
             whole.names.extend(known.names);
             whole
                 .rest
@@ -297,6 +297,17 @@ impl Registry {
             whole.checkpoint = known.checkpoint;
         }
         Ok(whole)
+    }
+
+    /// A log that the registry did not have when it was asked, and that another process has verified
+    /// since, is asked for again: what a registry may not deny is what was known before.
+    async fn sync_fairly(&self, wants: &[Want]) -> Result<Known, SyncError> {
+        match Box::pin(self.sync_part(wants)).await {
+            Err(SyncError::NotFound { log, .. }) if self.knows_log(&log)? => {
+                Box::pin(self.sync_part(wants)).await
+            }
+            done => done,
+        }
     }
 
     async fn sync_part(&self, wants: &[Want]) -> Result<Known, SyncError> {
@@ -512,8 +523,11 @@ impl Registry {
 
     /// Whether a package's log was verified before.
     pub(crate) fn knows(&self, package: &PackageName) -> Result<bool, Error> {
-        let log = LogId::package(package);
-        Ok(self.trust().load(&[log])?.verified.package(&log).is_some())
+        self.knows_log(&LogId::package(package))
+    }
+
+    fn knows_log(&self, log: &LogId) -> Result<bool, Error> {
+        Ok(self.trust().load(&[*log])?.verified.package(log).is_some())
     }
 
     /// The error for a package that this registry does not have.

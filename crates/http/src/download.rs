@@ -46,6 +46,9 @@ pub(crate) async fn download(call: Call) -> Answer {
         Found::Referred { url, .. } if asks => return redirect(url, answer::NO_CACHE),
         Found::Referred { size, is_wasm, .. } => return Ok(referred(&call, tag, *size, *is_wasm)),
         Found::Elsewhere(row) if asks && call.front.options().content_redirect => {
+            if matches!(range::asked(call.headers(), &tag, row.size), Asked::Unsatisfiable) {
+                return Err(unsatisfiable(row.size));
+            }
             let digest = row.digest;
             let registry = Arc::clone(call.front.registry());
             let link =

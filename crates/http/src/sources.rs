@@ -35,8 +35,8 @@ pub trait Sources: fmt::Debug + Send + Sync {
         wanted: Wanted,
     ) -> Result<(), WriteError>;
 
-    /// Whether content of a record is still to be fetched for the first time. Where that has failed, it
-    /// is tried again, but the publisher may as well upload.
+    /// Whether content of a record is still to be fetched, and its publisher should wait for it. Where
+    /// it has failed for a while, it is tried again, but the publisher may as well upload.
     fn is_fetching(&self, log: &LogId, record: &RecordId) -> bool;
 }
 

@@ -46,6 +46,9 @@ const FETCH_TIME_MAX: Duration = Duration::from_mins(15);
 const SLOW_TIME_MAX: Duration = Duration::from_secs(30);
 const BYTES_PER_SECOND_MIN: u64 = 64 << 10;
 
+/// How long a publisher waits for content whose sources have failed.
+const PATIENCE: Duration = Duration::from_mins(1);
+
 /// How long to wait before each new attempt; then it is given up.
 const PAUSES: [Duration; 5] = [
     Duration::from_secs(1),
@@ -84,8 +87,8 @@ impl Jobs {
     fn insert(&mut self, job: &Job) -> Arc<Semaphore> {
         let known = self.of(job.signer.as_ref()).next().map(|live| Arc::clone(&live.share));
         let share = known.unwrap_or_else(|| Arc::new(Semaphore::new(FETCHES_PER_KEY_MAX)));
-        let (signer, has_failed) = (job.signer.clone(), false);
-        let live = Live { signer, share: Arc::clone(&share), has_failed };
+        let (signer, began) = (job.signer.clone(), Instant::now());
+        let live = Live { signer, share: Arc::clone(&share), began, has_failed: false };
         self.0.insert((job.log, job.record), live);
         share
     }
@@ -96,6 +99,7 @@ struct Live {
     signer: Option<KeyId>,
     /// What is shared by all jobs of the signer.
     share: Arc<Semaphore>,
+    began: Instant,
     /// Each source was tried, and not all contents came.
     has_failed: bool,
 }
@@ -182,7 +186,11 @@ impl Sources for Fetcher {
     }
 
     fn is_fetching(&self, log: &LogId, record: &RecordId) -> bool {
-        self.0.live().0.get(&(*log, *record)).is_some_and(|live| !live.has_failed)
+        self.0
+            .live()
+            .0
+            .get(&(*log, *record))
+            .is_some_and(|live| !live.has_failed || live.began.elapsed() < PATIENCE)
     }
 }
 
