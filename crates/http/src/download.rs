@@ -11,8 +11,8 @@ use axum::http::{HeaderValue, Method, StatusCode};
 use axum::response::Response;
 use wargate_api::headers::WASM;
 use wargate_crypto::Digest;
-use wargate_registry::content::{self, Content, Found};
-use wargate_registry::store::StoreError;
+use wargate_registry::content::{self, Content, Facts};
+use wargate_registry::store::{ContentPlace, ContentRow, StoreError};
 use wargate_registry::{ReadError, Registry};
 
 use crate::answer::{self, Answer, set};
@@ -38,28 +38,27 @@ pub(crate) async fn download(call: Call) -> Answer {
     let found = call.front.ask(move |registry| registry.find_content(&digest)).await?;
     let found = found.ok_or_else(Problem::not_found)?;
     let asks = call.parts.method != Method::HEAD && !answer::matches(call.headers(), &tag);
-    match &found {
-        Found::Referred { .. } if asks && is_followed_by_a_person(&call) => {
+    match &found.place {
+        ContentPlace::Url(_) if asks && is_followed_by_a_person(&call) => {
             let why = "this content is at its publisher's: a client fetches it there and checks it";
             return Err(Problem::new(StatusCode::FORBIDDEN, why));
         }
-        Found::Referred { url, .. } if asks => return redirect(url, answer::NO_CACHE),
-        Found::Referred { size, is_wasm, .. } => return Ok(referred(&call, tag, *size, *is_wasm)),
-        Found::Elsewhere(row) if asks && call.front.options().content_redirect => {
-            if matches!(range::asked(call.headers(), &tag, row.size), Asked::Unsatisfiable) {
-                return Err(unsatisfiable(row.size));
+        ContentPlace::Url(url) if asks => return redirect(url, answer::NO_CACHE),
+        ContentPlace::Url(_) => return Ok(referred(&call, tag, &found)),
+        ContentPlace::Blob if asks && call.front.options().content_redirect => {
+            if matches!(range::asked(call.headers(), &tag, found.size), Asked::Unsatisfiable) {
+                return Err(unsatisfiable(found.size));
             }
-            let digest = row.digest;
             let registry = Arc::clone(call.front.registry());
             let link =
                 call.front.registry().offload_content(move || registry.link_content(&digest));
             if let Some(link) = link.await? {
                 // It is good for all of it, whatever part was asked for.
-                count(&call, row.size)?;
+                count(&call, found.size)?;
                 return redirect(&link, answer::NO_STORE);
             }
         }
-        Found::Elsewhere(_) | Found::Here(_) => {}
+        ContentPlace::Blob | ContentPlace::Inline(_) => {}
     }
     let Opened { content, wasm } = opened(&call.front, found).await?;
     let mut response = if answer::matches(call.headers(), &tag) {
@@ -100,9 +99,10 @@ const fn content_type(wasm: bool) -> HeaderValue {
 }
 
 /// What there is to be said here of content that is elsewhere.
-fn referred(call: &Call, tag: HeaderValue, size: u64, is_wasm: bool) -> Response {
+fn referred(call: &Call, tag: HeaderValue, found: &ContentRow) -> Response {
+    let is_wasm = matches!(Facts::from_row(found), Some(Facts::Wasm(_)));
     let mut response = Response::new(Body::empty());
-    set(&mut response, CONTENT_LENGTH, answer::number(size));
+    set(&mut response, CONTENT_LENGTH, answer::number(found.size));
     set(&mut response, CONTENT_TYPE, content_type(is_wasm));
     answer::cache(&mut response, answer::NO_CACHE);
     answer::tagged(response, tag, call.headers())
@@ -131,17 +131,17 @@ struct Opened {
 }
 
 /// Content that is small is opened without waiting behind what is not.
-async fn opened(front: &Front, found: Found) -> Result<Opened, ReadError> {
+async fn opened(front: &Front, found: ContentRow) -> Result<Opened, ReadError> {
     let registry = Arc::clone(front.registry());
-    match found {
-        Found::Here(_) => open(&registry, found),
-        Found::Elsewhere(_) | Found::Referred { .. } => {
+    match found.place {
+        ContentPlace::Inline(_) => open(&registry, found),
+        ContentPlace::Blob | ContentPlace::Url(_) => {
             front.registry().offload_content(move || open(&registry, found)).await
         }
     }
 }
 
-fn open(registry: &Registry, found: Found) -> Result<Opened, ReadError> {
+fn open(registry: &Registry, found: ContentRow) -> Result<Opened, ReadError> {
     let content = registry.open_found(found)?;
     let wasm = match &content.body {
         content::Body::Inline(bytes) => bytes.starts_with(MAGIC),

@@ -20,7 +20,7 @@ use crate::policy::{ContentPolicy, ReleaseFacts};
 use crate::recent::{Verified, Waiting};
 use crate::registry::{Registry, Submitted};
 use crate::sequencer::{Command, RecordStatus, seconds};
-use crate::store::{ContentRow, LogQuery, PendingRecord, PendingState, StoreError};
+use crate::store::{ContentPlace, ContentRow, LogQuery, PendingRecord, PendingState, StoreError};
 
 /// What was found in content when it came. It is kept beside the content as JSON.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -289,7 +289,7 @@ impl Registry {
     ) -> Result<Option<String>, WriteError> {
         let Some(url) = url else { return Ok(None) };
         let known = self.store().content(digest)?;
-        Ok(Some(url).filter(|url| known.is_none_or(|known| known.url.as_ref() == Some(url))))
+        Ok(Some(url).filter(|url| known.is_none_or(|known| known.place.url() == Some(url))))
     }
 
     /// A record that is in the log already, as if it were pending.
@@ -314,43 +314,35 @@ impl Registry {
     ///
     /// # Errors
     /// [`ReadError::Store`](crate::ReadError::Store) if it cannot be read now.
-    pub fn find_content(&self, digest: &Digest) -> Result<Option<Found>, crate::ReadError> {
-        let Some(mut row) = self.store().content(digest)? else { return Ok(None) };
-        Ok(Some(match (row.inline.take(), row.url.take()) {
-            (Some(bytes), _) => {
-                let (size, facts) = (row.size, Facts::from_row(&row));
-                Found::Here(Content { size, facts, body: Body::Inline(bytes) })
-            }
-            (None, Some(url)) => {
-                let is_wasm = matches!(Facts::from_row(&row), Some(Facts::Wasm(_)));
-                Found::Referred { url, size: row.size, is_wasm }
-            }
-            (None, None) => Found::Elsewhere(row),
-        }))
+    pub fn find_content(&self, digest: &Digest) -> Result<Option<ContentRow>, crate::ReadError> {
+        Ok(self.store().content(digest)?)
     }
 
-    /// Opens what was found. Blocks, perhaps for a network: see [`Registry::offload_content`].
+    /// Opens what was found. Blocks, for a network perhaps if the store does not have it itself: see
+    /// [`Registry::offload_content`].
     ///
     /// # Errors
     /// [`ReadError::Store`](crate::ReadError::Store) if it cannot be read now.
-    pub fn open_found(&self, found: Found) -> Result<Content, crate::ReadError> {
-        let row = match found {
-            Found::Here(content) => return Ok(content),
-            Found::Referred { url, .. } => {
+    pub fn open_found(&self, row: ContentRow) -> Result<Content, crate::ReadError> {
+        let (size, facts) = (row.size, Facts::from_row(&row));
+        let body = match row.place {
+            ContentPlace::Inline(bytes) => Body::Inline(bytes),
+            ContentPlace::Blob => Body::Blob(Arc::from(self.open_blob(&row.digest, size)?)),
+            ContentPlace::Url(url) => {
                 let why = format!("the content is at {url}, and not kept here");
                 return Err(StoreError::Unavailable(why.into()).into());
             }
-            Found::Elsewhere(row) => row,
         };
-        let (size, facts) = (row.size, Facts::from_row(&row));
+        Ok(Content { size, facts, body })
+    }
+
+    fn open_blob(&self, digest: &Digest, size: u64) -> Result<Box<dyn Blob>, StoreError> {
         let unavailable = |error: std::io::Error| StoreError::Unavailable(Box::new(error));
-        match self.blobs().open(&row.digest).map_err(unavailable)? {
-            Some(blob) if blob.size() == size => {
-                Ok(Content { size, facts, body: Body::Blob(Arc::from(blob)) })
-            }
+        match self.blobs().open(digest).map_err(unavailable)? {
+            Some(blob) if blob.size() == size => Ok(blob),
             // It was taken, and is not what it was: nobody may conclude that it never came.
-            Some(_) => Err(misplaced(&row.digest, "has another size").into()),
-            None => Err(misplaced(&row.digest, "is missing").into()),
+            Some(_) => Err(misplaced(digest, "has another size")),
+            None => Err(misplaced(digest, "is missing")),
         }
     }
 
@@ -363,7 +355,7 @@ impl Registry {
     }
 
     /// A URL at which anybody can read content for a short time, if whatever keeps it gives such. It is
-    /// as good as a password: see [`Blobs::link`]. Blocks, perhaps for a network.
+    /// as good as a password: see [`Blobs::link`](crate::blobs::Blobs::link). Blocks, perhaps for a network.
     ///
     /// # Errors
     /// [`ReadError::Store`](crate::ReadError::Store) if there is none now.
@@ -371,23 +363,6 @@ impl Registry {
         let unavailable = |error: std::io::Error| StoreError::Unavailable(Box::new(error));
         Ok(self.blobs().link(digest).map_err(unavailable)?)
     }
-}
-
-/// Content that was taken.
-pub enum Found {
-    /// It is so small that it is in the store.
-    Here(Content),
-    /// It is not.
-    Elsewhere(ContentRow),
-    /// It is not kept, only referred to.
-    Referred {
-        /// Where it is.
-        url: String,
-        /// Its size in bytes.
-        size: u64,
-        /// Whether it was Wasm when it was looked at.
-        is_wasm: bool,
-    },
 }
 
 /// Content that was taken is not there, or not as it was; perhaps for now.
@@ -526,22 +501,23 @@ impl Upload {
         let tools = registry.tools();
         let url = registry.may_refer(&digest, url)?;
         // Also if nobody asks today: somebody may tomorrow, and the content is there then.
-        let (mut inline, facts, mut spool) = match bytes {
+        let (place, facts, spool) = match bytes {
             Bytes::Unneeded => return Ok(Kept::Already),
             Bytes::Few(few) => {
                 let facts = Facts::of(&few);
-                (Some(few), facts, None)
+                (ContentPlace::Inline(few), facts, None)
             }
             Bytes::Spooled(mut spool) => {
                 let facts = Facts::of(&spool.read_back().map_err(unavailable)?);
-                (None, facts, Some(spool))
+                (ContentPlace::Blob, facts, Some(spool))
             }
         };
-        if url.is_some() {
-            (inline, spool) = (None, None);
-        }
+        let (place, spool) = match url {
+            Some(url) => (ContentPlace::Url(url), None),
+            None => (place, spool),
+        };
         let arrived_seconds = seconds(tools.clock.now());
-        let row = ContentRow { digest, size, inline, url, facts: facts.to_json(), arrived_seconds };
+        let row = ContentRow { digest, size, place, facts: facts.to_json(), arrived_seconds };
         for (version, _) in
             releases(&record.verified.envelope).filter(|(_, content)| *content == digest)
         {

@@ -13,7 +13,7 @@ use serde::Serialize;
 use wargate_crypto::{Digest, Sha256};
 
 use crate::blobs::Blobs;
-use crate::store::{ContentRow, Store, StoreError, StoreResult};
+use crate::store::{ContentPlace, ContentRow, Store, StoreError, StoreResult};
 
 /// Findings that are listed; further ones are only counted.
 const FINDINGS_MAX: usize = 100;
@@ -134,10 +134,10 @@ fn contents(
 }
 
 fn content(blobs: &dyn Blobs, depth: Depth, row: &ContentRow) -> StoreResult<Option<String>> {
-    let ContentRow { digest, size, inline, .. } = row;
+    let ContentRow { digest, size, place, .. } = row;
     let unavailable = |error: std::io::Error| StoreError::Unavailable(Box::new(error));
     let mut hasher = Sha256::new();
-    let found = if let Some(bytes) = inline {
+    let found = if let ContentPlace::Inline(bytes) = place {
         hasher.update(bytes);
         bytes.len() as u64
     } else {

@@ -221,7 +221,7 @@ impl Registry {
         content: &AnyDigest,
     ) -> Result<Option<(u64, Option<String>)>, ReadError> {
         let Ok(digest) = Digest::try_from(content) else { return Ok(None) };
-        Ok(self.store().content(&digest)?.map(|row| (row.size, row.url)))
+        Ok(self.store().content(&digest)?.map(|row| (row.size, row.place.url().cloned())))
     }
 
     /// Leaves of the registry log from a position on, at most `limit`, none behind the newest

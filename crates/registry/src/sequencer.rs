@@ -41,8 +41,8 @@ use crate::policy::{ContentPolicy, RecordPolicy};
 use crate::recent::Recent;
 use crate::seams::{Clock, Signer};
 use crate::store::{
-    Append, CommitError, Committed, ContentArrived, LogQuery, PendingCounts, Revision, Store,
-    StoreError, StoreResult,
+    Append, CommitError, Committed, ContentArrived, ContentPlace, LogQuery, PendingCounts,
+    Revision, Store, StoreError, StoreResult,
 };
 use crate::usage::{self, Quotas};
 
@@ -142,8 +142,12 @@ impl Command {
         let payload = match self {
             Self::Admit(admission) => 2 * admission.envelope.signed().content_bytes().len(),
             Self::Content { content, .. } => {
-                let url = content.url.as_ref().map_or(0, String::len);
-                content.inline.as_ref().map_or(0, Vec::len) + content.facts.len() + url
+                let place = match &content.place {
+                    ContentPlace::Inline(bytes) => bytes.len(),
+                    ContentPlace::Blob => 0,
+                    ContentPlace::Url(url) => url.len(),
+                };
+                place + content.facts.len()
             }
             Self::Refuse { .. } | Self::Operator(_) | Self::Tend | Self::Renew => 0,
         };

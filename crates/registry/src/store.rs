@@ -40,8 +40,8 @@ pub use self::batch::{
     Admitted, Append, AppendedRecord, Batch, ContentArrived, LogChange, Referral, Rejection,
 };
 pub use self::rows::{
-    Committed, ContentRow, LogQuery, LogRow, LogRows, LoggedRecord, PendingCounts, PendingRecord,
-    PendingState, Revision, StoreHead,
+    Committed, ContentPlace, ContentRow, LogQuery, LogRow, LogRows, LoggedRecord, PendingCounts,
+    PendingRecord, PendingState, Revision, StoreHead,
 };
 
 /// Why a store did not do what it was asked for.
@@ -139,12 +139,6 @@ pub trait Pending: Send + Sync {
     /// # Errors
     /// [`StoreError`]
     fn pending(&self, log: &LogId, record: &RecordId) -> StoreResult<Option<PendingRecord>>;
-
-    /// Records that miss this content, in the order of their admission, at most `limit`.
-    ///
-    /// # Errors
-    /// [`StoreError`]
-    fn waiting_for(&self, content: &Digest, limit: usize) -> StoreResult<Vec<PendingRecord>>;
 
     /// Records that miss nothing and are not sequenced yet, in the order of their admission, at most
     /// `limit`.

@@ -6,8 +6,8 @@ use rusqlite::{Connection, Row, TransactionBehavior, params};
 use wargate_crypto::Digest;
 use wargate_protocol::{LogId, RecordId};
 use wargate_registry::store::{
-    Admitted, Append, AppendedRecord, Batch, Committed, ContentArrived, LogChange, PendingState,
-    Referral, Rejection, Revision,
+    Admitted, Append, AppendedRecord, Batch, Committed, ContentArrived, ContentPlace, LogChange,
+    PendingState, Referral, Rejection, Revision,
 };
 use wargate_transparency::log::StoredTile;
 use wargate_transparency::map::{MapVersion, PageId};
@@ -117,7 +117,12 @@ fn arrive(on: &Connection, content: &ContentArrived) -> Result<bool, Fault> {
                VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO NOTHING";
     let digest = content.digest.as_bytes();
     let (size, arrived) = (written(content.size)?, written(content.arrived_seconds)?);
-    let ContentArrived { facts, inline, url, .. } = content;
+    let facts = &content.facts;
+    let (inline, url) = match &content.place {
+        ContentPlace::Inline(bytes) => (Some(bytes), None),
+        ContentPlace::Blob => (None, None),
+        ContentPlace::Url(url) => (None, Some(url)),
+    };
     let is_new = run(on, sql, params![digest, size, arrived, facts, inline, url])? > 0;
     if !is_new {
         let sql = "UPDATE contents SET size = ?2, arrived = ?3, facts = ?4, bytes = ?5, url = ?6

@@ -4,7 +4,7 @@ use rusqlite::{Connection, Row, params};
 use wargate_crypto::Digest;
 use wargate_protocol::{LogId, RecordId};
 use wargate_registry::store::{
-    ContentRow, Pending, PendingCounts, PendingRecord, PendingState, StoreResult,
+    ContentPlace, ContentRow, Pending, PendingCounts, PendingRecord, PendingState, StoreResult,
 };
 
 use crate::SqliteStore;
@@ -39,14 +39,6 @@ impl Pending for SqliteStore {
         self.ask(|on| {
             one(on, sql, params![log.as_bytes(), record.as_bytes()], |row| pending(on, row))
         })
-    }
-
-    fn waiting_for(&self, content: &Digest, limit: usize) -> StoreResult<Vec<PendingRecord>> {
-        // The marks of one content lie in the order of admission, and each is of one record.
-        let sql = "SELECT number, log, record, name, envelope, admitted, state, reason
-                   FROM missing CROSS JOIN pending ON number = pending
-                   WHERE content = ?1 ORDER BY pending LIMIT ?2";
-        self.ask(|on| all(on, sql, params![content.as_bytes(), cut(limit)], |row| pending(on, row)))
     }
 
     fn ready(&self, limit: usize) -> StoreResult<Vec<PendingRecord>> {
@@ -128,7 +120,11 @@ fn content(row: &Row<'_>) -> Result<ContentRow, Fault> {
         size: number(row, 1)?,
         arrived_seconds: number(row, 2)?,
         facts: row.get(3)?,
-        inline: row.get(4)?,
-        url: row.get(5)?,
+        place: match (row.get(4)?, row.get(5)?) {
+            (Some(bytes), None) => ContentPlace::Inline(bytes),
+            (None, None) => ContentPlace::Blob,
+            (None, Some(url)) => ContentPlace::Url(url),
+            (Some(_), Some(_)) => return Err(Fault::damaged("content is here and elsewhere")),
+        },
     })
 }

@@ -143,14 +143,6 @@ impl Pending for MemoryStore {
         Ok(number.and_then(|number| state.pending.get(number)).cloned())
     }
 
-    fn waiting_for(&self, content: &Digest, limit: usize) -> StoreResult<Vec<PendingRecord>> {
-        let misses = |record: &&PendingRecord| match &record.state {
-            PendingState::Sourcing(missing) => missing.contains(content),
-            _ => false,
-        };
-        Ok(self.state().pending.values().filter(misses).take(limit).cloned().collect())
-    }
-
     fn ready(&self, limit: usize) -> StoreResult<Vec<PendingRecord>> {
         let is_ready = |record: &&PendingRecord| record.state == PendingState::Ready;
         Ok(self.state().pending.values().filter(is_ready).take(limit).cloned().collect())

@@ -3,9 +3,6 @@
 //! those who behave, on memory that grows after the beginning, on files that stay open, on data that
 //! does not agree with its log in the end, and if the last snapshot does not come back.
 //!
-//! A machine that stands still lets every patience end, those of the server with its clients first.
-//! Errors at the end of such a pause are counted apart, and a few of them say nothing of the server.
-//!
 //! Who behaves comes from 127.0.0.1, who does not from 127.0.0.2, so that limits by address tell them
 //! apart.
 
@@ -84,16 +81,6 @@ const SAMPLE: Duration = Duration::from_secs(5);
 const GROWTH_KIB_MAX: u64 = 16 << 10;
 const GROWTH_MAX: f64 = 1.15;
 
-/// How often this program looks whether it was stopped, from when on that counts as a pause, and how
-/// long what fails is put down to it. Less than the server's patience with its clients.
-const BEAT: Duration = Duration::from_millis(100);
-const PAUSE_MIN: Duration = Duration::from_secs(2);
-const PAUSE_FELT: Duration = Duration::from_secs(5);
-
-/// How much may fail at the end of each pause. More is no patience that ended, but a server that does
-/// not come back.
-const PAUSED_ERRORS_MAX: u64 = 50;
-
 /// How long one who behaves rests after each package: all of them together stay below every limit,
 /// however fast the machine is.
 const PACE: Duration = Duration::from_millis(50);
@@ -109,15 +96,6 @@ struct World {
     shelf: Mutex<Vec<Arc<Package>>>,
     counts: Counts,
     errors: Mutex<Vec<String>>,
-    heart: Mutex<Heart>,
-}
-
-/// Whether this program runs.
-struct Heart {
-    /// When it last did.
-    beat: Instant,
-    /// When the last pause ended.
-    paused: Option<Instant>,
 }
 
 #[derive(Default)]
@@ -128,8 +106,6 @@ struct Counts {
     limited: AtomicU64,
     snapshots: AtomicU64,
     errors: AtomicU64,
-    pauses: AtomicU64,
-    paused_errors: AtomicU64,
 }
 
 /// What the server took at a moment.
@@ -145,8 +121,6 @@ struct Sample {
     limited: u64,
     snapshots: u64,
     errors: u64,
-    pauses: u64,
-    paused_errors: u64,
 }
 
 /// What was found when the load was gone.
@@ -179,7 +153,6 @@ fn main() -> Result<()> {
         shelf: Mutex::default(),
         counts: Counts::default(),
         errors: Mutex::default(),
-        heart: Mutex::new(Heart { beat: Instant::now(), paused: None }),
     });
     let (samples, snapshot_records) = runtime.block_on(soak(&options, &world, server.process()))?;
     runtime.shutdown_timeout(Duration::from_secs(5));
@@ -211,7 +184,6 @@ async fn soak(
     for kind in [Hostile::Flood, Hostile::Garbage, Hostile::Slow, Hostile::Squatter] {
         tasks.push(tokio::spawn(hostile(Arc::clone(world), kind)));
     }
-    tasks.push(tokio::spawn(heart(Arc::clone(world))));
     let operator = tokio::spawn(operator(Arc::clone(world), Arc::clone(options)));
     let (began, mut samples) = (Instant::now(), Vec::new());
     while began.elapsed() < Duration::from_secs(options.seconds) {
@@ -248,8 +220,7 @@ impl World {
 
     fn sample(&self, began: Instant, process: Process) -> Result<Sample> {
         let of = |count: &AtomicU64| count.load(Ordering::Relaxed);
-        let Counts { published, read, hostile, limited, snapshots, .. } = &self.counts;
-        let Counts { errors, pauses, paused_errors, .. } = &self.counts;
+        let Counts { published, read, hostile, limited, snapshots, errors } = &self.counts;
         let files = std::fs::read_dir(format!("/proc/{}/fd", process.0))?.count();
         Ok(Sample {
             seconds: began.elapsed().as_secs_f64(),
@@ -261,44 +232,17 @@ impl World {
             limited: of(limited),
             snapshots: of(snapshots),
             errors: of(errors),
-            pauses: of(pauses),
-            paused_errors: of(paused_errors),
         })
     }
 
     /// Counts what should not have happened.
     fn fail(&self, error: &anyhow::Error) {
         eprintln!("error: {error:#}");
-        if lock(&self.heart).was_paused() {
-            self.counts.paused_errors.fetch_add(1, Ordering::Relaxed);
-            return;
-        }
         self.counts.errors.fetch_add(1, Ordering::Relaxed);
         let mut errors = lock(&self.errors);
         if errors.len() < 20 {
             errors.push(format!("{error:#}"));
         }
-    }
-}
-
-impl Heart {
-    /// Whether what fails now may be due to a pause, which perhaps has not been noticed yet.
-    fn was_paused(&self) -> bool {
-        self.beat.elapsed() > PAUSE_MIN
-            || self.paused.is_some_and(|ended| ended.elapsed() < PAUSE_FELT)
-    }
-}
-
-/// Notices when this program did not run for a while, whose fault ever that was.
-async fn heart(world: Arc<World>) {
-    while world.goes_on() {
-        rest(BEAT).await;
-        let mut heart = lock(&world.heart);
-        if heart.beat.elapsed() > PAUSE_MIN {
-            heart.paused = Some(Instant::now());
-            world.counts.pauses.fetch_add(1, Ordering::Relaxed);
-        }
-        heart.beat = Instant::now();
     }
 }
 
@@ -585,8 +529,6 @@ fn print(samples: &[Sample], judgement: &Judgement) -> Result<()> {
         ("records in the last one", judgement.snapshot_records),
         ("of them restored", judgement.restored_records),
         ("errors for the well-behaved", last.errors),
-        ("pauses of this machine", last.pauses),
-        ("errors at their end", last.paused_errors),
     ] {
         println!("{name:<28} {count:>12}");
     }
@@ -602,10 +544,6 @@ fn judge(samples: &[Sample], judgement: &Judgement) -> Result<()> {
     let errors = &judgement.errors;
     // One may have come after the last look.
     ensure!(errors.is_empty(), "{} errors for the well-behaved: {errors:#?}", last.errors);
-    // What was put down to a pause had one, though it may not have been noticed before the last look.
-    let Sample { pauses, paused_errors, .. } = *last;
-    let few = paused_errors <= PAUSED_ERRORS_MAX * pauses.max(1);
-    ensure!(few, "{paused_errors} errors at the end of {pauses} pauses of this machine");
     ensure!(last.published > 0 && last.read > 0, "nobody got anything done");
     ensure!(last.limited > 0, "no limit was hit");
     let [before, after] = [1, 2].map(|number| most(third(samples, number), |it| it.anonymous_kib));

@@ -253,7 +253,7 @@ impl<'a> Intake<'a> {
         }
         match self.known(&digest)? {
             // Somebody else has it elsewhere. The record waits until it is fetched once more, and kept.
-            Some(known) if known.url != content.url => return Ok(()),
+            Some(known) if known.place != content.place => return Ok(()),
             // Perhaps it is old and nobody has named it, but somebody does now.
             Some(_) => self.wanted.push(digest),
             None => drop(self.content.insert(digest, content.clone())),
@@ -583,7 +583,10 @@ impl<'a> Intake<'a> {
     /// Whether content is kept. Who wants what is only referred to has to bring it, or say where it is:
     /// it is not for one publisher to say from where another's content comes.
     fn has_content(&self, digest: &Digest) -> StoreResult<bool> {
-        Ok(self.known(digest)?.is_some_and(|row| row.is_kept()))
+        if let Some(row) = self.content.get(digest) {
+            return Ok(row.is_kept());
+        }
+        Ok(self.tools.store.content(digest)?.is_some_and(|row| row.is_kept()))
     }
 
     /// What is known of content, from this step or from the store.

@@ -11,7 +11,7 @@ use wargate_protocol::{Checkpoint, LogId, LogLength, PackageName, SignedEnvelope
 use super::target::Target;
 use super::{PartRef, SnapshotError, SnapshotResult};
 use crate::limits::SNAPSHOT_PART_BYTES_MAX;
-use crate::store::{Committed, ContentRow, PendingState};
+use crate::store::{Committed, ContentPlace, ContentRow, PendingState};
 
 /// How every part begins that is no content.
 pub const MAGIC: &[u8; 8] = b"WGSNAP1\n";
@@ -239,13 +239,13 @@ impl Frame {
                 out.extend(row.size.to_be_bytes());
                 out.extend(row.arrived_seconds.to_be_bytes());
                 put_prefixed(out, row.facts.as_bytes());
-                match (&row.inline, &row.url) {
-                    (Some(bytes), _) => {
+                match &row.place {
+                    ContentPlace::Inline(bytes) => {
                         out.push(HERE);
                         out.extend(bytes);
                     }
-                    (None, None) => out.push(PART),
-                    (None, Some(url)) => {
+                    ContentPlace::Blob => out.push(PART),
+                    ContentPlace::Url(url) => {
                         out.push(REFERRED);
                         out.extend(url.as_bytes());
                     }
@@ -390,13 +390,13 @@ impl<'a> Body<'a> {
     fn content(&mut self) -> SnapshotResult<ContentRow> {
         let (digest, size, arrived_seconds) = (self.digest()?, self.number64()?, self.number64()?);
         let facts = text(self.prefixed()?)?;
-        let (inline, url) = match self.number8()? {
-            PART => (None, None),
-            HERE => (Some(self.rest().to_vec()), None),
-            REFERRED => (None, Some(self.rest_as_text()?)),
+        let place = match self.number8()? {
+            PART => ContentPlace::Blob,
+            HERE => ContentPlace::Inline(self.rest().to_vec()),
+            REFERRED => ContentPlace::Url(self.rest_as_text()?),
             _ => return Err(SnapshotError::damaged("content is nowhere")),
         };
-        Ok(ContentRow { digest, size, inline, url, facts, arrived_seconds })
+        Ok(ContentRow { digest, size, place, facts, arrived_seconds })
     }
 
     fn state(&mut self) -> SnapshotResult<PendingState> {

@@ -16,7 +16,7 @@ use super::frames::{Frame, frames, read_part};
 use super::manifest::{Manifest, Segment};
 use super::target::Target;
 use super::{SnapshotError, SnapshotResult};
-use crate::store::{Committed, ContentRow, LogChange, LoggedRecord};
+use crate::store::{Committed, ContentPlace, ContentRow, LogChange, LoggedRecord};
 use crate::view::Changes;
 
 /// Records that follow each other and end with a commit, and what follows from them.
@@ -292,7 +292,7 @@ pub(super) fn checked(
 
 /// Bytes that are here are those of the digest.
 pub(super) fn check_content(row: &ContentRow) -> SnapshotResult<()> {
-    let Some(bytes) = &row.inline else { return Ok(()) };
+    let ContentPlace::Inline(bytes) = &row.place else { return Ok(()) };
     if bytes.len() as u64 == row.size && wargate_crypto::Digest::of(bytes) == row.digest {
         Ok(())
     } else {

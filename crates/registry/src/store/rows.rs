@@ -115,26 +115,44 @@ pub struct ContentRow {
     pub digest: Digest,
     /// Its size in bytes.
     pub size: u64,
-    /// The bytes, if they are few and the store keeps them itself; `None` if
-    /// [`Blobs`](crate::blobs::Blobs) have them, or nobody here has.
-    pub inline: Option<Vec<u8>>,
-    /// Where the content is, if it is not kept here but only referred to. It was there once.
-    pub url: Option<String>,
+    /// Where its bytes are.
+    pub place: ContentPlace,
     /// What was found in it when it came, as JSON; empty if nobody looked.
     pub facts: String,
     /// When it came, in seconds of the Unix epoch.
     pub arrived_seconds: u64,
 }
 
+/// Where the bytes of content are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ContentPlace {
+    /// In the store itself: they are few.
+    Inline(Vec<u8>),
+    /// In [`Blobs`](crate::blobs::Blobs).
+    Blob,
+    /// At a URL, and not kept here. They were there once.
+    Url(String),
+}
+
+impl ContentPlace {
+    /// The URL of what is not kept here.
+    pub const fn url(&self) -> Option<&String> {
+        match self {
+            Self::Url(url) => Some(url),
+            Self::Inline(_) | Self::Blob => None,
+        }
+    }
+}
+
 impl ContentRow {
     /// Whether the registry keeps the bytes.
     pub const fn is_kept(&self) -> bool {
-        self.url.is_none()
+        self.place.url().is_none()
     }
 
     /// Whether [`Blobs`](crate::blobs::Blobs) have the bytes.
     pub const fn is_blob(&self) -> bool {
-        self.inline.is_none() && self.url.is_none()
+        matches!(self.place, ContentPlace::Blob)
     }
 }
 

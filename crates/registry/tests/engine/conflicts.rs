@@ -161,7 +161,6 @@ forward!(Ledger {
 
 forward!(Pending {
     fn pending(&self, log: &Log, record: &Id) -> Option<PendingRecord>;
-    fn waiting_for(&self, content: &Hash, limit: usize) -> Vec<PendingRecord>;
     fn ready(&self, limit: usize) -> Vec<PendingRecord>;
     fn pending_until(&self, second: u64, limit: usize) -> Vec<PendingRecord>;
     fn counts(&self) -> PendingCounts;

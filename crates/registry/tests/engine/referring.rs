@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use wargate_crypto::{Digest, PrivateKey};
 use wargate_protocol::{LogId, PackageEnvelope};
-use wargate_registry::content::Found;
+use wargate_registry::content::Facts;
 use wargate_registry::fsck::{self, Depth};
 use wargate_registry::limits::INLINE_CONTENT_BYTES_MAX;
 use wargate_registry::policy::{ContentKinds, ContentRules};
+use wargate_registry::store::ContentPlace;
 use wargate_registry::{RecordStatus, Registry, WriteError};
 use wargate_testkit::world::{
     BEGIN, World, init, key, name, publish, published, record, refused, release, submit, upload,
@@ -65,8 +66,10 @@ async fn a_release_is_published_and_nothing_is_kept() {
         published(&refer(&registry, package, &record, &bytes, URL).await.unwrap());
         assert_eq!(place(&registry, &bytes).as_deref(), Some(URL));
         let found = registry.find_content(&Digest::of(&bytes)).unwrap().unwrap();
-        let Found::Referred { url, size, is_wasm } = found else { panic!("it is kept") };
-        assert_eq!((&*url, size, is_wasm), (URL, bytes.len() as u64, false));
+        assert_eq!(
+            (&found.place, found.size),
+            (&ContentPlace::Url(URL.into()), bytes.len() as u64)
+        );
         assert!(registry.open_content(&Digest::of(&bytes)).is_err());
     }
     assert_eq!(world.blobs.list(None, 10).unwrap(), []);
@@ -186,7 +189,8 @@ async fn it_is_looked_at_as_an_upload_is() {
     let record = waiting(&registry, "test:b", &key(4), &[component]).await;
     published(&refer(&registry, "test:b", &record, component, URL).await.unwrap());
     let found = registry.find_content(&Digest::of(component)).unwrap();
-    assert!(matches!(found, Some(Found::Referred { is_wasm: true, .. })));
+    let facts = found.as_ref().and_then(Facts::from_row);
+    assert!(matches!(facts, Some(Facts::Wasm(_))));
     world.check();
 }
 

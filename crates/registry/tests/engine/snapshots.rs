@@ -14,7 +14,7 @@ use wargate_registry::snapshot::{
     Manifest, SnapshotError, SnapshotId, Taken, Target, prune, restore, restore_with_new_operator,
     take, verify,
 };
-use wargate_registry::store::PendingCounts;
+use wargate_registry::store::{PendingCounts, PendingState};
 use wargate_registry::{RecordStatus, Registry};
 use wargate_testkit::world::{
     BEGIN, World, init, key, name, publish, published, record, release, submit, upload,
@@ -297,9 +297,11 @@ async fn what_is_only_referred_to_is_not_copied_until_somebody_brings_it() {
 
     let copy = restored(&target, &before, before.length.get());
     let row = copy.store.content(&digest).unwrap().unwrap();
-    assert_eq!(row.url.as_deref(), Some(url));
+    assert_eq!(row.place.url().map(String::as_str), Some(url));
     assert_eq!(copy.store.counts().unwrap().sourcing, 2);
-    assert_eq!(copy.store.waiting_for(&digest, 9).unwrap().len(), 1);
+    let pending = copy.store.pending_until(u64::MAX, 9).unwrap();
+    let misses = |state: &PendingState| matches!(state, PendingState::Sourcing(missing) if missing.contains(&digest));
+    assert_eq!(pending.iter().filter(|record| misses(&record.state)).count(), 1);
     let registry = copy.open();
     published(&upload(&registry, "test:half", &half, &Digest::of(b"more"), b"more").await.unwrap());
     copy.check();

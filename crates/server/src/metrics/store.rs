@@ -84,10 +84,6 @@ impl Pending for MeasuredStore {
         self.seen(self.inner.pending(log, record))
     }
 
-    fn waiting_for(&self, content: &Digest, limit: usize) -> StoreResult<Vec<PendingRecord>> {
-        self.seen(self.inner.waiting_for(content, limit))
-    }
-
     fn ready(&self, limit: usize) -> StoreResult<Vec<PendingRecord>> {
         self.seen(self.inner.ready(limit))
     }

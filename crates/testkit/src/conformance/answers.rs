@@ -4,7 +4,7 @@ use wargate_crypto::Digest;
 use wargate_protocol::{LogId, LogLeaf, LogLength, RecordId, RegistryIndex};
 use wargate_registry::store::{
     Committed, ContentRow, LogQuery, LogRow, LogRows, LoggedRecord, PendingCounts, PendingRecord,
-    Store, StoreError, StoreHead, StoreResult,
+    PendingState, Store, StoreError, StoreHead, StoreResult,
 };
 use wargate_registry::usage::{Subject, Usage};
 use wargate_transparency::log::{LogLength as TreeLength, Tile, TileId};
@@ -37,7 +37,6 @@ pub struct Answers {
     indices: Vec<Option<RegistryIndex>>,
     leaves: Vec<Option<LogLeaf>>,
     pending: Vec<Option<PendingRecord>>,
-    waiting: Vec<Vec<PendingRecord>>,
     ready: Vec<PendingRecord>,
     oldest: Vec<PendingRecord>,
     counts: PendingCounts,
@@ -75,7 +74,6 @@ pub fn answers(store: &dyn Store, history: &History, universe: Universe) -> Answ
         indices: ids.iter().map(|(log, it)| store.record_index(log, it).unwrap()).collect(),
         leaves: store.leaves(&places).unwrap(),
         pending: ids.iter().map(|(log, it)| store.pending(log, it).unwrap()).collect(),
-        waiting: digests.iter().map(|it| store.waiting_for(it, ALL).unwrap()).collect(),
         ready: store.ready(ALL).unwrap(),
         oldest: store.pending_until(u64::MAX, ALL).unwrap(),
         counts: store.counts().unwrap(),
@@ -94,6 +92,13 @@ pub fn answers(store: &dyn Store, history: &History, universe: Universe) -> Answ
             .map(|it| store.unnamed_until(unnamed_second(it), ALL).unwrap())
             .collect(),
     }
+}
+
+/// Records that miss this content, in the order of their admission.
+pub fn waiting_for(store: &dyn Store, content: &Digest) -> Vec<PendingRecord> {
+    let misses = |record: &PendingRecord| matches!(&record.state, PendingState::Sourcing(missing) if missing.contains(content));
+    let pending = store.pending_until(u64::MAX, ALL).unwrap();
+    pending.into_iter().filter(misses).collect()
 }
 
 /// One of a few who use something.

@@ -9,7 +9,7 @@ use wargate_registry::store::{
 };
 
 use super::Fixture;
-use super::answers::{ALL, Universe, answers};
+use super::answers::{ALL, Universe, answers, waiting_for};
 use super::history::{History, content, digest, sourcing};
 
 const SMALL: Universe = Universe { logs: 4, serials: 8, contents: 6 };
@@ -155,7 +155,7 @@ pub fn readers_see_whole_commits(fixture: &mut dyn Fixture) {
             let records = store.records(RegistryIndex::FIRST, ALL).unwrap();
             assert!(records.len() as u64 >= newest && records.len().is_multiple_of(3));
             assert_eq!(store.commit_of_length(length).unwrap(), Some(committed));
-            for record in store.waiting_for(&digest(0), ALL).unwrap() {
+            for record in waiting_for(store, &digest(0)) {
                 assert_eq!(record.state, sourcing([0]));
             }
         }
@@ -190,10 +190,8 @@ pub fn big_batches_are_kept(fixture: &mut dyn Fixture) {
     let leaves: Vec<_> = records.iter().map(|record| record.leaf).collect();
     let wanted: Vec<_> = history.samples.iter().map(|sample| sample.leaf).collect();
     assert_eq!(leaves, wanted);
-    assert_eq!(store.waiting_for(&digest(2), ALL).unwrap().len(), 1000);
-    assert!(
-        store.waiting_for(&digest(2), ALL).unwrap().iter().all(|it| it.state == sourcing(0..3))
-    );
+    assert_eq!(waiting_for(store, &digest(2)).len(), 1000);
+    assert!(waiting_for(store, &digest(2)).iter().all(|it| it.state == sourcing(0..3)));
     assert_eq!(store.contents(None, ALL).unwrap().len(), 297);
     assert_eq!(store.logs(None, ALL).unwrap().len(), 700);
     answers(store, &history, SMALL);

@@ -8,8 +8,8 @@ use wargate_protocol::{
     SignedEnvelope, Timestamp, state::Head,
 };
 use wargate_registry::store::{
-    Admitted, Append, Batch, Committed, ContentArrived, LogChange, LogRows, LoggedRecord,
-    PendingState, Revision, Store,
+    Admitted, Append, Batch, Committed, ContentArrived, ContentPlace, LogChange, LogRows,
+    LoggedRecord, PendingState, Revision, Store,
 };
 use wargate_transparency::log::Edge;
 use wargate_transparency::map::{MapVersion, MemoryPages, PageId};
@@ -255,8 +255,7 @@ pub fn content(n: u64) -> ContentArrived {
     ContentArrived {
         digest: digest(n),
         size: bytes.len() as u64,
-        inline: n.is_multiple_of(2).then_some(bytes),
-        url: None,
+        place: if n.is_multiple_of(2) { ContentPlace::Inline(bytes) } else { ContentPlace::Blob },
         facts: if n.is_multiple_of(3) { String::new() } else { format!("{{\"n\":{n}}}") },
         arrived_seconds: FIRST_SECOND + n,
     }
@@ -264,8 +263,7 @@ pub fn content(n: u64) -> ContentArrived {
 
 /// The same, only referred to.
 pub fn elsewhere(n: u64) -> ContentArrived {
-    let url = Some(format!("https://files.example/{n}"));
-    ContentArrived { inline: None, url, ..content(n) }
+    ContentArrived { place: ContentPlace::Url(format!("https://files.example/{n}")), ..content(n) }
 }
 
 /// That content `numbers` is missing.

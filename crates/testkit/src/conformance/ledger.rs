@@ -22,7 +22,6 @@ pub fn an_empty_store_has_nothing(fixture: &mut dyn Fixture) {
     assert_eq!(store.leaves(&[RegistryIndex::FIRST]).unwrap(), [None]);
     assert_eq!(store.records(RegistryIndex::FIRST, ALL).unwrap(), []);
     assert_eq!(store.pending(log, record).unwrap(), None);
-    assert_eq!(store.waiting_for(&digest(1), ALL).unwrap(), []);
     assert_eq!(store.ready(ALL).unwrap(), []);
     assert_eq!(store.pending_until(u64::MAX, ALL).unwrap(), []);
     assert_eq!(store.counts().unwrap(), PendingCounts::default());

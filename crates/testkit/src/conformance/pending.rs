@@ -1,12 +1,12 @@
 //! Records and content on their way.
 
 use wargate_registry::store::{
-    Batch, ContentRow, Counted, PendingCounts, PendingRecord, PendingState, Referral, Rejection,
-    Store,
+    Batch, ContentPlace, ContentRow, Counted, PendingCounts, PendingRecord, PendingState, Referral,
+    Rejection, Store,
 };
 
 use super::Fixture;
-use super::answers::ALL;
+use super::answers::{ALL, waiting_for};
 use super::history::{History, content, digest, elsewhere, log_id, sourcing};
 
 fn admit(history: &mut History, store: &dyn Store, admitted: Vec<PendingRecord>) {
@@ -52,7 +52,7 @@ pub fn records_are_kept_as_admitted(fixture: &mut dyn Fixture) {
         assert_eq!(found.as_ref(), Some(record));
         assert_eq!(store.pending(&log_id(9), &record.record).unwrap(), None);
     }
-    assert_eq!(store.waiting_for(&digest(3), ALL).unwrap(), []);
+    assert_eq!(waiting_for(store, &digest(3)), []);
     let counts = PendingCounts { sourcing: 2, ready: 1, rejected: 1 };
     assert_eq!(store.counts().unwrap(), counts);
 }
@@ -74,10 +74,10 @@ pub fn lists_are_in_the_order_of_admission(fixture: &mut dyn Fixture) {
     }
     for limit in [0, 1, 4, 8, 9, usize::MAX] {
         let count = limit.min(order.len());
-        assert_eq!(store.waiting_for(&digest(1), limit).unwrap(), waiting[..count]);
         assert_eq!(store.ready(limit).unwrap(), ready[..count]);
     }
-    assert_eq!(store.waiting_for(&digest(13), ALL).unwrap(), waiting[2..3]);
+    assert_eq!(waiting_for(store, &digest(1)), waiting);
+    assert_eq!(waiting_for(store, &digest(13)), waiting[2..3]);
     // The last one goes; the next takes its place behind the others.
     let gone = waiting.pop().unwrap();
     waiting.remove(3);
@@ -90,7 +90,7 @@ pub fn lists_are_in_the_order_of_admission(fixture: &mut dyn Fixture) {
     let admitted = waiting[waiting.len() - 2..].to_vec();
     let batch = Batch { dropped: gone, admitted, ..history.batch() };
     history.commit(store, &batch);
-    assert_eq!(store.waiting_for(&digest(1), ALL).unwrap(), waiting);
+    assert_eq!(waiting_for(store, &digest(1)), waiting);
 }
 
 /// By the time of admission, then by its order, in every state.
@@ -135,7 +135,7 @@ pub fn content_sets_records_free(fixture: &mut dyn Fixture) {
             assert_eq!(state(&history, store, log, 0).as_ref(), Some(wanted), "{numbers:?}");
         }
         for number in 0..10 {
-            let found = store.waiting_for(&digest(number), ALL).unwrap();
+            let found = waiting_for(store, &digest(number));
             let misses = |it: &&PendingState| matches!(it, PendingState::Sourcing(all) if all.contains(&digest(number)));
             let waiting: Vec<_> = states.iter().filter(misses).cloned().collect();
             assert_eq!(found.into_iter().map(|it| it.state).collect::<Vec<_>>(), waiting);
@@ -177,13 +177,13 @@ pub fn content_and_admission_in_one_batch(fixture: &mut dyn Fixture) {
 pub fn content_stays_as_it_came(fixture: &mut dyn Fixture) {
     let store = &*fixture.store();
     let mut history = History::new();
-    let empty = ContentRow { inline: Some(Vec::new()), size: 0, ..content(6) };
+    let empty = ContentRow { place: ContentPlace::Inline(Vec::new()), size: 0, ..content(6) };
     let rows = [content(1), content(2), content(3), empty];
     let batch = Batch { content: rows.to_vec(), ..history.batch() };
     history.commit(store, &batch);
     let other = |row: &ContentRow| ContentRow {
         size: 99,
-        inline: Some(b"other".to_vec()),
+        place: ContentPlace::Inline(b"other".to_vec()),
         facts: "other".into(),
         arrived_seconds: 1,
         ..row.clone()
@@ -286,7 +286,7 @@ pub fn refused_records_stay_refused(fixture: &mut dyn Fixture) {
     }
     assert_eq!(state(&history, store, 3, 0), None, "what is not pending cannot be refused");
     assert_eq!(store.ready(ALL).unwrap(), []);
-    assert_eq!(store.waiting_for(&digest(1), ALL).unwrap(), []);
+    assert_eq!(waiting_for(store, &digest(1)), []);
     let counts = PendingCounts { rejected: 2, ..PendingCounts::default() };
     assert_eq!(store.counts().unwrap(), counts);
     assert_eq!(store.pending_until(u64::MAX, ALL).unwrap().len(), 2);
@@ -332,9 +332,8 @@ pub fn what_a_batch_says_happens_in_order(fixture: &mut dyn Fixture) {
     for (log, wanted) in (1..).zip(states) {
         assert_eq!(state(&next, store, log, 0), wanted, "log {log}");
     }
-    assert_eq!(store.waiting_for(&digest(1), ALL).unwrap(), []);
-    let order: Vec<_> =
-        store.waiting_for(&digest(2), ALL).unwrap().iter().map(|record| record.log).collect();
+    assert_eq!(waiting_for(store, &digest(1)), []);
+    let order: Vec<_> = waiting_for(store, &digest(2)).iter().map(|record| record.log).collect();
     assert_eq!(order, [2, 3, 5, 6].map(log_id));
 }
 
@@ -354,7 +353,7 @@ pub fn appended_records_are_no_longer_pending(fixture: &mut dyn Fixture) {
     assert_eq!(state(&history, store, 1, 1), Some(PendingState::Ready));
     let counts = PendingCounts { ready: 1, ..PendingCounts::default() };
     assert_eq!(store.counts().unwrap(), counts);
-    assert_eq!(store.waiting_for(&digest(1), ALL).unwrap(), []);
+    assert_eq!(waiting_for(store, &digest(1)), []);
     arrive(&mut history, store, [1]);
     assert_eq!(store.counts().unwrap(), counts);
 }

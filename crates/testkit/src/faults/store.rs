@@ -86,10 +86,6 @@ impl<S: Store + ?Sized> Pending for FaultyStore<S> {
         self.pending(|inner| inner.pending(log, record))
     }
 
-    fn waiting_for(&self, content: &Digest, limit: usize) -> StoreResult<Vec<PendingRecord>> {
-        self.pending(|inner| inner.waiting_for(content, limit))
-    }
-
     fn ready(&self, limit: usize) -> StoreResult<Vec<PendingRecord>> {
         self.pending(|inner| inner.ready(limit))
     }
