@@ -15,8 +15,9 @@ pub use metadata::{Metadata, Producer};
 pub use package::EmbeddedPackage;
 
 use serde::{Deserialize, Serialize};
+use wasmparser::{Encoding, Parser, Payload};
 
-use crate::limits::FILE_BYTES_MAX;
+use crate::limits::{BRIEF_BYTES_MAX, FILE_BYTES_MAX};
 
 /// How much of a stranger's file is looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,11 +69,28 @@ pub enum Kind {
     WitPackage,
 }
 
-/// Whether these bytes say that they are WebAssembly, which may take a thousand times longer to check
-/// than to hash.
+/// Whether to look into these bytes takes no longer than to hash them, roughly: they are no WebAssembly,
+/// or a core module that has next to nothing but custom sections. Anything else may take a thousand
+/// times longer.
 #[must_use]
-pub fn is_wasm(bytes: &[u8]) -> bool {
-    bytes.starts_with(b"\0asm")
+pub fn is_brief(bytes: &[u8]) -> bool {
+    if !bytes.starts_with(b"\0asm") {
+        return true;
+    }
+    let mut examined = 0;
+    for payload in Parser::new(0).parse_all(bytes) {
+        // What cannot be read ends the inspection, too.
+        let Ok(payload) = payload else { break };
+        match payload {
+            Payload::Version { encoding: Encoding::Component, .. } => return false,
+            Payload::CustomSection(_) => {}
+            other => examined += other.as_section().map_or(0, |(_, range)| range.end - range.start),
+        }
+        if examined > BRIEF_BYTES_MAX {
+            return false;
+        }
+    }
+    true
 }
 
 /// Validates a file and says what it is.

@@ -50,6 +50,10 @@ pub const COMPONENT_NESTING_MAX: usize = 100;
 /// Longest name of an import that is read as a dependency, in bytes.
 pub const IMPORT_NAME_BYTES_MAX: usize = EXTERN_NAME_BYTES_MAX;
 
+/// How large a core module's sections, but the custom ones, may be together for a look into it to be
+/// brief, in bytes. Code takes more steps than it has bytes, by its square at the worst.
+pub const BRIEF_BYTES_MAX: u64 = 512;
+
 /// How many steps the validation of a file's code may take: one for each operator, and one for each
 /// value that it takes or gives, where many of them are. That is a few seconds at most. An operator of
 /// real code takes two or three, and has as many bytes.

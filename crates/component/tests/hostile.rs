@@ -5,6 +5,7 @@
 use std::fs;
 
 use proptest::prelude::*;
+use wargate_component::inspect::is_brief;
 use wargate_component::{InspectError, Limits, inspect, limits};
 use wargate_testkit::vectors::testdata;
 use wasmparser::{Validator, WasmFeatures};
@@ -33,6 +34,21 @@ fn section(id: u8, body: &[u8]) -> Vec<u8> {
 fn nested_types(levels: usize, opening: u8) -> Vec<u8> {
     let body = [&[1][..], &[opening, 1, 1].repeat(levels), &[opening, 0]].concat();
     [COMPONENT, &section(7, &body)].concat()
+}
+
+#[test]
+fn only_what_has_little_to_validate_is_brief() {
+    const MODULE: &[u8] = b"\0asm\x01\0\0\0";
+    let custom = section(0, &[&[1, b'x'][..], &[7; 9000]].concat());
+    let types = |count: usize| section(1, &[leb(count), b"\x60\0\0".repeat(count)].concat());
+    let broken = &[&section(1, &[9])[..], &[1, 0xff]].concat();
+    for sections in [&b""[..], &custom, &[types(100), custom.clone()].concat(), broken] {
+        assert!(is_brief(&[MODULE, sections].concat()));
+        assert!(!is_brief(&[COMPONENT, sections].concat()));
+    }
+    assert!(!is_brief(&[MODULE, &types(200)].concat()));
+    assert!(!is_brief(&[MODULE, &types(100), &custom, &section(10, &[0; 300])].concat()));
+    assert!(is_brief(b"text"));
 }
 
 #[test]

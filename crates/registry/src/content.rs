@@ -217,7 +217,7 @@ impl Registry {
     }
 
     /// Takes content that is in memory and small: [`Self::begin_upload`] and what follows, in one go,
-    /// and where it is called, but for WebAssembly: a few bytes of it can take milliseconds to check.
+    /// and where it is called, but for most WebAssembly: a few bytes of it can take milliseconds to check.
     /// Says whether the record has waited for it, too.
     ///
     /// # Errors
@@ -230,7 +230,7 @@ impl Registry {
         bytes: Vec<u8>,
     ) -> Result<(bool, RecordStatus), WriteError> {
         let permit = self.permit_inspection(bytes.len() as u64).await;
-        let (registry, is_brief) = (Arc::clone(self), !inspect::is_wasm(&bytes));
+        let (registry, is_brief) = (Arc::clone(self), inspect::is_brief(&bytes));
         let take = move || {
             let mut upload = registry.begin_upload(&log, &record, &digest)?;
             upload.write(&bytes)?;
