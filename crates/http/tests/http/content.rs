@@ -113,18 +113,24 @@ async fn sources_are_absolute_urls() {
     assert_eq!(sources, json!({ "contentSources": { digest: source } }));
 }
 
-#[tokio::test]
-async fn content_that_is_only_referred_to_is_elsewhere() {
+/// A registry that refers to a URL for its content.
+async fn with_referred(url: &str) -> World {
     let world = World::new();
     let record = Signed::first("test:one", "alice", world.clock_now(), "0.1.0", EMPTY);
     world.publish(&record).await;
     let digest = Digest::of(EMPTY);
     let mut upload = world.registry.begin_upload(&record.log(), &record.id(), &digest).unwrap();
     upload.write(EMPTY).unwrap();
-    let url = "https://files.example/a.wasm?b=c";
     upload.finish_by_referring(url.into()).await.unwrap();
     assert_eq!(world.get(&record.state_path()).await.json()["state"], "published");
+    world
+}
 
+#[tokio::test]
+async fn content_that_is_only_referred_to_is_elsewhere() {
+    let url = "https://files.example/a.wasm?b=c";
+    let world = with_referred(url).await;
+    let digest = Digest::of(EMPTY);
     let sources = world.get(&format!("/v1/content/{digest}")).await.json();
     let source = json!([{ "type": "httpGet", "url": url, "size": 8 }]);
     assert_eq!(sources, json!({ "contentSources": { digest.to_string(): source } }));
@@ -151,4 +157,34 @@ async fn content_that_is_only_referred_to_is_elsewhere() {
     assert_eq!(uploaded.status, 201);
     let got = world.get(&path).await;
     assert!(got.status == 200 && got.body == EMPTY);
+}
+
+#[tokio::test]
+async fn a_browser_is_not_led_to_what_is_only_referred_to() {
+    let url = "https://files.example/a.html";
+    let world = with_referred(url).await;
+    let digest = Digest::of(EMPTY);
+    let path = format!("/content/{}", digest.to_string().replace(':', "-"));
+    let mode = "sec-fetch-mode";
+    let refused = world.get_with(&path, mode, "navigate").await;
+    assert_eq!(refused.header("location"), None);
+    assert!(!String::from_utf8_lossy(&refused.body).contains("files.example"));
+    refused.error(StatusCode::FORBIDDEN);
+    // Scripts that would check it, and clients, which say nothing, are.
+    for other in ["cors", "no-cors", "same-origin", "websocket"] {
+        let led = world.get_with(&path, mode, other).await;
+        assert_eq!((led.status, led.header("location")), (307, Some(url)), "{other}");
+    }
+    assert_eq!(world.get(&path).await.status, 307);
+    // What is said here is said to browsers, too.
+    let request = |method| request(method, &path).header(mode, "navigate");
+    let answer = world.send(request("HEAD").body(Body::empty()).unwrap()).await;
+    assert_eq!((answer.status, answer.header("content-length")), (200, Some("8")));
+    let had = request("GET").header("if-none-match", format!("\"{digest}\""));
+    assert_eq!(world.send(had.body(Body::empty()).unwrap()).await.status, 304);
+    // And content that is here is shown, in a sandbox.
+    let (world, path) = with_content(EMPTY).await;
+    let shown = world.get_with(&path, mode, "navigate").await;
+    assert_eq!((shown.status, &*shown.body), (200, EMPTY));
+    assert_eq!(shown.header("content-security-policy"), Some("sandbox; default-src 'none'"));
 }
