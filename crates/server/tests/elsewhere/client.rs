@@ -84,24 +84,33 @@ pub(crate) struct Release {
 
 impl Release {
     pub(crate) fn new(name: &str, content: Vec<u8>) -> Self {
-        Self::with_versions(name, content, Vec::new())
+        Self::signed(name, content, &new_key())
+    }
+
+    /// The same, by whoever has the key.
+    pub(crate) fn signed(name: &str, content: Vec<u8>, key: &PrivateKey) -> Self {
+        Self::with_versions(name, content, Vec::new(), key)
     }
 
     /// The same, in a record with a second release whose content nobody has.
     pub(crate) fn half(name: &str, content: Vec<u8>) -> Self {
         let other = Entry::release("0.2.0".parse().unwrap(), Digest::of(name.as_bytes()));
-        Self::with_versions(name, content, vec![other])
+        Self::with_versions(name, content, vec![other], &new_key())
     }
 
-    fn with_versions(name: &str, content: Vec<u8>, others: Vec<PackageEntry>) -> Self {
-        let key = PrivateKey::generate(&mut UnwrapErr(SysRng));
+    fn with_versions(
+        name: &str,
+        content: Vec<u8>,
+        others: Vec<PackageEntry>,
+        key: &PrivateKey,
+    ) -> Self {
         let name: PackageName = name.parse().unwrap();
         let digest = Digest::of(&content);
         let mut entries =
             vec![Entry::init(key.public_key()), Entry::release("0.1.0".parse().unwrap(), digest)];
         entries.extend(others);
         let bytes = PackageRecord::new(None, Timestamp::from_seconds(1_700_000_000), entries);
-        let envelope = SignedEnvelope::sign::<Package>(bytes.encode(), &key);
+        let envelope = SignedEnvelope::sign::<Package>(bytes.encode(), key);
         let (log, record) = (LogId::package(&name), envelope.record_id::<Package>());
         let body = json!({ "packageName": name, "record": envelope });
         Self { log, record, digest, content, body }
@@ -161,6 +170,11 @@ impl Release {
         assert_eq!(answer.status, 200);
         assert!(answer.whole && answer.body == self.content);
     }
+}
+
+/// A publisher.
+pub(crate) fn new_key() -> PrivateKey {
+    PrivateKey::generate(&mut UnwrapErr(SysRng))
 }
 
 /// Bytes that are no others' beginning, and of which no two pieces are the same.

@@ -7,6 +7,8 @@
 mod backups;
 mod client;
 mod faults;
+#[cfg(target_os = "linux")]
+mod machine;
 mod objects;
 mod program;
 mod sources;

@@ -1,5 +1,9 @@
 //! Content that publishers have elsewhere, fetched by the program.
 
+#[cfg(target_os = "linux")]
+mod failing;
+mod shares;
+
 use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::mpsc::{Receiver, channel};
@@ -254,6 +258,11 @@ fn content_is_looked_at_and_only_referred_to() {
             let sent_on = release.download(at);
             assert_eq!(sent_on.status, 307);
             assert!(sent_on.has(&format!("location: {url}")), "{:?}", sent_on.headers);
+            // A browser would show what is there as if it were ours.
+            let followed = format!("{}\nsec-fetch-mode: navigate", release.content_path());
+            let refused = request(at, &format!("GET {followed}"), &[]);
+            assert!(refused.status == 403 && !refused.has("location:"), "{:?}", refused.headers);
+            assert_eq!(request(at, &format!("HEAD {followed}"), &[]).status, 200);
         }
     };
     assert_referred(at);
