@@ -58,3 +58,30 @@ pub const BRIEF_BYTES_MAX: u64 = 512;
 /// value that it takes or gives, where many of them are. That is a few seconds at most. An operator of
 /// real code takes two or three, and has as many bytes.
 pub const CODE_STEPS_MAX: u64 = 1 << 28;
+
+/// Most packages that a snapshot of a registry for the solver may have. One root needs far fewer.
+pub const SNAPSHOT_PACKAGES_MAX: usize = 1 << 15;
+
+/// Most releases of one package that the solver looks at. Packages with a release for every night of
+/// ten years have half as many.
+pub const RELEASES_PER_PACKAGE_MAX: usize = 1 << 13;
+
+/// Most imports of packages that one release may have.
+pub const IMPORTS_PER_RELEASE_MAX: usize = 1 << 10;
+
+/// Most releases in an answer of the solver.
+pub const SOLVE_NODES_MAX: usize = 1 << 12;
+
+/// Most imports of packages that the root and the releases of an answer may have together.
+pub const SOLVE_EDGES_MAX: usize = 1 << 16;
+
+/// How many imports away from the root a release may be.
+pub const SOLVE_DEPTH_MAX: usize = 256;
+
+/// How many steps the solver may take: one for each release that it looks at, times the versions that
+/// are selected beside it, and one for each choice that has a part in a conflict. That is about a second
+/// at most. A graph without conflicts takes about as many as its imports have releases.
+pub const SOLVE_STEPS_MAX: usize = 1 << 23;
+
+/// Most chains of imports that the explanation of a conflict has.
+pub const CONFLICT_CHAINS_MAX: usize = 8;
