@@ -82,18 +82,18 @@ pub const SNAPSHOT_PART_BYTES_MAX: u64 = 64 << 20;
 /// Largest manifest of a snapshot, in bytes: room for some 400 million records.
 pub const SNAPSHOT_MANIFEST_BYTES_MAX: u64 = 64 << 20;
 
-/// Most tiles of the log that are kept in memory for proofs, 16 KiB each; twice as many, at the most.
-pub const TILES_KEPT_MAX: usize = 128;
+/// Most tiles of the log that are kept in memory for proofs, 9 KiB each; twice as many, at the most.
+pub const TILES_KEPT_MAX: usize = 104;
 
 /// Most pages of the map that are kept in memory for proofs, 2 KiB each or less; twice as many, at the most.
-pub const PAGES_KEPT_MAX: usize = 1024;
+pub const PAGES_KEPT_MAX: usize = 384;
 
 /// Most namespaces whose state is kept in memory; twice as many, at the most.
 pub const NAMESPACES_KEPT_MAX: usize = 1024;
 
 /// What the newest records may take in memory, of which is kept how far they are, in bytes; twice as
 /// much, at the most.
-pub const RECENT_BYTES_MAX: usize = 4 << 20;
+pub const RECENT_BYTES_MAX: usize = 3 << 19;
 
 /// What an operator can set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -94,13 +94,13 @@ impl Recent {
 
 impl Known {
     /// What it takes of the memory, roughly and at the most: a record's bytes twice, and what was read
-    /// from them.
+    /// from them. A record in the log takes less, but is soon asked for or never.
     fn bytes(&self) -> usize {
         match self {
             Self::Waiting(waiting) => {
                 1024 + 4 * waiting.verified.envelope.signed().content_bytes().len()
             }
-            Self::Published(_) => 256,
+            Self::Published(_) => 1024,
         }
     }
 }

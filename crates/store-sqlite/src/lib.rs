@@ -40,8 +40,13 @@ pub use self::blobs::FileBlobs;
 pub use self::open::OpenError;
 pub use self::schema::FORMAT;
 
-/// How many reads run at the same time; a further one waits for its turn.
-const READERS: usize = 8;
+/// How many reads run at the same time; a further one waits for its turn. Each has memory of its own.
+fn readers() -> usize {
+    const READERS_MIN: usize = 4;
+    std::thread::available_parallelism()
+        .map_or(READERS_MIN, |count| 2 * count.get())
+        .max(READERS_MIN)
+}
 
 /// A registry's data in an SQLite database.
 ///
@@ -64,7 +69,7 @@ impl SqliteStore {
     /// [`OpenError`]; the file is unchanged then.
     pub fn open(path: &Path) -> Result<Self, OpenError> {
         open::prepare(path)?;
-        let readers = Some(Pool::new(path, Role::Reader, READERS));
+        let readers = Some(Pool::new(path, Role::Reader, readers()));
         Ok(Self { writer: Pool::new(path, Role::Writer, 1), readers })
     }
 
@@ -102,7 +107,7 @@ impl SqliteStore {
     pub fn open_as_it_is(path: &Path) -> Result<Self, OpenError> {
         open::inspect(path)?;
         let writer = Pool::new(path, Role::Writer, 1);
-        Ok(Self { writer, readers: Some(Pool::new(path, Role::Reader, READERS)) })
+        Ok(Self { writer, readers: Some(Pool::new(path, Role::Reader, readers())) })
     }
 
     /// Reads in one transaction, so that all that is read is of one moment.

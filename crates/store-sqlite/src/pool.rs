@@ -23,7 +23,7 @@ const WAL_KEPT_BYTES_MAX: u32 = 64 << 20;
 /// not by a small one.
 const WRITER_CACHE_KIB_MAX: i32 = 4 << 10;
 /// The same for each that reads. Every commit empties it.
-const READER_CACHE_KIB_MAX: i32 = 1 << 10;
+const READER_CACHE_KIB_MAX: i32 = 512;
 
 /// What a connection is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -35,7 +35,8 @@ pub(super) fn compare(arguments: &[String]) -> Result<()> {
 /// Our client beside the reference implementation's.
 pub(super) fn client(arguments: &[String]) -> Result<()> {
     let theirs = interop::reference_client()?;
-    let Built { mut bench, server, folder, programs } = build("client", &["wargate-cli"])?;
+    let Built { mut bench, server, folder, programs } =
+        build("client", &[("wargate-cli", "warg")])?;
     bench.arg("--server").arg(server).arg("--folder").arg(folder);
     bench.arg("--ours").arg(programs.join("warg")).arg("--theirs").arg(theirs);
     process::run(bench.args(arguments))
@@ -51,11 +52,13 @@ struct Built {
     programs: PathBuf,
 }
 
-fn build(what: &str, packages: &[&str]) -> Result<Built> {
+/// What is always needed, and further packages with the program of each.
+fn build(what: &str, more: &[(&str, &str)]) -> Result<Built> {
     let mut cargo = process::cargo();
-    cargo.args(["build", "--quiet", "--release", "--bin=bench", "--bin=wargate", "--bin=warg"]);
-    for package in ["wargate-bench", "wargate-server"].iter().chain(packages) {
-        cargo.args(["--package", package]);
+    cargo.args(["build", "--quiet", "--release"]);
+    let always = [("wargate-bench", "bench"), ("wargate-server", "wargate")];
+    for (package, program) in always.iter().chain(more) {
+        cargo.args(["--package", package, "--bin", program]);
     }
     process::run(&mut cargo)?;
     let target = Metadata::read()?.target_directory;
