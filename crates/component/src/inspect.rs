@@ -1,21 +1,29 @@
-//! From bytes to facts: [`inspect`].
+//! From bytes to facts: [`inspect()`], and [`examine`] for more of them.
 
+mod anatomy;
 mod code;
 mod error;
+pub(crate) mod examine;
 mod externs;
 mod metadata;
 mod nesting;
 mod package;
-mod walk;
+mod targets;
+pub(crate) mod walk;
 mod work;
 
+pub use anatomy::{Anatomy, CustomSize, Part, Sizes};
 pub use error::InspectError;
+pub use examine::{Examination, examine};
 pub use externs::{Extern, ExternKind};
 pub use metadata::{Metadata, Producer};
 pub use package::EmbeddedPackage;
+pub use targets::{Dependency, DependencyForm, Wasi, WasiPackage, WasiRelease};
 
 use serde::{Deserialize, Serialize};
 use wasmparser::{Encoding, Parser, Payload};
+
+use walk::{Facts, Watch};
 
 use crate::limits::{BRIEF_BYTES_MAX, FILE_BYTES_MAX};
 
@@ -103,25 +111,31 @@ pub fn is_brief(bytes: &[u8]) -> bool {
 /// If the file is no valid WebAssembly, or beyond a limit. Every error but
 /// [`InspectError::Defect`] is the file's fault.
 pub fn inspect(bytes: &[u8], limits: &Limits) -> Result<Inspection, InspectError> {
+    watched(bytes, *limits, Facts::new)
+}
+
+/// Walks over a file that may be anything.
+pub(crate) fn watched<'a, W: Watch<'a>>(
+    bytes: &'a [u8],
+    limits: Limits,
+    watch: impl FnOnce() -> W + std::panic::UnwindSafe,
+) -> Result<W::Kept, InspectError> {
     if bytes.len() > limits.bytes_max {
         return Err(InspectError::TooLarge { bytes: bytes.len(), bytes_max: limits.bytes_max });
     }
     error::check_header(bytes)?;
-    guarded(|| walk::walk(bytes))
+    guarded(|| walk::walk(bytes, watch())).unwrap_or(Err(InspectError::Defect))
 }
 
-/// Runs the inspection so that a defect of the validator's does not take the caller down, where
-/// panics can be caught. Nothing outlives a panic: the walk owns all that it changes.
+/// Runs what must not fail so that a defect of a library's does not take the caller down, where panics
+/// can be caught: none then. Nothing outlives a panic: what is run owns all that it changes.
 #[cfg(panic = "unwind")]
-fn guarded(
-    walk: impl FnOnce() -> Result<Inspection, InspectError> + std::panic::UnwindSafe,
-) -> Result<Inspection, InspectError> {
-    std::panic::catch_unwind(walk).unwrap_or(Err(InspectError::Defect))
+pub(crate) fn guarded<T>(run: impl FnOnce() -> T + std::panic::UnwindSafe) -> Option<T> {
+    std::panic::catch_unwind(run).ok()
 }
 
 #[cfg(not(panic = "unwind"))]
-fn guarded(
-    walk: impl FnOnce() -> Result<Inspection, InspectError>,
-) -> Result<Inspection, InspectError> {
-    walk()
+#[expect(clippy::unnecessary_wraps, reason = "as the function above has it")]
+pub(crate) fn guarded<T>(run: impl FnOnce() -> T) -> Option<T> {
+    Some(run())
 }

@@ -31,6 +31,23 @@ pub const PRODUCER_BYTES_MAX: usize = 256;
 /// All texts of the metadata together, in bytes: seven fields, and name and version of every tool.
 pub const METADATA_BYTES_MAX: usize = 7 * TEXT_BYTES_MAX + 2 * PRODUCERS_MAX * PRODUCER_BYTES_MAX;
 
+/// Most modules and components within a file whose sizes are told; the first ones are kept.
+pub const PARTS_MAX: usize = 256;
+
+/// Most names of custom sections whose sizes are told.
+pub const CUSTOM_NAMES_MAX: usize = 64;
+
+/// How long the types of all imports and exports of one file may be, written out, in bytes. Each counts
+/// twice, once to be shown and once to be compared. All of WASI takes less than half a megabyte.
+pub const INTERFACE_TEXT_BYTES_MAX: usize = 16 << 20;
+
+/// Longest documentation of a WIT package that is compared text by text, in bytes.
+pub const DOCUMENTATION_BYTES_MAX: usize = 4 << 20;
+
+/// Most worlds that are read out of one core module. Tools put in one for each library that it was
+/// linked of.
+pub const EMBEDDED_WORLDS_MAX: usize = 64;
+
 /// Longest explanation of what is wrong with a file, in bytes. It may quote the file.
 pub const REASON_BYTES_MAX: usize = 512;
 

@@ -93,6 +93,16 @@ pub enum InspectError {
         /// The limit, in bytes.
         bytes_max: usize,
     },
+    /// Interfaces whose types, written out, take more than
+    /// [`INTERFACE_TEXT_BYTES_MAX`](crate::limits::INTERFACE_TEXT_BYTES_MAX). [`inspect`](crate::inspect())
+    /// does not write them out.
+    #[error(
+        "the types of the file's imports and exports, written out, have more than {bytes_max} bytes"
+    )]
+    TextTooLong {
+        /// The limit, in bytes.
+        bytes_max: usize,
+    },
     /// Our fault: the inspection failed in a way that no file may cause. Please report the file.
     #[error(
         "the inspection itself failed, which is a defect of this program: please report the file"
@@ -104,7 +114,7 @@ impl InspectError {
     /// Where in the file it is, in bytes from its start, if it is at one place.
     pub const fn offset(&self) -> Option<u64> {
         match self {
-            Self::TooLarge { .. } | Self::Defect => None,
+            Self::TooLarge { .. } | Self::TextTooLong { .. } | Self::Defect => None,
             Self::NotWasm => Some(0),
             Self::UnknownVersion { .. } => Some(4),
             Self::Truncated { offset }

@@ -1,5 +1,6 @@
-//! One pass over a file: validates every part, and keeps what is said at the top level.
+//! One pass over a file: validates every part, and shows each to whoever keeps something of it.
 
+use wasmparser::types::TypesRef;
 use wasmparser::{
     Encoding, FuncValidatorAllocations, Parser, Payload, ValidPayload, Validator, WasmFeatures,
 };
@@ -34,12 +35,30 @@ const FEATURES: WasmFeatures = WasmFeatures::from_bits_truncate(
         | WasmFeatures::CM_CANON_NAMES.bits(),
 );
 
-/// Validates a file whose header is known to be good, and says what it is.
-pub(super) fn walk(bytes: &[u8]) -> Result<Inspection, InspectError> {
+/// Keeps something of a file that is walked.
+pub(crate) trait Watch<'a> {
+    /// What is kept in the end.
+    type Kept;
+
+    /// Whether the bodies of functions are validated, too. It takes most of the time.
+    const CODE: bool;
+
+    /// A part of the file that is valid, as far as one can say before the file's end. `depth` is how
+    /// many components and modules it is within, the file itself not counted.
+    fn see(&mut self, depth: usize, payload: &Payload<'a>) -> Result<(), InspectError>;
+
+    /// The file is valid.
+    fn finish(self, types: TypesRef<'_>) -> Result<Self::Kept, InspectError>;
+}
+
+/// Validates a file whose header is known to be good, within a budget of work.
+pub(crate) fn walk<'a, W: Watch<'a>>(
+    bytes: &'a [u8],
+    mut watch: W,
+) -> Result<W::Kept, InspectError> {
     let mut validator = Validator::new_with_features(FEATURES);
     let mut allocations = FuncValidatorAllocations::default();
     let (mut work, mut code) = (Work::new(), Code::new());
-    let mut facts = Facts::new();
     let mut depth = 0;
     for payload in Parser::new(0).parse_all(bytes) {
         let payload = payload?;
@@ -49,18 +68,16 @@ pub(super) fn walk(bytes: &[u8]) -> Result<Inspection, InspectError> {
             _ => {}
         }
         match work.validate(&mut validator, bytes, &payload)? {
-            ValidPayload::Func(function, body) => {
+            ValidPayload::Func(function, body) if W::CODE => {
                 let mut function = function.into_validator(allocations);
                 code.validate(&mut function, &body)?;
                 allocations = function.into_allocations();
             }
-            ValidPayload::End(types) if depth == 0 => return Ok(facts.finish(types.as_ref())),
+            ValidPayload::End(types) if depth == 0 => return watch.finish(types.as_ref()),
             ValidPayload::End(_) => depth -= 1,
-            ValidPayload::Ok | ValidPayload::Parser(_) => {}
+            ValidPayload::Func(..) | ValidPayload::Ok | ValidPayload::Parser(_) => {}
         }
-        if depth == 0 {
-            facts.read(&payload)?;
-        }
+        watch.see(depth, &payload)?;
         if let Payload::ModuleSection { unchecked_range, .. }
         | Payload::ComponentSection { unchecked_range, .. } = &payload
         {
@@ -76,7 +93,7 @@ pub(super) fn walk(bytes: &[u8]) -> Result<Inspection, InspectError> {
 }
 
 /// What the top level of a file has said so far.
-struct Facts<'a> {
+pub(crate) struct Facts<'a> {
     encoding: Encoding,
     imports: Externs,
     exports: Externs,
@@ -85,8 +102,8 @@ struct Facts<'a> {
     names: Vec<&'a str>,
 }
 
-impl<'a> Facts<'a> {
-    const fn new() -> Self {
+impl Facts<'_> {
+    pub(crate) const fn new() -> Self {
         Self {
             encoding: Encoding::Module,
             imports: Externs::new("imports"),
@@ -96,8 +113,17 @@ impl<'a> Facts<'a> {
             names: Vec::new(),
         }
     }
+}
 
-    fn read(&mut self, payload: &Payload<'a>) -> Result<(), InspectError> {
+impl<'a> Watch<'a> for Facts<'a> {
+    type Kept = Inspection;
+
+    const CODE: bool = true;
+
+    fn see(&mut self, depth: usize, payload: &Payload<'a>) -> Result<(), InspectError> {
+        if depth > 0 {
+            return Ok(());
+        }
         let Self { imports, exports, budget, .. } = self;
         match payload {
             Payload::Version { encoding, .. } => self.encoding = *encoding,
@@ -137,7 +163,7 @@ impl<'a> Facts<'a> {
         Ok(())
     }
 
-    fn finish(self, types: wasmparser::types::TypesRef<'_>) -> Inspection {
+    fn finish(self, types: TypesRef<'_>) -> Result<Inspection, InspectError> {
         let (imports, exports) = (self.imports.finish(), self.exports.finish());
         let wit = match self.encoding {
             Encoding::Component if imports.is_empty() => package::from_wit(types, &exports),
@@ -150,6 +176,6 @@ impl<'a> Facts<'a> {
         };
         let package =
             wit.or_else(|| package::from_names(&self.names, self.metadata.version.as_deref()));
-        Inspection { kind, package, imports, exports, metadata: self.metadata }
+        Ok(Inspection { kind, package, imports, exports, metadata: self.metadata })
     }
 }
