@@ -21,10 +21,14 @@ const ENGINE: &[&str] = &["registry", "http"];
 
 /// The command. The default features count too: those that are native must do nothing here.
 pub(crate) fn run(_: &[String]) -> Result<()> {
-    for (target, crates) in [("wasm32-unknown-unknown", PURE), ("wasm32-wasip2", ENGINE)] {
-        for features in [&["--no-default-features"][..], &[]] {
+    let engine = [&["--no-default-features"][..], &[]];
+    let pure = [engine[0], engine[1], &["--features=wargate-component/wit"]];
+    for (target, crates, features) in
+        [("wasm32-unknown-unknown", PURE, &pure[..]), ("wasm32-wasip2", ENGINE, &engine)]
+    {
+        for features in features {
             let mut check = command(target)?;
-            check.args(["check", "--lib"]).args(features);
+            check.args(["check", "--lib"]).args(*features);
             check.args(crates.iter().map(|name| format!("--package=wargate-{name}")));
             process::run(&mut check)?;
         }

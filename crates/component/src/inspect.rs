@@ -12,7 +12,7 @@ mod targets;
 pub(crate) mod walk;
 mod work;
 
-pub use anatomy::{Anatomy, CustomSize, Part, Sizes};
+pub use anatomy::{Anatomy, CustomSize, NestedPart, Sizes};
 pub use error::InspectError;
 pub use examine::{Examination, examine};
 pub use externs::{Extern, ExternKind};

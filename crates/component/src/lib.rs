@@ -5,13 +5,21 @@
 //! their tools left in them. [`names`] reads the names of imports, some of which are dependencies on
 //! packages of a registry; [`solve`] finds the releases that answer them.
 //!
+//! [`diff`] says what changed between two releases, and whether the later one can take the place of the
+//! earlier one. With the feature `wit`, the module of that name says the interfaces of a file as WIT
+//! text.
+//!
 //! Everything here is computation over bytes: no clock, no randomness, no files, no network. Nothing
 //! is ever run or instantiated.
 
+pub mod diff;
 pub mod inspect;
 pub mod limits;
 pub mod names;
+mod shape;
 pub mod solve;
+#[cfg(feature = "wit")]
+pub mod wit;
 
 pub use inspect::{
     EmbeddedPackage, Extern, ExternKind, InspectError, Inspection, Kind, Limits, Metadata,

@@ -8,6 +8,8 @@ use std::fs;
 use std::hint::black_box;
 
 use peak_alloc::PeakAlloc;
+use wargate_component::diff::diff;
+use wargate_component::wit::wit;
 use wargate_component::{Limits, inspect};
 use wargate_testkit::vectors::testdata;
 
@@ -17,14 +19,21 @@ static PEAK: PeakAlloc = PeakAlloc;
 /// What an inspection takes beyond its file, whatever its size, in bytes.
 const SLACK_BYTES: usize = 64 << 10;
 
+/// What the text of a real file's interfaces takes, and all that it is made of, in bytes.
+const TEXT_BYTES_MAX: usize = 16 << 20;
+
 /// What the items of [`limits::ITEMS_MAX`](wargate_component::limits::ITEMS_MAX) take, in bytes.
 const ITEMS_BYTES_MAX: usize = 640 << 20;
 
 /// Peak memory of an inspection beyond what was there.
 fn taken(bytes: &[u8]) -> usize {
+    taken_by(|| drop(black_box(inspect(bytes, &Limits::default()))))
+}
+
+fn taken_by(run: impl FnOnce()) -> usize {
     PEAK.reset_peak_usage();
     let before = PEAK.current_usage();
-    black_box(inspect(bytes, &Limits::default())).ok();
+    run();
     PEAK.peak_usage() - before
 }
 
@@ -54,6 +63,15 @@ fn no_file_takes_more_than_its_multiple() {
     let (component, module) = (b"\0asm\x0d\0\x01\0", b"\0asm\x01\0\0\0");
     check("function types", &many(module, 1, &[0x60, 0, 0], 500_000), 20);
     check("ending early", &many(component, 7, &[0x42, 1, 1], 350_000), 20);
+
+    // The text of an interface, and what it is read into, have a limit of their own.
+    for name in ["greeter-rust.wasm", "greeter-c-wasip2.wasm", "foreign/wkg-wasi-http-wit.wasm"] {
+        let bytes = fs::read(testdata().join("components").join(name)).unwrap();
+        let taken = taken_by(|| drop(black_box(wit(&bytes, &Limits::default()))));
+        assert!(taken < TEXT_BYTES_MAX, "{name}: {taken} bytes");
+        let taken = taken_by(|| drop(black_box(diff(&bytes, &bytes, &Limits::default()))));
+        assert!(taken < TEXT_BYTES_MAX, "{name}: {taken} bytes");
+    }
 
     // What a byte or two declare or copy is beyond any multiple of the file, but has a limit.
     for (id, item) in [(7, &[0x7f][..]), (7, &[0x41, 0]), (7, &[0x42, 0]), (5, &[1, 0])] {

@@ -50,7 +50,7 @@ fn sizes_of_real_files_add_up_to_the_files() {
         for part in &found.parts {
             let own = part.sizes;
             let own = own.code + own.data + own.custom + own.structure;
-            let within = |other: &&wargate_component::inspect::Part| {
+            let within = |other: &&wargate_component::inspect::NestedPart| {
                 other.depth == part.depth + 1
                     && (part.offset..part.offset + part.bytes).contains(&other.offset)
             };

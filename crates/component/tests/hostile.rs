@@ -5,7 +5,9 @@
 use std::fs;
 
 use proptest::prelude::*;
-use wargate_component::inspect::is_brief;
+use wargate_component::diff::diff;
+use wargate_component::inspect::{examine, is_brief};
+use wargate_component::wit::{WitError, wit};
 use wargate_component::{InspectError, Limits, inspect, limits};
 use wargate_testkit::vectors::testdata;
 use wasmparser::{Validator, WasmFeatures};
@@ -165,6 +167,26 @@ fn samples() -> Vec<Vec<u8>> {
 
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(256) })]
+
+    #[test]
+    fn changed_components_never_panic_in_other_readers(
+        which in 0_usize..3,
+        changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4),
+    ) {
+        let before = samples().swap_remove(which);
+        let mut after = before.clone();
+        for (place, byte) in changes {
+            // Types stand at the beginning.
+            let place = place.index(after.len().min(2000));
+            after[place] = byte;
+        }
+        let limits = Limits::default();
+        prop_assert_ne!(examine(&after, &limits).err(), Some(InspectError::Defect));
+        prop_assert_ne!(wit(&after, &limits).err(), Some(WitError::Inspect(InspectError::Defect)));
+        if let Ok(found) = diff(&before, &after, &limits) {
+            prop_assert_eq!(found.identical, before == after);
+        }
+    }
 
     #[test]
     fn changed_components_never_panic(

@@ -17,6 +17,7 @@
 )]
 
 mod api;
+mod components;
 mod log;
 mod machine;
 mod map;
@@ -35,6 +36,7 @@ use serde::de::DeserializeOwned;
 use wargate_crypto::PrivateKey;
 
 pub use api::api_body;
+pub use components::{diff, wit};
 pub use log::{entry_bundle, log_bundle, log_numbers, tile};
 pub use machine::{operator_machine, package_machine};
 pub use map::{map_bundle, map_page};
@@ -50,6 +52,7 @@ pub type Target = fn(&[u8]);
 pub const TARGETS: &[(&str, Target)] = &[
     ("api_body", api_body),
     ("checkpoint", checkpoint),
+    ("diff", diff),
     ("entry_bundle", entry_bundle),
     ("envelope", envelope),
     ("key_text", key_text),
@@ -73,6 +76,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("timestamp", timestamp),
     ("transcript", transcript),
     ("version", version),
+    ("wit", wit),
 ];
 
 /// The target of a name.

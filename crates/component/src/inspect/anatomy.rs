@@ -22,7 +22,7 @@ pub struct Anatomy {
     pub custom: Vec<CustomSize>,
     /// Modules and components within the file in its order, up to [`PARTS_MAX`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub parts: Vec<Part>,
+    pub parts: Vec<NestedPart>,
     /// How many more modules and components there are. `sizes` and `custom` count them.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub parts_omitted: u64,
@@ -57,7 +57,7 @@ pub struct CustomSize {
 /// A module or a component within a file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Part {
+pub struct NestedPart {
     /// [`Kind::Component`] or [`Kind::CoreModule`].
     pub kind: Kind,
     /// How many components it is within; 1 or more.
@@ -87,13 +87,13 @@ pub(super) struct Measure {
     whole: Sizes,
     custom: BTreeMap<String, (u64, u64)>,
     open: Vec<Open>,
-    parts: Vec<Option<Part>>,
+    parts: Vec<Option<NestedPart>>,
     omitted: u64,
 }
 
 /// A part that is being read.
 struct Open {
-    part: Part,
+    part: NestedPart,
     /// Its place among the parts, unless it is omitted or the file itself.
     place: Option<usize>,
     /// What has been counted of its bytes, the parts within it included.
@@ -191,7 +191,7 @@ impl Measure {
 impl Open {
     fn new(kind: Kind, depth: usize, range: std::ops::Range<u64>) -> Self {
         let (offset, bytes) = (range.start, range.end - range.start);
-        let part = Part { kind, depth, offset, name: None, bytes, sizes: Sizes::default() };
+        let part = NestedPart { kind, depth, offset, name: None, bytes, sizes: Sizes::default() };
         Self { part, place: None, counted: 0 }
     }
 }

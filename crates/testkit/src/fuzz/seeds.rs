@@ -1,6 +1,7 @@
-//! Inputs to start from, made of the golden vectors.
+//! Inputs to start from, made of the golden vectors and of real files.
 
 use std::collections::BTreeSet;
+use std::fs;
 
 use serde_json::Value;
 use wargate_crypto::{Digest, Ed25519PrivateKey};
@@ -11,7 +12,7 @@ use wargate_transparency::note::{Checkpoint, KeyName, NoteSigner};
 
 use super::notes::{ORIGIN, SIGNERS};
 use crate::registry::Registry;
-use crate::vectors::{hex, load};
+use crate::vectors::{hex, load, testdata};
 
 /// Largest seed in bytes: larger ones only slow the search down.
 const SEED_BYTES_MAX: usize = 64 << 10;
@@ -97,6 +98,8 @@ fn collect(member: &str, value: &Value, form: Form, found: &mut BTreeSet<Vec<u8>
 fn made(target: &str) -> Vec<Vec<u8>> {
     let texts = |texts: &[&str]| texts.iter().map(|text| text.as_bytes().to_vec()).collect();
     match target {
+        "diff" => pairs(&files()),
+        "wit" => files(),
         "entry_bundle" => [1_u8, 2, 17].map(entries).into(),
         "log_numbers" => [3_u64, 256, 65_537, (1 << 63) - 1].map(numbers).into(),
         "map_page" => pages(),
@@ -198,6 +201,29 @@ fn transcripts() -> Vec<Vec<u8>> {
     let misbehaviour = refused.verify(&registry.anchor()).unwrap_err();
     seeds.push(serde_json::to_vec(&misbehaviour.evidence).unwrap());
     seeds
+}
+
+/// Small components and WIT packages.
+fn files() -> Vec<Vec<u8>> {
+    let mut files = Vec::new();
+    for folder in ["wit-component/components", "wit-component/interfaces"] {
+        for entry in fs::read_dir(testdata().join(folder)).unwrap() {
+            files.push(fs::read(entry.unwrap().path()).unwrap());
+        }
+    }
+    files
+}
+
+/// Files in pairs as they follow one another in the order of their bytes, each pair in the form of its
+/// target.
+fn pairs(files: &[Vec<u8>]) -> Vec<Vec<u8>> {
+    let mut files: Vec<_> = files.iter().filter(|file| file.len() < 1 << 12).collect();
+    files.sort();
+    let pair = |pair: &[&Vec<u8>]| {
+        let length = u16::try_from(pair[0].len()).unwrap().to_le_bytes();
+        [&length[..], pair[0], pair[1]].concat()
+    };
+    files.windows(2).map(pair).collect()
 }
 
 #[cfg(test)]
