@@ -60,6 +60,9 @@ pub(crate) fn walk<'a, W: Watch<'a>>(
     let mut allocations = FuncValidatorAllocations::default();
     let (mut work, mut code) = (Work::new(), Code::new());
     let mut depth = 0;
+    // Where the file and each open part within it end. The parser takes the end of the file for that of
+    // a part that claims to be longer.
+    let mut ends = vec![bytes.len() as u64];
     for payload in Parser::new(0).parse_all(bytes) {
         let payload = payload?;
         match &payload {
@@ -74,13 +77,21 @@ pub(crate) fn walk<'a, W: Watch<'a>>(
                 allocations = function.into_allocations();
             }
             ValidPayload::End(types) if depth == 0 => return watch.finish(types.as_ref()),
-            ValidPayload::End(_) => depth -= 1,
+            ValidPayload::End(_) => {
+                depth -= 1;
+                ends.pop();
+            }
             ValidPayload::Func(..) | ValidPayload::Ok | ValidPayload::Parser(_) => {}
         }
         watch.see(depth, &payload)?;
         if let Payload::ModuleSection { unchecked_range, .. }
         | Payload::ComponentSection { unchecked_range, .. } = &payload
         {
+            if ends.last().is_some_and(|end| unchecked_range.end > *end) {
+                let reason = "a part of the file ends beyond what it is a part of".to_owned();
+                return Err(InspectError::Invalid { offset: unchecked_range.start, reason });
+            }
+            ends.push(unchecked_range.end);
             depth += 1;
             if depth > COMPONENT_NESTING_MAX {
                 let (offset, levels_max) = (unchecked_range.start, COMPONENT_NESTING_MAX);
