@@ -3,7 +3,8 @@
 //! [`inspect()`] turns untrusted bytes into an [`Inspection`]: whether they are a component, a core
 //! module or a WIT package, what they are called, what they import and export, and the texts that
 //! their tools left in them. [`names`] reads the names of imports, some of which are dependencies on
-//! packages of a registry; [`solve`] finds the releases that answer them.
+//! packages of a registry; [`solve`] finds the releases that answer them, and
+//! [`lock`] (feature `lock`) is the file that says so.
 //!
 //! [`diff`] says what changed between two releases, and whether the later one can take the place of the
 //! earlier one. With the feature `wit`, the module of that name says the interfaces of a file as WIT
@@ -15,7 +16,10 @@
 pub mod diff;
 pub mod inspect;
 pub mod limits;
+#[cfg(feature = "lock")]
+pub mod lock;
 pub mod names;
+pub mod picture;
 mod shape;
 pub mod solve;
 #[cfg(feature = "wit")]

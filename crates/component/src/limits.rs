@@ -100,5 +100,11 @@ pub const SOLVE_DEPTH_MAX: usize = 256;
 /// at most. A graph without conflicts takes about as many as its imports have releases.
 pub const SOLVE_STEPS_MAX: usize = 1 << 23;
 
+/// Largest lock file that is read, in bytes: some 20,000 packages.
+pub const LOCK_BYTES_MAX: usize = 16 << 20;
+
+/// Longest path, and longest name of a registry, in a lock file, in bytes.
+pub const LOCK_TEXT_BYTES_MAX: usize = 1 << 12;
+
 /// Most chains of imports that the explanation of a conflict has.
 pub const CONFLICT_CHAINS_MAX: usize = 8;

@@ -177,6 +177,12 @@ pub fn solve(
     search::Search::new(&roots, snapshot, options)?.run()
 }
 
+/// Whether a release of a package may answer an import in some solution: it is in range, pre-release or
+/// not, and has the digest that the import names, if it does.
+pub fn may_answer(import: &ImportName, package: &PackageName, release: &Release) -> bool {
+    choices::may_answer(import, package, release)
+}
+
 /// What versions are compatible with each other by Cargo's rule: the numbers up to the first that is
 /// not zero, the others as zero.
 fn track(version: &Version) -> (u64, u64, u64) {

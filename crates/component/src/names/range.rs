@@ -36,6 +36,24 @@ impl PackageRange {
         &self.requirement
     }
 
+    /// The versions that satisfy a requirement, if they are all those between two bounds. `None` if they
+    /// are not, as those of `>1.0.0-rc.1`; no bound has build metadata.
+    pub fn of(wanted: &VersionReq) -> Option<Self> {
+        let (mut lower, mut upper): (Option<Version>, Option<Version>) = (None, None);
+        for comparator in &wanted.as_semver().comparators {
+            let (above, below) = bounds(comparator)?;
+            lower = lower.into_iter().chain(above).max();
+            upper = upper.into_iter().chain(below).min_by(Version::cmp);
+        }
+        if let (Some(lower), Some(upper)) = (&lower, &upper)
+            && lower >= upper
+        {
+            return None;
+        }
+        let requirement = requirement(lower.as_ref(), upper.as_ref()).ok()?;
+        Some(Self { lower, upper, requirement })
+    }
+
     /// Reads what stands behind the `@`, which is at byte `offset` of the whole name.
     pub(super) fn read(text: &str, offset: usize) -> Result<Self, ImportNameError> {
         if text == "*" {
@@ -67,6 +85,48 @@ impl PackageRange {
         let requirement = requirement(lower.as_ref(), upper.as_ref())?;
         Ok(Self { lower, upper, requirement })
     }
+}
+
+/// The lowest version that satisfies a comparator, and the lowest that is too high.
+fn bounds(comparator: &semver::Comparator) -> Option<(Option<Version>, Option<Version>)> {
+    use semver::Op;
+    let (major, minor, patch) = (comparator.major, comparator.minor, comparator.patch);
+    let next = |number: u64| number.checked_add(1);
+    // The lowest, and the first behind all that begin with the numbers that are given.
+    let mut lowest = semver::Version::new(major, minor.unwrap_or(0), patch.unwrap_or(0));
+    lowest.pre.clone_from(&comparator.pre);
+    let behind = match (minor, patch) {
+        (Some(minor), Some(patch)) => Version::new(major, minor, next(patch)?),
+        (Some(minor), None) => Version::new(major, next(minor)?, 0),
+        (None, _) => Version::new(next(major)?, 0, 0),
+    };
+    let lowest: Version = lowest.to_string().parse().ok()?;
+    // What is just above a pre-release has no bound of the form that names have.
+    let is_prerelease = !comparator.pre.is_empty();
+    Some(match comparator.op {
+        Op::Exact | Op::LessEq | Op::Greater if is_prerelease => return None,
+        Op::Exact | Op::Wildcard => (Some(lowest), Some(behind)),
+        Op::Greater => (Some(behind), None),
+        Op::GreaterEq => (Some(lowest), None),
+        Op::Less => (None, Some(lowest)),
+        Op::LessEq => (None, Some(behind)),
+        Op::Tilde => {
+            let upper = match minor {
+                Some(minor) => Version::new(major, next(minor)?, 0),
+                None => behind,
+            };
+            (Some(lowest), Some(upper))
+        }
+        Op::Caret => {
+            let upper = match (major, minor, patch) {
+                (0, Some(0), Some(patch)) => Version::new(0, 0, next(patch)?),
+                (0, Some(minor), _) => Version::new(0, next(minor)?, 0),
+                _ => Version::new(next(major)?, 0, 0),
+            };
+            (Some(lowest), Some(upper))
+        }
+        _ => return None,
+    })
 }
 
 fn requirement(

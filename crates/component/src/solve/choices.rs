@@ -49,6 +49,12 @@ pub(super) fn choices<'a>(
     Ok(Choices { releases, yanked_left_out })
 }
 
+/// Whether a release may answer an import, if pre-releases do and nothing is said against it being yanked.
+pub(super) fn may_answer(import: &ImportName, package: &PackageName, release: &Release) -> bool {
+    let demand = Demand::of(import).ok().flatten();
+    demand.is_some_and(|demand| demand.package == package && demand.takes(release, true))
+}
+
 /// What the options say of a package.
 struct Wish<'a> {
     options: &'a Options,
