@@ -1,7 +1,7 @@
 //! Requests, responses, errors, paths and headers of the Warg v1 HTTP API.
 //!
-//! One module for each part of the API: [`fetch`], [`publish`], [`content`], [`proof`], [`monitor`],
-//! [`ledger`] and [`well_known`], each with its bodies and its error. [`paths`] and [`headers`] name
+//! One module for each part of the API: [`fetch`], [`publish`], [`content`], [`dependencies`],
+//! [`proof`], [`monitor`], [`ledger`] and [`well_known`], each with its bodies and its error. [`paths`] and [`headers`] name
 //! the rest. Every body is written as the reference writes it, byte for byte, and understood as the
 //! reference understands it (specification 12 and 13); the crate knows of no HTTP library.
 //!
@@ -9,6 +9,7 @@
 //! whole value.
 
 pub mod content;
+pub mod dependencies;
 mod error;
 pub mod fetch;
 pub mod headers;

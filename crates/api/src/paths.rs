@@ -1,7 +1,7 @@
 //! Paths, relative to the registry's base URL, which ends in `/` (specification 12.1 and 12.2).
 
 use wargate_crypto::AnyDigest;
-use wargate_protocol::{LogId, RecordId, RegistryIndex};
+use wargate_protocol::{LogId, PackageName, RecordId, RegistryIndex, Version};
 
 /// The newest signed checkpoint.
 pub const FETCH_CHECKPOINT: &str = "v1/fetch/checkpoint";
@@ -27,6 +27,13 @@ pub const VERIFY_CHECKPOINT: &str = "v1/verify/checkpoint";
 
 /// Where to download the raw registry log.
 pub const LEDGER: &str = "v1/ledger";
+
+/// What the releases of packages depend on. Not part of the reference's API, as are the paths that
+/// follow: other registries answer 404 or 405.
+pub const DEPENDENCIES: &str = "v1/dependencies";
+
+/// Which releases answer the imports of a root.
+pub const SOLVE: &str = "v1/solve";
 
 /// The discovery document. It is relative to the URL that the user gave, path included.
 pub const WELL_KNOWN: &str = ".well-known/wasm-pkg/registry.json";
@@ -59,4 +66,19 @@ pub fn content(content: &AnyDigest) -> String {
 /// A page of the packed ledger, likewise.
 pub fn ledger_records(start: RegistryIndex) -> String {
     format!("v1/ledger/records/{start}")
+}
+
+/// What content depends on.
+pub fn content_dependencies(content: &AnyDigest) -> String {
+    format!("v1/dependencies/{content}")
+}
+
+/// What a release depends on.
+pub fn release_dependencies(package: &PackageName, version: &Version) -> String {
+    format!("v1/dependencies/{}/{}/{version}", package.namespace(), package.name())
+}
+
+/// Releases that depend on a package.
+pub fn dependents(package: &PackageName) -> String {
+    format!("v1/dependents/{}/{}", package.namespace(), package.name())
 }

@@ -10,7 +10,7 @@ use http_body_util::BodyExt;
 use serde::de::DeserializeOwned;
 use serde_json::error::Category;
 use wargate_crypto::AnyDigest;
-use wargate_protocol::{LogId, RecordId, RegistryIndex};
+use wargate_protocol::{LogId, Namespace, PackageName, RecordId, RegistryIndex, Version};
 
 use crate::front::Front;
 use crate::limits::{BODY_PAUSE_MAX, BRIEF_BODY_BYTES_MAX};
@@ -44,6 +44,8 @@ impl Params {
             "recordId" => parse::<RecordId>(name, value).map(drop),
             "digest" => parse::<AnyDigest>(name, value).map(drop),
             "start" => parse::<u64>(name, value).map(drop),
+            "namespace" => parse::<Namespace>(name, value).map(drop),
+            "version" => parse::<Version>(name, value).map(drop),
             _ => Ok(()),
         })
     }
@@ -89,6 +91,26 @@ impl Call {
 
     pub(crate) fn start(&self) -> Result<RegistryIndex, Problem> {
         parse("start", self.params.text("start")).map(RegistryIndex::new)
+    }
+
+    /// The package that a namespace and a name in the path make.
+    pub(crate) fn package(&self) -> Result<PackageName, Problem> {
+        let name = format!("{}:{}", self.params.text("namespace"), self.params.text("name"));
+        parse("name of a package", &name)
+    }
+
+    pub(crate) fn version(&self) -> Result<Version, Problem> {
+        parse("version", self.params.text("version"))
+    }
+
+    /// A number in the query; `None` if it is not there.
+    pub(crate) fn number(&self, name: &str) -> Result<Option<u64>, Problem> {
+        let pairs = self.parts.uri.query().unwrap_or_default().split('&');
+        let mut values = pairs.filter_map(|pair| pair.strip_prefix(name)?.strip_prefix('='));
+        let number = |value: &str| {
+            value.parse().map_err(|_| Problem::bad_request(format!("`{name}` must be a number")))
+        };
+        values.next().map(number).transpose()
     }
 
     /// A parameter that the handler itself makes sense of.

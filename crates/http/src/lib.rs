@@ -15,6 +15,7 @@ mod answered;
 mod call;
 mod content;
 mod cors;
+mod dependencies;
 mod discovery;
 mod download;
 mod fetch;

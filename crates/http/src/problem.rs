@@ -8,6 +8,7 @@ use axum::http::{HeaderValue, StatusCode};
 use axum::response::Response;
 use wargate_api::ErrorBody;
 use wargate_api::content::ContentError;
+use wargate_api::dependencies::DependenciesError;
 use wargate_api::fetch::{FetchError, FetchToken};
 use wargate_api::proof::ProofError;
 use wargate_api::publish::PackageError;
@@ -114,6 +115,14 @@ impl From<ReadError> for Problem {
             ReadError::ContentNotFound(content) => {
                 Self::of(ContentError::ContentDigestNotFound(content).to_body())
             }
+            ReadError::PackageNotFound(package) => {
+                Self::of(DependenciesError::PackageNotFound(package.to_string()).to_body())
+            }
+            ReadError::ReleaseNotFound { package, version } => {
+                let release = format!("{package}@{version}");
+                Self::of(DependenciesError::ReleaseNotFound(release).to_body())
+            }
+            ReadError::Unsolvable(why) => Self::new(StatusCode::UNPROCESSABLE_ENTITY, why),
             ReadError::CannotProve(why) => Self::of(ProofError::BundleFailure(why).to_body()),
             ReadError::IncorrectProof { root, found } => {
                 let (root, found) = (root.into(), found.into());

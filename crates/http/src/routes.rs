@@ -7,7 +7,8 @@ use axum::http::Method;
 use crate::answer::Answer;
 use crate::call::Call;
 use crate::{
-    content, discovery, download, fetch, ledger, proof, publish, tlog, transcript, upload,
+    content, dependencies, discovery, download, fetch, ledger, proof, publish, tlog, transcript,
+    upload,
 };
 
 /// The OpenAPI document, which has every route of [`listed_routes`] and no other.
@@ -64,6 +65,11 @@ pub(crate) const ROUTES: &[Route] = &[
     route!(Put Write "/v1/package/{logId}/record/{recordId}/content/{digest}" upload::upload),
     route!(Get Read "/v1/package/{logId}/record/{recordId}/content/{digest}" upload::progress),
     route!(Get Read "/v1/content/{digest}" content::sources),
+    route!(Post Read "/v1/dependencies" dependencies::packages),
+    route!(Get Read "/v1/dependencies/{digest}" dependencies::content),
+    route!(Get Read "/v1/dependencies/{namespace}/{name}/{version}" dependencies::release),
+    route!(Get Read "/v1/dependents/{namespace}/{name}" dependencies::dependents),
+    route!(Post Read "/v1/solve" dependencies::solve),
     route!(Post Read "/v1/proof/inclusion" proof::inclusion),
     route!(Post Read "/v1/proof/consistency" proof::consistency),
     route!(Post Read "/v1/verify/checkpoint" proof::verify),

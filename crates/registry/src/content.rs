@@ -52,6 +52,21 @@ impl Facts {
     }
 }
 
+/// The names of imports that are dependencies on packages, in the file's order, from the facts of a
+/// [`ContentRow`]. Most content has none, and its facts are not read then.
+pub(crate) fn dependencies_in(facts: &str) -> Vec<String> {
+    /// Every name of a dependency has it, and JSON writes it as it is.
+    const MARK: &str = "locked-dep=<";
+    if !facts.contains(MARK) {
+        return Vec::new();
+    }
+    let Ok(Facts::Wasm(inspection)) = serde_json::from_str(facts) else { return Vec::new() };
+    // Those of a core module are fields of another's, whatever they are called.
+    let of_component = inspection.imports.into_iter().filter(|import| import.module.is_none());
+    let names = of_component.map(|import| import.name);
+    names.filter(|name| name.strip_prefix("un").unwrap_or(name).starts_with(MARK)).collect()
+}
+
 /// The releases of a record that can be had: with digests of 32 bytes.
 pub(crate) fn releases(record: &PackageEnvelope) -> impl Iterator<Item = (&Version, Digest)> {
     record.record().entries.iter().filter_map(|entry| match entry {

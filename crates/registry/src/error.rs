@@ -2,7 +2,7 @@
 //! says whose and what to do.
 
 use wargate_crypto::{AnyDigest, Digest};
-use wargate_protocol::{LogId, LogLength, RecordId, RegistryIndex};
+use wargate_protocol::{LogId, LogLength, PackageName, RecordId, RegistryIndex, Version};
 
 use crate::seams::SignerError;
 use crate::store::{CommitError, StoreError};
@@ -25,6 +25,20 @@ pub enum ReadError {
     /// There is no such content.
     #[error("the registry has no content {0}")]
     ContentNotFound(AnyDigest),
+    /// There is no such package.
+    #[error("the registry has no package {0}")]
+    PackageNotFound(PackageName),
+    /// The package has no such version.
+    #[error("the registry has no version {version} of {package}")]
+    ReleaseNotFound {
+        /// The package.
+        package: PackageName,
+        /// The version.
+        version: Version,
+    },
+    /// The registry cannot say which releases answer the imports; whether any do, it does not know.
+    #[error("{0}")]
+    Unsolvable(String),
     /// What was asked for cannot be proven.
     #[error("{0}")]
     CannotProve(String),

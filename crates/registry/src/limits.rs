@@ -22,6 +22,28 @@ pub const LEAVES_PER_REQUEST_MAX: usize = 1000;
 /// Most lengths from which one request has consistency proven.
 pub const CONSISTENCIES_PER_REQUEST_MAX: usize = 4;
 
+/// Most records that an index takes in at once.
+pub const FOLLOWED_RECORDS_MAX: usize = 500;
+
+/// Most packages in one request for what they depend on.
+pub const DEPENDENCIES_PACKAGES_MAX: usize = 1000;
+
+/// What packages depend on in one page, in bytes; that of the last package may go beyond.
+pub const DEPENDENCIES_BYTES_MAX: usize = 4 << 20;
+
+/// Most releases in one page of those that depend on a package.
+pub const DEPENDENTS_PER_REQUEST_MAX: usize = 100;
+
+/// What one request for dependencies may look through, in bytes of records and of what was found in
+/// content: some 50,000 releases.
+pub const LOOKED_THROUGH_BYTES_MAX: usize = 128 << 20;
+
+/// Most questions to the solver that are answered at the same time.
+pub const SOLVED_AT_ONCE_MAX: usize = 2;
+
+/// How long the solver goes on asking for packages, in seconds.
+pub const SOLVE_SECONDS_MAX: u64 = 5;
+
 /// Largest record that a registry takes, in bytes of its protobuf form: room for
 /// [`RECORD_ENTRIES_MAX`] entries.
 pub const RECORD_BYTES_MAX: usize = 256 << 10;

@@ -1,5 +1,6 @@
 //! What anybody may ask a registry. Everything here blocks, and reads what was committed.
 
+mod dependencies;
 mod proofs;
 mod transcript;
 mod trees;
@@ -19,6 +20,7 @@ use crate::store::{
 };
 use crate::view;
 
+pub use self::dependencies::{DependenciesPage, DependentsPage, ReleaseDependencies, SolvedPage};
 pub use self::proofs::InclusionProofs;
 pub use self::transcript::{TranscriptPage, TranscriptRequest};
 

@@ -22,10 +22,11 @@ use self::strays::Strays;
 use crate::blobs::Blobs;
 use crate::content::{Gone, Parked};
 use crate::error::{OpenError, ReadError, WriteError};
+use crate::index::Index;
 use crate::kept::Kept;
 use crate::limits::{
     FUTURE_SECONDS_MAX, INLINE_CONTENT_BYTES_MAX, NAME_BYTES_MAX, PAGES_KEPT_MAX, RECORD_BYTES_MAX,
-    RECORD_ENTRIES_MAX, TILES_KEPT_MAX,
+    RECORD_ENTRIES_MAX, SOLVED_AT_ONCE_MAX, TILES_KEPT_MAX,
 };
 use crate::namespaces::Namespaces;
 use crate::policy::Refusal;
@@ -49,6 +50,9 @@ pub struct Parts {
     /// The same store for those who read, perhaps through connections of their own, so that many of
     /// them do not keep the sequencer waiting.
     pub readers: Arc<dyn Store>,
+    /// What [`follow::step`](crate::follow::step) keeps up with the log, for questions that the store has
+    /// no answer to.
+    pub index: Arc<dyn Index>,
     /// Who makes the sequencer's steps.
     pub driver: Driver,
 }
@@ -69,6 +73,7 @@ pub struct Registry {
     queue: Queue,
     published: watch::Sender<Arc<Published>>,
     inspections: Arc<Semaphore>,
+    solving: Arc<Semaphore>,
     /// How many units of content there is room for.
     inspection_units: u32,
     /// Bytes of content in spools.
@@ -153,6 +158,7 @@ impl Registry {
             queue: Queue::default(),
             published: watch::Sender::new(Arc::new(published)),
             inspections: Arc::new(Semaphore::new(inspection_units as usize)),
+            solving: Arc::new(Semaphore::new(SOLVED_AT_ONCE_MAX)),
             inspection_units,
             spooled: AtomicU64::new(0),
             parked: Mutex::default(),
@@ -357,8 +363,18 @@ impl Registry {
         &*self.parts.readers
     }
 
+    pub(crate) fn index(&self) -> &dyn Index {
+        &*self.parts.index
+    }
+
     pub(crate) fn blobs(&self) -> &dyn Blobs {
         &*self.parts.blobs
+    }
+
+    /// A turn for [`Registry::solve`], of which few run at once: it may take a processor for seconds.
+    /// `None` if the registry ends.
+    pub async fn permit_solving(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.solving).acquire_owned().await.ok()
     }
 
     /// Room in memory for content that is looked into. Whoever looks holds it until he has looked.

@@ -91,6 +91,11 @@ impl DataDir {
         self.path.join("registry.db")
     }
 
+    /// What can be made again of the database and the content.
+    pub(crate) fn index(&self) -> PathBuf {
+        self.path.join("index.db")
+    }
+
     pub(crate) fn content(&self) -> PathBuf {
         self.path.join("content")
     }
@@ -128,7 +133,10 @@ fn require_registry(path: &Path) -> Result<()> {
 
 /// Whether something of this name in a data directory is the registry's.
 pub(crate) fn is_ours(name: &str) -> bool {
-    NAMES.contains(&name) || name == "registry.db" || name.starts_with("registry.db-")
+    NAMES.contains(&name)
+        || ["registry.db", "index.db"].iter().any(|database| {
+            name.strip_prefix(database).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
+        })
 }
 
 /// A directory that somebody uses for something else is no place for a registry.

@@ -12,7 +12,7 @@ use wargate_registry::seams::{Clock, InPlace, Offload};
 use wargate_registry::store::Store;
 use wargate_registry::usage::Quotas;
 use wargate_registry::{Driver, Parts, Registry, Tools};
-use wargate_store_sqlite::SqliteStore;
+use wargate_store_sqlite::{SqliteIndex, SqliteStore};
 
 use crate::content_store;
 use crate::data_dir::DataDir;
@@ -98,6 +98,16 @@ fn open_store(data_dir: &DataDir) -> Result<SqliteStore> {
         .with_context(|| format!("cannot open the database {}", database.display()))
 }
 
+fn open_index(data_dir: &DataDir) -> Result<SqliteIndex> {
+    let path = data_dir.index();
+    SqliteIndex::open(&path).with_context(|| {
+        format!(
+            "cannot open the index {}\nhint: it can be removed while no server runs, and is made again",
+            path.display()
+        )
+    })
+}
+
 /// Opens the registry, or begins one.
 pub(crate) fn open(
     data_dir: &DataDir,
@@ -131,6 +141,7 @@ pub(crate) fn open(
         blobs,
         offload: offload.unwrap_or_else(|| Arc::new(InPlace)),
         readers,
+        index: Arc::new(open_index(data_dir)?),
         driver,
     };
     let registry = Registry::open(parts, &setup.entries)?;

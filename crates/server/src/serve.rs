@@ -10,8 +10,8 @@ use tokio::net::TcpListener;
 use tokio::sync::{oneshot, watch};
 use wargate_http::{AllowedHosts, Options, PublicUrl, Sources};
 use wargate_protocol::Entry;
-use wargate_registry::Registry;
 use wargate_registry::policy::{ContentKinds, ContentPolicy, ContentRules, RecordPolicy};
+use wargate_registry::{Registry, follow};
 
 use crate::admin;
 use crate::args::{CommonOptions, ContentKind, ContentSources, ServeOptions};
@@ -82,8 +82,7 @@ async fn serve(config: Config, passed: Passed, metrics: Arc<Metrics>, traces: bo
 
     let stop = stop_on_signal()?;
     let admin = admin::listen(&admin_socket(data_dir.path()), &opened, stop.clone())?;
-    let tender =
-        tokio::spawn(tend(Arc::clone(&registry), config.checkpoint_interval, stop.clone()));
+    let beside = beside(&registry, &config, &stop);
     let mut options = front(&config, address, &opened)?;
     options.sources = sources(&config, &registry, &data_dir, &stop)?;
     let (url, hosts) = (options.public_url.clone(), options.hosts.clone());
@@ -113,7 +112,7 @@ async fn serve(config: Config, passed: Passed, metrics: Arc<Metrics>, traces: bo
     };
     let why = listener::serve(door, reason(stop, ended)).await;
     registry.close();
-    tender.abort();
+    beside.iter().for_each(tokio::task::JoinHandle::abort);
     admin.close();
     if sequencer.join().is_err() {
         tracing::error!("the sequencer's thread ended in a panic");
@@ -263,6 +262,51 @@ async fn tend(
         }
         if let Err(error) = registry.tend().await {
             tracing::warn!(%error, "the registry could not be tended; it will be tried again");
+        }
+    }
+}
+
+/// What is done beside serving.
+fn beside(
+    registry: &Arc<Registry>,
+    config: &Config,
+    stop: &watch::Receiver<bool>,
+) -> [tokio::task::JoinHandle<()>; 2] {
+    let tend = tend(Arc::clone(registry), config.checkpoint_interval, stop.clone());
+    [tokio::spawn(tend), tokio::spawn(follow(Arc::clone(registry), stop.clone()))]
+}
+
+/// Keeps the index up with the log.
+async fn follow(registry: Arc<Registry>, mut stop: watch::Receiver<bool>) {
+    /// What comes within this time is taken in together, so that publishers are hardly disturbed.
+    const PAUSE: std::time::Duration = std::time::Duration::from_millis(250);
+    /// How many pauses to wait after a failure.
+    const SETBACK: u32 = 20;
+    let mut changes = registry.changes();
+    let mut ticks = tokio::time::interval(PAUSE);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        let reader = Arc::clone(&registry);
+        let pauses = match registry.offload(move || follow::step(&reader)).await {
+            Ok(true) => continue,
+            Ok(false) => 1,
+            Err(error) => {
+                tracing::warn!(%error, "the index cannot follow the log; it will be tried again");
+                SETBACK
+            }
+        };
+        let rest = async {
+            // After a failure there is something to do already.
+            if pauses == 1 {
+                let _ = changes.changed().await;
+            }
+            for _ in 0..pauses {
+                ticks.tick().await;
+            }
+        };
+        tokio::select! {
+            () = rest => {}
+            _ = stop.wait_for(|stop| *stop) => return,
         }
     }
 }

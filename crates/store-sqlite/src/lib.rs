@@ -1,5 +1,5 @@
-//! The embedded stores: [`SqliteStore`], a database in one file, and [`FileBlobs`], content in a
-//! folder. With both, a registry needs nothing but a directory.
+//! The embedded stores: [`SqliteStore`], a database in one file, [`FileBlobs`], content in a folder,
+//! and [`SqliteIndex`], what can be found otherwise, in another file. With them, a registry needs nothing but a directory.
 //!
 //! # The database
 //!
@@ -17,6 +17,7 @@ mod columns;
 mod commit;
 mod disk;
 mod fault;
+mod index;
 mod ledger;
 mod nodes;
 mod open;
@@ -37,6 +38,7 @@ use self::fault::Fault;
 use self::pool::{Pool, Role};
 
 pub use self::blobs::FileBlobs;
+pub use self::index::SqliteIndex;
 pub use self::open::OpenError;
 pub use self::schema::FORMAT;
 

@@ -32,6 +32,8 @@ pub(crate) enum Role {
     Looker,
     Reader,
     Writer,
+    /// Reads and writes what can be made again.
+    Index,
 }
 
 /// A fixed number of connections, opened when they are first needed, and again after they broke.
@@ -125,14 +127,15 @@ pub(crate) fn connect(path: &Path, role: Role) -> Result<Connection, Fault> {
     let set = |name: &str, value: &dyn rusqlite::ToSql| connection.pragma_update(None, name, value);
     // A commit has reached the medium when it returns; where `fsync` alone does not see to that
     // (macOS), by the call that does.
-    set("synchronous", &"FULL")?;
+    let flushed = if role == Role::Index { "NORMAL" } else { "FULL" };
+    set("synchronous", &flushed)?;
     set("fullfsync", &true)?;
     set("checkpoint_fullfsync", &true)?;
     set("wal_autocheckpoint", &WAL_PAGES_MAX)?;
     set("journal_size_limit", &WAL_KEPT_BYTES_MAX)?;
     let cache_kib_max = match role {
         Role::Writer => WRITER_CACHE_KIB_MAX,
-        Role::Reader | Role::Looker => READER_CACHE_KIB_MAX,
+        Role::Reader | Role::Looker | Role::Index => READER_CACHE_KIB_MAX,
     };
     // A positive number would be one of pages.
     set("cache_size", &-cache_kib_max)?;

@@ -24,6 +24,7 @@ pub mod blobs;
 pub mod commits;
 pub mod durable;
 pub mod history;
+pub mod index;
 pub mod ledger;
 pub mod model;
 pub mod nodes;

@@ -5,6 +5,7 @@ pub mod faults;
 pub mod fuzz;
 #[cfg(feature = "hostile")]
 pub mod hostile;
+pub mod memory_index;
 pub mod memory_store;
 #[cfg(feature = "proxy")]
 pub mod proxy;

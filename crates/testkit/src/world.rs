@@ -19,6 +19,7 @@ use wargate_protocol::{
 };
 use wargate_registry::blobs::Blobs;
 use wargate_registry::fsck::{self, Depth};
+use wargate_registry::index::Index;
 use wargate_registry::limits::Limits;
 use wargate_registry::policy::{ContentPolicy, RecordPolicy};
 use wargate_registry::seams::{Clock, InPlace, LocalSigner, Signer};
@@ -29,6 +30,7 @@ use wargate_registry::{
 };
 
 use crate::faults::MemoryBlobs;
+use crate::memory_index::MemoryIndex;
 use crate::memory_store::MemoryStore;
 
 /// A second in 2023, when the story begins.
@@ -56,6 +58,8 @@ pub struct World {
     pub store: Arc<dyn Store>,
     /// Where large content is kept.
     pub blobs: Arc<dyn Blobs>,
+    /// What is found by more than a name.
+    pub index: Arc<dyn Index>,
     /// The time.
     pub clock: Arc<TestClock>,
     /// The operator.
@@ -91,6 +95,7 @@ impl World {
         Self {
             store,
             blobs: Arc::new(MemoryBlobs::new()),
+            index: Arc::new(MemoryIndex::default()),
             clock: Arc::new(TestClock(AtomicI64::new(BEGIN))),
             signer: Arc::new(LocalSigner::new(key(1))),
             record_policies: Vec::new(),
@@ -123,6 +128,7 @@ impl World {
             blobs: Arc::clone(&self.blobs),
             offload: Arc::new(InPlace),
             readers: Arc::clone(&self.store),
+            index: Arc::clone(&self.index),
             driver: self.driver,
         };
         Registry::open(parts, entries)

@@ -31,6 +31,7 @@ fn every_difference_has_a_row_and_every_row_a_test() {
     }
     let sources = [
         include_str!("content.rs"),
+        include_str!("dependencies.rs"),
         include_str!("guards.rs"),
         include_str!("probes.rs"),
         include_str!("publishing.rs"),

@@ -7,6 +7,7 @@
 
 mod compare;
 mod content;
+mod dependencies;
 mod deviations;
 mod document;
 mod guards;

@@ -20,6 +20,7 @@ use wargate_registry::seams::{Clock, InPlace, LocalSigner};
 use wargate_registry::usage::Quotas;
 use wargate_registry::{Driver, Parts, Registry, Tools};
 use wargate_testkit::faults::MemoryBlobs;
+use wargate_testkit::memory_index::MemoryIndex;
 use wargate_testkit::memory_store::MemoryStore;
 use wargate_testkit::vectors::{Walk, load};
 
@@ -130,6 +131,7 @@ impl World {
             tools,
             blobs: Arc::new(MemoryBlobs::new()),
             offload: Arc::new(InPlace),
+            index: Arc::new(MemoryIndex::default()),
             driver,
         };
         let registry = Registry::open(parts, entries).unwrap();

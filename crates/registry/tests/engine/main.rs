@@ -6,6 +6,7 @@
 mod abuse;
 mod conflicts;
 mod content;
+mod dependencies;
 mod faults;
 mod operator;
 mod pausing;

@@ -6,3 +6,4 @@ mod blobs;
 mod conformance;
 mod database;
 mod folder;
+mod index;

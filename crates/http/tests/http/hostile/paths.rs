@@ -50,6 +50,9 @@ async fn parameters_of_paths() {
         ("{start}", "0".into()),
         ("{file}", Digest::of(EMPTY).to_string().replace(':', "-")),
         ("{*tile}", "0/000".into()),
+        ("{namespace}", "test".into()),
+        ("{name}", "one".into()),
+        ("{version}", "0.1.0".into()),
     ];
     for (method, route) in listed_routes().filter(|(_, route)| route.contains('{')) {
         for (name, _) in ids.iter().filter(|(name, _)| route.contains(name)) {
