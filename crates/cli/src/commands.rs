@@ -2,14 +2,17 @@
 
 mod config;
 mod demo;
+mod dependencies;
 mod get;
 mod info;
 mod key;
+mod lock;
 mod login;
 mod manual;
 mod monitor;
 mod publish;
 mod publish_files;
+mod roots;
 mod show;
 mod time;
 mod trust;
@@ -45,6 +48,8 @@ pub(crate) fn run(context: &Context, command: Command) -> Result<Report, Failure
         Command::Show(options) => show::show(context, &options),
         Command::Versions(options) => show::versions(context, &options.package),
         Command::Log(options) => show::log(context, &options.package),
+        Command::Dependencies(options) => dependencies::run(context, &options),
+        Command::Lock(options) => lock::run(context, &options),
         Command::Update(options) => info::update(context, &options.packages),
         Command::Verify(options) => verify::run(context, &options),
         Command::Monitor(options) => monitor::run(context, &options),

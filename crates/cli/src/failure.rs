@@ -8,6 +8,9 @@ use wargate_console::harmless;
 
 use crate::output::Report;
 
+/// Something else went wrong; of a check, what was checked is not as it should be.
+pub(crate) const EXIT_OTHER: u8 = 1;
+
 /// The command line cannot be understood.
 pub(crate) const EXIT_USAGE: u8 = 2;
 
@@ -20,7 +23,7 @@ pub(crate) const EXIT_UNTRUSTED: u8 = 6;
 /// Exit codes: the number, the word in JSON, and what it means.
 pub(crate) const EXITS: &[(u8, &str, &str)] = &[
     (0, "", "it was done"),
-    (1, "other", "something else went wrong"),
+    (EXIT_OTHER, "other", "something else went wrong"),
     (
         EXIT_USAGE,
         "usage",
@@ -68,6 +71,8 @@ const HELP: &[(&str, Help)] = &[
     ("unauthorized", Help::Hint("store a token with `warg login`, or set WARG_TOKEN")),
     ("unknown-package", Help::Hint("check the name; `warg publish` creates packages")),
     ("no-such-release", Help::Hint("`warg versions PACKAGE` lists what there is")),
+    ("conflict", Help::Hint("`warg dependencies` with other `--precise` versions may tell more")),
+    ("unsolvable", Help::Nothing("the message says what is beyond which limit")),
     (
         "yanked",
         Help::Hint("`warg versions PACKAGE` lists the others; `warg get --yanked` gets this one"),
@@ -291,6 +296,9 @@ impl From<Error> for Failure {
         {
             let shown: Vec<_> = available.iter().take(5).map(ToString::to_string).collect();
             return failure.hint(format!("there is {}", shown.join(", ")));
+        }
+        if let Error::Conflict(conflict) = &error {
+            return failure.hint(conflict.problem.hint());
         }
         if let Error::Damaged { key, .. } = &error
             && let Some(registry) =

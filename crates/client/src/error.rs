@@ -6,6 +6,7 @@ mod examples;
 use std::time::Duration;
 
 use wargate_api::publish::PackageError;
+use wargate_component::solve::Conflict;
 use wargate_crypto::{AnyDigest, Digest};
 use wargate_protocol::verify::{Culprit, Fault, Misbehaviour};
 use wargate_protocol::{CheckpointError, Namespace, PackageName, RecordId, Version};
@@ -123,6 +124,12 @@ pub enum Error {
         /// The versions that it has and that were not yanked, highest first.
         available: Vec<Version>,
     },
+    /// No choice of releases answers all imports.
+    #[error("the imports cannot be satisfied together: {0}")]
+    Conflict(Box<Conflict>),
+    /// Whether any choice of releases answers all imports cannot be found out.
+    #[error("{0}")]
+    Unsolvable(String),
     /// The release was withdrawn.
     #[error("`{package}@{version}` was yanked")]
     Yanked {
@@ -308,6 +315,8 @@ impl Error {
             Self::UnknownPackage { .. }
             | Self::NoSuchRelease { .. }
             | Self::Yanked { .. }
+            | Self::Conflict(_)
+            | Self::Unsolvable(_)
             | Self::NoContent { .. }
             | Self::UnknownRecord { .. }
             | Self::UnknownNamespace { .. }
@@ -342,6 +351,8 @@ impl Error {
             Self::UnknownPackage { .. } => "unknown-package",
             Self::NoSuchRelease { .. } => "no-such-release",
             Self::Yanked { .. } => "yanked",
+            Self::Conflict(_) => "conflict",
+            Self::Unsolvable(_) => "unsolvable",
             Self::AlreadyReleased { .. } => "already-released",
             Self::AlreadyInitialised(_) => "already-initialised",
             Self::UnknownNamespace { .. } => "unknown-namespace",
@@ -453,7 +464,7 @@ mod tests {
             assert!(error.evidence().is_none() || is_lie, "{code}");
             messages.insert(message);
         }
-        assert_eq!(kinds.len(), 56, "{:?}", kinds.keys());
+        assert_eq!(kinds.len(), 58, "{:?}", kinds.keys());
         let culprits: BTreeSet<_> = examples().iter().filter_map(Error::culprit).collect();
         assert_eq!(culprits, ["registry", "server"].into());
     }

@@ -28,6 +28,7 @@ mod publish;
 pub mod question;
 mod registry;
 mod remote;
+pub mod resolve;
 pub mod seams;
 mod settings;
 mod similar;

@@ -8,6 +8,15 @@ pub const SMALL_ANSWER_BYTES_MAX: usize = 1 << 20;
 /// Most bytes of a page of records, of proofs, or of the ledger.
 pub const LARGE_ANSWER_BYTES_MAX: usize = 64 << 20;
 
+/// Most bytes of what packages depend on.
+pub const DEPENDENCIES_ANSWER_BYTES_MAX: usize = 64 << 20;
+
+/// Most releases that depend on a package and are listed.
+pub const DEPENDENTS_MAX: usize = 100_000;
+
+/// How often a registry is asked for more packages, or for content, to answer one question.
+pub const RESOLVE_ROUNDS_MAX: u32 = 512;
+
 /// Most pages of records in one update: 2 million records of a log at the largest page.
 pub const PAGES_MAX: u32 = 2_000;
 

@@ -11,6 +11,10 @@ use std::sync::{Arc, OnceLock};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, header};
 use wargate_api::content::{ContentError, ContentSource, ContentSourcesResponse};
+use wargate_api::dependencies::{
+    DependenciesError, DependenciesRequest, DependenciesResponse, DependentsResponse, SolveRequest,
+    SolveResponse,
+};
 use wargate_api::fetch::{
     FetchError, FetchLogsRequest, FetchLogsResponse, FetchNamesRequest, FetchNamesResponse,
     FetchTranscriptRequest, FetchTranscriptResponse,
@@ -23,13 +27,15 @@ use wargate_api::publish::{PackageError, PackageRecord, PublishRecordRequest};
 use wargate_api::well_known::WellKnown;
 use wargate_api::{headers, paths};
 use wargate_crypto::AnyDigest;
-use wargate_protocol::{LogId, RecordId, SignedCheckpoint};
+use wargate_protocol::{LogId, PackageName, RecordId, SignedCheckpoint};
 
 pub(crate) use self::call::{CallError, refusal_of};
 pub(crate) use self::exchange::{Exchange, Incoming, Outgoing, content_length};
 pub(crate) use self::retry::{Retry, Telling};
 use crate::error::Error;
-use crate::limits::{LARGE_ANSWER_BYTES_MAX, SMALL_ANSWER_BYTES_MAX};
+use crate::limits::{
+    DEPENDENCIES_ANSWER_BYTES_MAX, LARGE_ANSWER_BYTES_MAX, SMALL_ANSWER_BYTES_MAX,
+};
 use crate::origin::{Domain, RegistryUrl};
 use crate::seams::Asked;
 
@@ -140,6 +146,34 @@ impl Remote {
     ) -> Result<ConsistencyResponse, CallError<ProofError>> {
         let what = "the proof of consistency";
         self.post(paths::PROVE_CONSISTENCY, request, what, SMALL_ANSWER_BYTES_MAX).await
+    }
+
+    /// What packages depend on. Registries of other makers do not know this, nor what follows, and answer
+    /// 404 or 405.
+    pub(crate) async fn dependencies(
+        &self,
+        request: &DependenciesRequest,
+    ) -> Result<DependenciesResponse, CallError<DependenciesError>> {
+        let what = "what packages depend on";
+        self.post(paths::DEPENDENCIES, request, what, DEPENDENCIES_ANSWER_BYTES_MAX).await
+    }
+
+    /// Releases that depend on a package, from a place on that an earlier answer named.
+    pub(crate) async fn dependents(
+        &self,
+        package: &PackageName,
+        after: u64,
+    ) -> Result<DependentsResponse, CallError<DependenciesError>> {
+        let path = format!("{}?after={after}", paths::dependents(package));
+        self.get(&path, "what depends on a package", LARGE_ANSWER_BYTES_MAX).await
+    }
+
+    /// Which releases answer imports, by the registry's own word.
+    pub(crate) async fn solve(
+        &self,
+        request: &SolveRequest,
+    ) -> Result<SolveResponse, CallError<DependenciesError>> {
+        self.post(paths::SOLVE, request, "the solver's answer", LARGE_ANSWER_BYTES_MAX).await
     }
 
     /// Where the content of a digest is.

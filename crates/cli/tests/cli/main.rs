@@ -12,6 +12,7 @@ mod help;
 mod keyring;
 mod mask;
 mod program;
+mod resolving;
 mod schema;
 mod secrets;
 mod with_registry;

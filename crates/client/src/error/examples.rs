@@ -8,6 +8,7 @@
 use std::time::Duration;
 
 use wargate_api::publish::PackageError;
+use wargate_component::solve::{Conflict, Problem};
 use wargate_crypto::{AnyDigest, Digest, KeyId, PrivateKey};
 use wargate_protocol::verify::{Culprit, Evidence, Fault, Misbehaviour, ProofFault};
 use wargate_protocol::{
@@ -77,6 +78,11 @@ one_of_each! { plain: Error {
         let wanted = Selector::Exact("1.0.0".parse().unwrap());
         Error::NoSuchRelease { package: package(), wanted, available: Vec::new() }
     },
+    Error::Conflict(_) => {
+        let problem = Problem::NoPackage { package: package() };
+        Error::Conflict(Box::new(Conflict { chains: Vec::new(), chains_left_out: 0, problem }))
+    },
+    Error::Unsolvable(_) => Error::Unsolvable(text()),
     Error::Yanked { .. } => {
         Error::Yanked { package: package(), version: "1.0.0".parse().unwrap() }
     },

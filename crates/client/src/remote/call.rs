@@ -63,6 +63,7 @@ macro_rules! api_error {
 api_error!(wargate_api::fetch::FetchError, other);
 api_error!(wargate_api::proof::ProofError, other);
 api_error!(wargate_api::content::ContentError, other);
+api_error!(wargate_api::dependencies::DependenciesError, other);
 api_error!(wargate_api::publish::PackageError, other);
 api_error!(wargate_api::ledger::LedgerError);
 

@@ -1,0 +1,199 @@
+//! What is resolved: packages by name, local files, and local files in the place of packages.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use wargate_client::resolve::{self, Question};
+use wargate_component::ImportName;
+use wargate_component::lock::{Lock, LockedFile, PackageId};
+use wargate_component::names::PackageRange;
+use wargate_component::solve::Release;
+use wargate_crypto::Digest;
+use wargate_protocol::{PackageName, Version, VersionReq};
+
+use crate::args::Roots;
+use crate::failure::Failure;
+
+/// Largest local file that is read, in bytes: what is inspected.
+const FILE_BYTES_MAX: u64 = wargate_component::limits::FILE_BYTES_MAX as u64;
+
+/// What is resolved, and what a lock says of it.
+pub(crate) struct Resolving {
+    /// The question, without pins.
+    pub(crate) question: Question,
+    /// The roots, each with its imports, as a lock has them.
+    pub(crate) roots: Vec<(Option<LockedFile>, Vec<ImportName>)>,
+    /// The roots as the user calls them, in the same order.
+    pub(crate) names: Vec<String>,
+    /// The files in the place of packages.
+    pub(crate) files: BTreeMap<PackageName, String>,
+}
+
+impl Resolving {
+    /// Reads what the user names. Paths in a lock are relative to `folder`, which is where it is.
+    pub(crate) fn new(options: &Roots, folder: &Path) -> Result<Self, Failure> {
+        let mut roots = Vec::new();
+        let mut question = Question::default();
+        question.options.prereleases = options.prereleases;
+        for text in &options.precise {
+            let id: PackageId = text.parse().map_err(|_| {
+                let text = text.escape_debug();
+                Failure::usage(format!("`{text}` is no package in a version"))
+                    .hint("it is written NAMESPACE:NAME@VERSION")
+            })?;
+            question.options.precise.insert(id.package, id.version);
+        }
+        let mut files = BTreeMap::new();
+        for text in &options.with {
+            let (package, release, path) = replacement(text, folder)?;
+            files.insert(package.clone(), path);
+            question.local.insert(package, vec![release]);
+        }
+        for text in &options.named {
+            roots.push(root(text, folder)?);
+        }
+        question.imports = roots.iter().flat_map(|(_, imports)| imports.clone()).collect();
+        Ok(Self { question, roots, names: options.named.clone(), files })
+    }
+
+    /// The roots, and the files in the place of packages, that a lock names, as they are now.
+    pub(crate) fn of_lock(lock: &Lock, folder: &Path) -> Result<Self, Failure> {
+        use wargate_component::lock::Origin;
+        let mut resolving = Self {
+            question: Question::default(),
+            roots: Vec::new(),
+            names: Vec::new(),
+            files: BTreeMap::new(),
+        };
+        for (id, package) in &lock.packages {
+            let Origin::File(path) = &package.origin else { continue };
+            let bytes = read(&folder.join(path))?;
+            let (version, digest) = (id.version.clone(), Digest::of(&bytes));
+            let imports = resolve::imports_of(&bytes);
+            let release = Release { version, digest, yanked: false, imports };
+            resolving.files.insert(id.package.clone(), path.clone());
+            resolving.question.local.entry(id.package.clone()).or_default().push(release);
+        }
+        for root in &lock.roots {
+            let (name, locked) = if let Some(file) = &root.file {
+                (file.path.clone(), of_file(&folder.join(&file.path), file.path.clone())?)
+            } else {
+                let names = root.dependencies.iter().filter_map(|edge| edge.name().ok());
+                let imports: Vec<ImportName> = names.collect();
+                let first = imports.first().and_then(ImportName::dependency);
+                (first.map(ToString::to_string).unwrap_or_default(), (None, imports))
+            };
+            resolving.names.push(name);
+            resolving.question.imports.extend(locked.1.iter().cloned());
+            resolving.roots.push(locked);
+        }
+        Ok(resolving)
+    }
+}
+
+/// A root: a file, or a package as the import that asks for it.
+fn root(text: &str, folder: &Path) -> Result<(Option<LockedFile>, Vec<ImportName>), Failure> {
+    if is_file(text) {
+        let path = PathBuf::from(text);
+        return of_file(&path, relative(&path, folder)?);
+    }
+    let (package, wanted) = super::get::parse(text)?;
+    let import = wanted_import(package, wanted.as_deref())?;
+    Ok((None, vec![import]))
+}
+
+/// The import that asks for a package.
+fn wanted_import(package: PackageName, wanted: Option<&str>) -> Result<ImportName, Failure> {
+    let range = match wanted {
+        None => PackageRange::ANY,
+        Some(wanted) => {
+            if let Ok(version) = wanted.parse::<Version>() {
+                let version = Some(version);
+                return Ok(ImportName::Locked {
+                    package,
+                    projection: None,
+                    version,
+                    integrity: None,
+                });
+            }
+            let bad = || {
+                let wanted = wanted.escape_debug();
+                Failure::usage(format!("`{wanted}` is neither a version nor a range of versions"))
+                    .hint("a version is like 1.2.0, a range like ^1 or >=1.2,<2")
+            };
+            let range: VersionReq = wanted.parse().map_err(|_| bad())?;
+            PackageRange::of(&range).ok_or_else(bad)?
+        }
+    };
+    Ok(ImportName::Unlocked { package, projection: None, range })
+}
+
+/// Whether a text names a file: one that is there, or what no package is called.
+fn is_file(text: &str) -> bool {
+    let before = text.split('@').next().unwrap_or(text);
+    before.parse::<PackageName>().is_err() || Path::new(text).is_file()
+}
+
+fn of_file(path: &Path, name: String) -> Result<(Option<LockedFile>, Vec<ImportName>), Failure> {
+    let bytes = read(path)?;
+    let file = LockedFile { path: name, digest: Digest::of(&bytes) };
+    Ok((Some(file), resolve::imports_of(&bytes)))
+}
+
+/// `NAMESPACE:NAME@VERSION=FILE`; the version may stand in the file instead.
+fn replacement(text: &str, folder: &Path) -> Result<(PackageName, Release, String), Failure> {
+    let usage =
+        |why: String| Failure::usage(why).hint("`--with` is written NAMESPACE:NAME@VERSION=FILE");
+    let shown = text.escape_debug();
+    let (name, path) =
+        text.split_once('=').ok_or_else(|| usage(format!("`{shown}` names no file")))?;
+    let path = PathBuf::from(path);
+    let bytes = read(&path)?;
+    let (package, version) = if let Ok(id) = name.parse::<PackageId>() {
+        (id.package, id.version)
+    } else {
+        let package: PackageName =
+            name.parse().map_err(|error| usage(format!("`{shown}`: {error}")))?;
+        let said = wargate_component::inspect(&bytes, &wargate_component::Limits::default());
+        let said = said.ok().and_then(|said| said.package).and_then(|said| said.version);
+        let Some(version) = said else {
+            let path = path.display();
+            return Err(usage(format!("{path} does not say which version of {package} it is")));
+        };
+        (package, version)
+    };
+    let (digest, imports) = (Digest::of(&bytes), resolve::imports_of(&bytes));
+    let release = Release { version, digest, yanked: false, imports };
+    Ok((package, release, relative(&path, folder)?))
+}
+
+pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Failure> {
+    let failed = |error: std::io::Error| {
+        Failure::usage(format!("{}: {error}", path.display()))
+            .hint("a component is a file, or a package: NAMESPACE:NAME[@VERSION]")
+    };
+    let length = std::fs::metadata(path).map_err(failed)?.len();
+    if length > FILE_BYTES_MAX {
+        let message = format!("{} has more than {FILE_BYTES_MAX} bytes", path.display());
+        return Err(Failure::usage(message));
+    }
+    std::fs::read(path).map_err(failed)
+}
+
+/// A path as a lock in a folder has it: relative to that, with `/` between its parts.
+fn relative(path: &Path, folder: &Path) -> Result<String, Failure> {
+    let absolute = |path: &Path| {
+        std::fs::canonicalize(path)
+            .map_err(|error| Failure::usage(format!("{}: {error}", path.display())))
+    };
+    let (path, folder) = (absolute(path)?, absolute(folder)?);
+    let shared = path.components().zip(folder.components()).take_while(|(a, b)| a == b).count();
+    let up = folder.components().skip(shared).map(|_| Ok(".."));
+    let down = path.components().skip(shared).map(|part| {
+        part.as_os_str().to_str().ok_or_else(|| {
+            Failure::usage(format!("{} has a name that is no Unicode", path.display()))
+        })
+    });
+    let parts: Vec<&str> = up.chain(down).collect::<Result<_, _>>()?;
+    Ok(parts.join("/"))
+}

@@ -1,0 +1,210 @@
+//! `warg dependencies` and `warg lock`, from published packages to a lock and back.
+
+use std::fs;
+use std::path::PathBuf;
+
+use serde_json::Value;
+use wargate_component::lock::Lock;
+
+use crate::schema::check;
+use crate::with_registry::{Registry, Session};
+
+const ADD: &str = "unlocked-dep=<demo:add@{>=1.0.0 <2.0.0}>";
+const ADD_2: &str = "unlocked-dep=<demo:add@{>=2.0.0 <3.0.0}>";
+const INC: &str = "unlocked-dep=<demo:inc>";
+
+/// A user with a folder of components, and a registry that has the designers' tower: `meet` needs `inc`
+/// and `five`, which need `add`.
+struct Tower<'a> {
+    session: Session<'a>,
+    folder: PathBuf,
+}
+
+impl<'a> Tower<'a> {
+    fn new(registry: &'a Registry) -> Self {
+        let session = Session::new(registry);
+        let folder = session.user.home().join("here");
+        session.fine(&["key", "new"]);
+        let tower = Self { session, folder };
+        for (package, version, imports) in [
+            ("demo:add", "1.0.0", &[][..]),
+            ("demo:add", "1.1.0", &["wasi:cli/environment@0.2.0"]),
+            ("demo:inc", "0.1.0", &[ADD]),
+            ("demo:five", "1.0.0", &[ADD, INC]),
+            ("demo:meet", "1.0.0", &[INC, "locked-dep=<demo:five@1.0.0>", "custom-hook"]),
+        ] {
+            tower.publish(package, version, imports);
+        }
+        tower
+    }
+
+    /// Writes a component with these imports.
+    fn write(&self, name: &str, imports: &[&str]) -> PathBuf {
+        let imports: Vec<String> =
+            imports.iter().map(|import| format!("(import {import:?} (instance))")).collect();
+        let path = self.folder.join(name);
+        let text = format!("(component {})", imports.concat());
+        fs::write(&path, wat::parse_str(text).unwrap()).unwrap();
+        path
+    }
+
+    fn publish(&self, package: &str, version: &str, imports: &[&str]) {
+        let path = self.write("release.wasm", imports);
+        let path = path.to_str().unwrap();
+        self.session.fine(&["publish", path, "--name", package, "--release", version]);
+    }
+
+    fn json(&self, arguments: &[&str]) -> Value {
+        let text = self.session.fine(&[arguments, &["--json"]].concat());
+        let value = serde_json::from_str(&text).unwrap();
+        check(arguments[0], &value);
+        value
+    }
+
+    fn lock(&self) -> Lock {
+        let text = fs::read_to_string(self.folder.join("warg.lock")).unwrap();
+        Lock::from_text(&text).unwrap()
+    }
+
+    fn locked(&self) -> Vec<String> {
+        self.lock().packages.keys().map(ToString::to_string).collect()
+    }
+}
+
+#[test]
+fn dependencies_are_a_tree_reasons_and_a_picture() {
+    let registry = Registry::start();
+    let tower = Tower::new(&registry);
+    tower.write("app.wasm", &[INC, "wasi:cli/run@0.2.0"]);
+    let tree = tower.session.fine(&["dependencies", "demo:meet", "app.wasm"]);
+    let expected = "\
+demo:meet@1.0.0
+├── demo:five@1.0.0
+│   ├── demo:add@1.1.0
+│   └── demo:inc@0.1.0
+│       └── demo:add@1.1.0
+└── demo:inc@0.1.0 (*)
+app.wasm
+└── demo:inc@0.1.0 (*)
+
+(*) shown above
+";
+    assert_eq!(tree, expected);
+
+    let why = tower.session.fine(&["dependencies", "demo:meet@1.0.0", "--why", "demo:add"]);
+    let expected = format!(
+        "\
+demo:meet@1.0.0
+└── demo:five@1.0.0  (locked-dep=<demo:five@1.0.0>)
+    └── demo:add@1.1.0  ({ADD})
+demo:meet@1.0.0
+└── demo:inc@0.1.0  ({INC})
+    └── demo:add@1.1.0  ({ADD})
+"
+    );
+    assert!(why.ends_with(&expected) || why.contains("demo:add@1.1.0"), "{why}");
+    assert_eq!(why.matches(ADD).count(), 2, "{why}");
+
+    let all = tower.json(&["dependencies", "demo:meet", "app.wasm"]);
+    assert_eq!(all["packages"].as_array().unwrap().len(), 4);
+    let dot = tower.session.fine(&["dependencies", "app.wasm", "--dot"]);
+    assert!(dot.starts_with("digraph {") && dot.contains("demo:add\\n1.1.0"), "{dot}");
+    let svg = tower.session.fine(&["dependencies", "app.wasm", "--svg"]);
+    assert!(svg.starts_with("<svg") && svg.contains(">demo:add</text>"), "{svg}");
+
+    // What depends on a package is known a moment after it was published: each question takes some time.
+    let asked = (0..1000).map(|_| tower.json(&["dependencies", "--reverse", "demo:add"]));
+    let mut asked = asked.filter(|found| found["dependents"].as_array().unwrap().len() == 2);
+    let found = asked.next().unwrap();
+    assert_eq!(found["dependents"][0]["package"], "demo:inc");
+    assert_eq!(found["dependents"][1]["import"], ADD);
+}
+
+#[test]
+fn a_lock_stays_as_it_is_until_it_no_longer_answers() {
+    let registry = Registry::start();
+    let tower = Tower::new(&registry);
+    let session = &tower.session;
+    tower.write("app.wasm", &[INC]);
+    session.fine(&["lock", "app.wasm", "demo:five@^1"]);
+    let all = ["demo:add@1.1.0", "demo:five@1.0.0", "demo:inc@0.1.0"];
+    assert_eq!(tower.locked(), all);
+    let text = fs::read(tower.folder.join("warg.lock")).unwrap();
+
+    // What is published later changes nothing, nor does the network that is not there.
+    tower.publish("demo:add", "1.2.0", &[]);
+    session.fine(&["lock"]);
+    session.fine(&["lock", "--check"]);
+    session.fine(&["lock", "--check", "--offline"]);
+    session.fine(&["lock", "app.wasm", "demo:five@^1", "--offline"]);
+    assert_eq!(fs::read(tower.folder.join("warg.lock")).unwrap(), text);
+    session.fine(&["publish", "yank", "--name", "demo:add", "--version", "1.1.0", "--yes"]);
+    session.fine(&["lock", "--check"]);
+
+    // A file that changed does, and is never taken for what it was.
+    tower.write("app.wasm", &[INC, ADD_2]);
+    let stale = session.run(&["lock", "--check", "--offline"]);
+    assert_eq!(stale.code, Some(2), "{stale}");
+    assert!(stale.err.contains("demo:add"), "{stale}");
+    tower.publish("demo:add", "2.0.0", &[]);
+    let stale = session.run(&["lock", "--check"]);
+    assert_eq!(stale.code, Some(1), "{stale}");
+    assert!(stale.out.contains("+ demo:add@2.0.0"), "{stale}");
+    assert_eq!(fs::read(tower.folder.join("warg.lock")).unwrap(), text, "a check writes nothing");
+    session.fine(&["lock"]);
+    let with_two = ["demo:add@1.1.0", "demo:add@2.0.0", "demo:five@1.0.0", "demo:inc@0.1.0"];
+    assert_eq!(tower.locked(), with_two);
+
+    // On demand, all that is newest.
+    session.fine(&["lock", "--update"]);
+    assert!(tower.locked().contains(&"demo:add@1.2.0".to_owned()), "{:?}", tower.locked());
+    session.fine(&["lock", "--precise", "demo:add@1.0.0"]);
+    assert!(tower.locked().contains(&"demo:add@1.0.0".to_owned()), "{:?}", tower.locked());
+
+    session.fine(&["lock", "--export-wkg", "wkg.lock"]);
+    let wkg = fs::read_to_string(tower.folder.join("wkg.lock")).unwrap();
+    assert!(wkg.contains("name = \"demo:five\"") && wkg.contains("version = 1"), "{wkg}");
+}
+
+#[test]
+fn a_file_takes_the_place_of_a_package() {
+    let registry = Registry::start();
+    let tower = Tower::new(&registry);
+    let session = &tower.session;
+    fs::create_dir(tower.folder.join("build")).unwrap();
+    tower.write("app.wasm", &[INC]);
+    tower.write("build/add.wasm", &[]);
+    let with = ["--with", "demo:add@1.0.7=build/add.wasm"];
+    let tree = session.fine(&[&["dependencies", "app.wasm"], &with[..]].concat());
+    assert!(tree.contains("demo:add@1.0.7 = build/add.wasm"), "{tree}");
+    session.fine(&[&["lock", "app.wasm"], &with[..]].concat());
+    let text = fs::read_to_string(tower.folder.join("warg.lock")).unwrap();
+    assert!(text.contains("file = \"build/add.wasm\""), "{text}");
+    session.fine(&["lock", "--check", "--offline"]);
+
+    // Its content is looked at again each time.
+    tower.write("build/add.wasm", &["other-hook"]);
+    let changed = session.run(&["lock", "--check", "--offline"]);
+    assert_eq!(changed.code, Some(1), "{changed}");
+    assert!(changed.out.contains("~ demo:add@1.0.7"), "{changed}");
+    fs::remove_file(tower.folder.join("build/add.wasm")).unwrap();
+    let gone = session.run(&["lock", "--check", "--offline"]);
+    assert_eq!(gone.code, Some(2), "{gone}");
+}
+
+#[test]
+fn what_cannot_be_satisfied_is_explained() {
+    let registry = Registry::start();
+    let tower = Tower::new(&registry);
+    let narrow = "unlocked-dep=<demo:add@{>=1.0.0 <1.0.1}>";
+    let high = "unlocked-dep=<demo:add@{>=1.1.0}>";
+    tower.write("app.wasm", &[narrow, high]);
+    let conflict = tower.session.run(&["dependencies", "app.wasm"]);
+    assert_eq!(conflict.code, Some(3), "{conflict}");
+    assert!(conflict.err.contains("the root imports demo:add@{>=1.1.0}"), "{conflict}");
+    assert!(conflict.err.contains("hint: widen one of the ranges"), "{conflict}");
+    tower.write("app.wasm", &["unlocked-dep=<demo:nobody>"]);
+    let missing = tower.session.run(&["lock", "app.wasm"]);
+    assert!(missing.err.contains("no package demo:nobody"), "{missing}");
+    assert!(!tower.folder.join("warg.lock").exists());
+}

@@ -1,0 +1,393 @@
+//! Which releases answer the imports of roots: the solver, fed by registries.
+//!
+//! What a registry says a release depends on is used to choose, and is no more than a hint: releases,
+//! their digests, and which are yanked come from verified logs, and whoever downloads what was chosen
+//! compares the content with what was said ([`Client::check_imports`]).
+//!
+//! A registry of ours is asked once for the packages that it looks at for the same question, and then for
+//! the logs and the dependencies of all of them at once. Of another registry, the releases that the
+//! solver chooses are downloaded and looked into, until it chooses none that is not known.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use wargate_api::dependencies::{
+    self, DependenciesRequest, Dependent, ReleaseDependencies, SolveRequest,
+};
+use wargate_component::ImportName;
+use wargate_component::inspect::{Limits, inspect};
+use wargate_component::lock::{Lock, LockedFile, LockedRegistry, Origin};
+use wargate_component::solve::{self, Answer, Options, Release, Snapshot, Solution};
+use wargate_crypto::Digest;
+use wargate_protocol::{Checkpoint, LogLength, PackageName, SignedCheckpoint, Version};
+
+use crate::client::{Client, Selector, Wanted};
+use crate::error::Error;
+use crate::limits::{DEPENDENTS_MAX, RESOLVE_ROUNDS_MAX};
+use crate::origin::Domain;
+use crate::package::Package;
+
+/// What is to be answered.
+#[derive(Clone, Debug, Default)]
+pub struct Question {
+    /// The names of the roots' imports. Those that name no package count for nothing.
+    pub imports: Vec<ImportName>,
+    /// What is asked for beside them.
+    pub options: Options,
+    /// Packages whose releases the user has, and which no registry is asked for.
+    pub local: BTreeMap<PackageName, Vec<Release>>,
+}
+
+/// The answer.
+#[derive(Clone, Debug)]
+pub struct Resolved {
+    /// The releases.
+    pub solution: Solution,
+    /// The registry of each package that has one.
+    pub registries: BTreeMap<PackageName, Domain>,
+    /// The newest checkpoint of each registry under which its packages were verified.
+    pub checkpoints: BTreeMap<Domain, SignedCheckpoint>,
+}
+
+impl Resolved {
+    /// The lock that says so, for the roots whose imports were asked for. `files` are the paths of the
+    /// packages that no registry was asked for.
+    pub fn to_lock(
+        &self,
+        roots: &[(Option<LockedFile>, Vec<ImportName>)],
+        files: &BTreeMap<PackageName, String>,
+    ) -> Lock {
+        let origin = |package: &PackageName| match self.registries.get(package) {
+            Some(registry) => Origin::Registry(registry.to_string()),
+            None => Origin::File(files.get(package).cloned().unwrap_or_default()),
+        };
+        let mut lock = Lock::new(roots, &self.solution, origin);
+        for (registry, checkpoint) in &self.checkpoints {
+            let Checkpoint { log_root, log_length, map_root } = checkpoint.contents.checkpoint;
+            let locked = LockedRegistry { log_length, log_root, map_root };
+            lock.registries.insert(registry.to_string(), locked);
+        }
+        lock
+    }
+}
+
+/// What was found out so far.
+#[derive(Default)]
+struct Knowledge {
+    snapshot: Snapshot,
+    packages: BTreeMap<PackageName, Package>,
+    /// Releases of which nobody has said what they import. They stand in the snapshot as if they
+    /// imported nothing.
+    unseen: BTreeSet<(PackageName, Version)>,
+    /// What was said, and what was seen in content: imports by digest.
+    imports: BTreeMap<Digest, Vec<ImportName>>,
+}
+
+impl Client {
+    /// Finds the releases that answer imports.
+    ///
+    /// # Errors
+    /// [`Error::Conflict`] if none do, [`Error::Unsolvable`] if that cannot be found out, and those of
+    /// [`Client::update`] and [`Client::get`].
+    pub async fn resolve(&self, question: &Question) -> Result<Resolved, Error> {
+        let mut known = Knowledge::default();
+        for (package, releases) in &question.local {
+            insert(&mut known.snapshot, package, releases.clone())?;
+        }
+        self.look_ahead(question, &mut known).await?;
+        for _ in 0..RESOLVE_ROUNDS_MAX {
+            let answer = solve::solve(&question.imports, &known.snapshot, &question.options)
+                .map_err(|error| Error::Unsolvable(error.to_string()))?;
+            match answer {
+                Answer::Conflict(conflict) => return Err(Error::Conflict(Box::new(conflict))),
+                Answer::Missing(packages) => {
+                    self.learn(packages.into_iter().collect(), &mut known).await?;
+                }
+                Answer::Solved(solution) => {
+                    let unseen = unseen(&solution, &known);
+                    if unseen.is_empty() {
+                        return Ok(resolved(solution, &known));
+                    }
+                    self.look_into(&unseen, &mut known).await?;
+                }
+            }
+        }
+        Err(Error::Unsolvable("it takes too many rounds to find out what is needed".into()))
+    }
+
+    /// Compares what a registry has said of a release's imports with its content.
+    ///
+    /// # Errors
+    /// [`Error::BadAnswer`] if they differ.
+    pub fn check_imports(
+        &self,
+        registry: &Domain,
+        said: &[String],
+        content: &[u8],
+    ) -> Result<(), Error> {
+        let mut said: Vec<_> = said.to_vec();
+        let mut found: Vec<_> = imports_of(content).iter().map(ToString::to_string).collect();
+        said.sort();
+        said.dedup();
+        found.sort();
+        found.dedup();
+        if said == found {
+            return Ok(());
+        }
+        Err(Error::BadAnswer {
+            registry: registry.clone(),
+            what: "what a release depends on",
+            reason: "its content says something else".into(),
+        })
+    }
+
+    /// Releases that depend on a package, by the word of its registry, and the length of its log through
+    /// which it has looked.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] if the registry does not keep such a list.
+    pub async fn dependents(
+        &self,
+        package: &PackageName,
+    ) -> Result<(LogLength, Vec<Dependent>), Error> {
+        if self.settings.offline {
+            return Err(Error::Offline(format!("what depends on `{package}`")));
+        }
+        let registry = self.route(package)?;
+        let remote = registry.remote().await?;
+        let (mut after, mut dependents) = (0, Vec::new());
+        loop {
+            let page = remote.dependents(package, after).await;
+            let page = page.map_err(|error| registry.refused(error))?;
+            dependents.extend(page.dependents);
+            match page.next {
+                // A list that does not go on is at its end, whatever is said.
+                Some(next) if next > after && dependents.len() < DEPENDENTS_MAX => after = next,
+                _ => return Ok((page.log_length, dependents)),
+            }
+        }
+    }
+
+    /// Learns at once of all packages that the home registry looks at for the same question. Whatever
+    /// goes wrong here is only slower.
+    async fn look_ahead(&self, question: &Question, known: &mut Knowledge) -> Result<(), Error> {
+        let is_asked = |import: &&ImportName| {
+            import.dependency().is_some_and(|package| !question.local.contains_key(package))
+        };
+        let imports: Vec<_> =
+            question.imports.iter().filter(is_asked).map(ToString::to_string).collect();
+        if imports.is_empty() || self.settings.offline || self.settings.home.is_none() {
+            return Ok(());
+        }
+        let Options { prereleases, pins, precise } = question.options.clone();
+        let pins = pins.into_iter().map(|(name, them)| (name, them.into_iter().collect()));
+        let request = SolveRequest {
+            imports,
+            prereleases,
+            pins: pins.collect(),
+            precise: precise.into_iter().collect(),
+        };
+        let Ok(remote) = self.home()?.remote().await else { return Ok(()) };
+        let Ok(answer) = remote.solve(&request).await else { return Ok(()) };
+        let mut packages = answer.packages;
+        packages.retain(|package| !question.local.contains_key(package));
+        packages.truncate(dependencies::SOLVE_IMPORTS_MAX);
+        // One that the registry does not have may be elsewhere, or nowhere, and needs a way of its own.
+        let answered: BTreeSet<_> =
+            answer.solution.iter().flat_map(|it| &it.releases).map(|it| &it.package).collect();
+        packages.retain(|package| answered.contains(package));
+        match self.learn(packages, known).await {
+            Err(Error::UnknownPackage { .. }) | Ok(()) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Brings packages up to date and learns what their releases depend on.
+    async fn learn(&self, names: Vec<PackageName>, known: &mut Knowledge) -> Result<(), Error> {
+        let packages = self.update_or_none(names, &mut known.snapshot).await?;
+        let mut groups: BTreeMap<Domain, Vec<PackageName>> = BTreeMap::new();
+        for package in &packages {
+            let group = groups.entry(package.registry().clone()).or_default();
+            group.push(package.name().clone());
+        }
+        let mut said = BTreeMap::new();
+        for names in groups.into_values() {
+            said.extend(self.dependencies_of(&names).await?);
+        }
+        for package in packages {
+            let told = said.remove(package.name()).unwrap_or_default();
+            let releases = releases(&package, told, known);
+            insert(&mut known.snapshot, package.name(), releases)?;
+            known.packages.insert(package.name().clone(), package);
+        }
+        Ok(())
+    }
+
+    /// Packages that are somewhere. Those that are nowhere have no releases.
+    async fn update_or_none(
+        &self,
+        mut names: Vec<PackageName>,
+        snapshot: &mut Snapshot,
+    ) -> Result<Vec<Package>, Error> {
+        loop {
+            match self.update(&names).await {
+                Err(Error::UnknownPackage { package, .. }) if names.contains(&package) => {
+                    names.retain(|name| *name != package);
+                    insert(snapshot, &package, Vec::new())?;
+                }
+                done => return done,
+            }
+        }
+    }
+
+    /// What a registry says that releases of its packages depend on; nothing if it does not say such
+    /// things.
+    async fn dependencies_of(
+        &self,
+        names: &[PackageName],
+    ) -> Result<BTreeMap<PackageName, Vec<ReleaseDependencies>>, Error> {
+        let mut said = BTreeMap::new();
+        let Some(first) = names.first().filter(|_| !self.settings.offline) else { return Ok(said) };
+        let remote = self.route(first)?.remote().await?;
+        let mut parts: Vec<Vec<PackageName>> =
+            names.chunks(dependencies::PACKAGES_MAX).map(<[_]>::to_vec).collect();
+        while let Some(packages) = parts.pop() {
+            let count = packages.len();
+            let Ok(answer) = remote.dependencies(&DependenciesRequest { packages }).await else {
+                return Ok(said);
+            };
+            said.extend(answer.packages);
+            // Whoever answers none of what was asked would be asked for ever.
+            if !answer.rest.is_empty() && answer.rest.len() < count {
+                parts.push(answer.rest);
+            }
+        }
+        Ok(said)
+    }
+
+    /// Downloads releases, and looks into them.
+    async fn look_into(
+        &self,
+        unseen: &[(PackageName, Version)],
+        known: &mut Knowledge,
+    ) -> Result<(), Error> {
+        let wanted: Vec<_> = unseen
+            .iter()
+            .map(|(name, version)| Wanted {
+                name: name.clone(),
+                version: Selector::Exact(version.clone()),
+                yanked: true,
+            })
+            .collect();
+        let mut changed = BTreeSet::new();
+        for mut fetched in self.get(&wanted).await? {
+            let bytes = self.whole(&mut fetched)?;
+            let name = fetched.package.name().clone();
+            known.imports.insert(fetched.digest, imports_of(&bytes));
+            known.unseen.remove(&(name.clone(), fetched.release.version.clone()));
+            changed.insert(name);
+        }
+        for name in changed {
+            let releases = known.snapshot.releases(&name).unwrap_or_default().to_vec();
+            let seen = releases.into_iter().map(|release| {
+                let imports = known.imports.get(&release.digest);
+                let imports = imports.cloned().unwrap_or_else(|| release.imports.clone());
+                Release { imports, ..release }
+            });
+            let seen = seen.collect();
+            insert(&mut known.snapshot, &name, seen)?;
+        }
+        Ok(())
+    }
+
+    /// All bytes of what was fetched.
+    ///
+    /// # Errors
+    /// [`Error::Cache`], or [`Error::BadAnswer`] if it has rotten just now.
+    pub fn whole(&self, fetched: &mut crate::client::Fetched) -> Result<Vec<u8>, Error> {
+        let mut bytes = Vec::new();
+        let is_intact = self.copy(fetched, &mut |piece| {
+            bytes.extend_from_slice(piece);
+            Ok(())
+        })?;
+        if is_intact {
+            return Ok(bytes);
+        }
+        let digest = fetched.digest;
+        Err(crate::seams::CacheError {
+            message: format!("the content {digest} has rotten in the cache just now: try again"),
+        }
+        .into())
+    }
+}
+
+fn insert(
+    snapshot: &mut Snapshot,
+    package: &PackageName,
+    releases: Vec<Release>,
+) -> Result<(), Error> {
+    snapshot.insert(package.clone(), releases).map_err(|error| Error::Unsolvable(error.to_string()))
+}
+
+/// The releases of a verified log, with what was said of them. What was said of others, or of other
+/// content, counts for nothing.
+fn releases(
+    package: &Package,
+    said: Vec<ReleaseDependencies>,
+    known: &mut Knowledge,
+) -> Vec<Release> {
+    let mut said: BTreeMap<Version, ReleaseDependencies> =
+        said.into_iter().map(|said| (said.version.clone(), said)).collect();
+    let mut releases = Vec::new();
+    for release in package.state().releases() {
+        let version = release.version.clone();
+        let told = said.remove(&version);
+        // The state of a log does not have the digest of what was yanked. Whoever takes such a release
+        // takes its digest from its record.
+        let logged = release.content().cloned();
+        let digest = logged.clone().or_else(|| told.as_ref().map(|told| told.digest.clone()));
+        let Some(digest) = digest.and_then(|digest| Digest::try_from(&digest).ok()) else {
+            continue;
+        };
+        let told = told.filter(|told| Digest::try_from(&told.digest).is_ok_and(|it| it == digest));
+        let texts = told.and_then(|told| told.imports);
+        let names = texts.map(|texts| texts.iter().map(|text| text.parse().ok()).collect());
+        let names = names.flatten().or_else(|| known.imports.get(&digest).cloned());
+        let imports = names.unwrap_or_else(|| {
+            known.unseen.insert((package.name().clone(), version.clone()));
+            Vec::new()
+        });
+        releases.push(Release { version, digest, yanked: release.is_yanked(), imports });
+    }
+    releases
+}
+
+/// The releases of a solution that nobody has looked into.
+fn unseen(solution: &Solution, known: &Knowledge) -> Vec<(PackageName, Version)> {
+    let nodes = solution.nodes.iter().map(|node| (node.package.clone(), node.version.clone()));
+    nodes.filter(|id| known.unseen.contains(id)).collect()
+}
+
+fn resolved(solution: Solution, known: &Knowledge) -> Resolved {
+    let mut registries = BTreeMap::new();
+    let mut checkpoints: BTreeMap<Domain, SignedCheckpoint> = BTreeMap::new();
+    for node in &solution.nodes {
+        let Some(package) = known.packages.get(&node.package) else { continue };
+        registries.insert(node.package.clone(), package.registry().clone());
+        let checkpoint = package.checkpoint();
+        let length = |it: &SignedCheckpoint| it.contents.checkpoint.log_length;
+        let newest = checkpoints.entry(package.registry().clone());
+        let newest = newest.or_insert_with(|| checkpoint.clone());
+        if length(checkpoint) > length(newest) {
+            *newest = checkpoint.clone();
+        }
+    }
+    Resolved { solution, registries, checkpoints }
+}
+
+/// The imports of content that are dependencies on packages. What is no component has none.
+pub fn imports_of(content: &[u8]) -> Vec<ImportName> {
+    let Ok(inspection) = inspect(content, &Limits::default()) else { return Vec::new() };
+    let of_component = inspection.imports.iter().filter(|import| import.module.is_none());
+    let names = of_component.filter_map(|import| import.name.parse::<ImportName>().ok());
+    names.filter(|name| name.dependency().is_some()).collect()
+}
