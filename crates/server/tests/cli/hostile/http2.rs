@@ -175,7 +175,8 @@ fn who_takes_an_answer_piece_by_piece_gets_all_of_it() {
     assert_eq!(server.stop().0, Some(0));
 }
 
-/// Reads a body to its end; opens the window again for each piece if a stream is named.
+/// Reads a body to its end. Opens the connection's window again for each piece, and that of a stream if one
+/// is named.
 fn body(stream: &mut TcpStream, open: u32) -> usize {
     let mut bytes = 0;
     loop {
@@ -185,9 +186,10 @@ fn body(stream: &mut TcpStream, open: u32) -> usize {
             if flags & END_STREAM != 0 {
                 return bytes;
             }
-            if open > 0 && !payload.is_empty() {
-                let more = u32::try_from(payload.len()).unwrap().to_be_bytes();
-                stream.write_all(&frame(8, 0, open, &more)).unwrap();
+            let more = u32::try_from(payload.len()).unwrap().to_be_bytes();
+            let windows = [0].into_iter().chain((open > 0).then_some(open));
+            for window in windows.filter(|_| !payload.is_empty()) {
+                stream.write_all(&frame(8, 0, window, &more)).unwrap();
             }
         }
     }
