@@ -12,6 +12,10 @@ mod targets;
 pub(crate) mod walk;
 mod work;
 
+pub(crate) use code::Code;
+pub(crate) use nesting::Part;
+pub(crate) use work::{Work, values};
+
 pub use anatomy::{Anatomy, CustomSize, NestedPart, Sizes};
 pub use error::InspectError;
 pub use examine::{Examination, examine};
@@ -21,6 +25,7 @@ pub use package::EmbeddedPackage;
 pub use targets::{Dependency, DependencyForm, Wasi, WasiPackage, WasiRelease};
 
 use serde::{Deserialize, Serialize};
+use wasmparser::types::Types;
 use wasmparser::{Encoding, Parser, Payload};
 
 use walk::{Facts, Watch};
@@ -120,6 +125,15 @@ pub(crate) fn watched<'a, W: Watch<'a>>(
     limits: Limits,
     watch: impl FnOnce() -> W + std::panic::UnwindSafe,
 ) -> Result<W::Kept, InspectError> {
+    watched_with_types(bytes, limits, watch).map(|(kept, _)| kept)
+}
+
+/// The same, and the types that imports and exports have.
+pub(crate) fn watched_with_types<'a, W: Watch<'a>>(
+    bytes: &'a [u8],
+    limits: Limits,
+    watch: impl FnOnce() -> W + std::panic::UnwindSafe,
+) -> Result<(W::Kept, Types), InspectError> {
     if bytes.len() > limits.bytes_max {
         return Err(InspectError::TooLarge { bytes: bytes.len(), bytes_max: limits.bytes_max });
     }

@@ -3,8 +3,8 @@
 //! [`inspect()`] turns untrusted bytes into an [`Inspection`]: whether they are a component, a core
 //! module or a WIT package, what they are called, what they import and export, and the texts that
 //! their tools left in them. [`names`] reads the names of imports, some of which are dependencies on
-//! packages of a registry; [`solve`] finds the releases that answer them, and
-//! [`lock`] (feature `lock`) is the file that says so.
+//! packages of a registry; [`solve`] finds the releases that answer them, [`lock`] (feature `lock`) is
+//! the file that says so, and [`link`] puts them together.
 //!
 //! [`diff`] says what changed between two releases, and whether the later one can take the place of the
 //! earlier one. With the feature `wit`, the module of that name says the interfaces of a file as WIT
@@ -16,6 +16,7 @@
 pub mod diff;
 pub mod inspect;
 pub mod limits;
+pub mod link;
 #[cfg(feature = "lock")]
 pub mod lock;
 pub mod names;

@@ -108,3 +108,9 @@ pub const LOCK_TEXT_BYTES_MAX: usize = 1 << 12;
 
 /// Most chains of imports that the explanation of a conflict has.
 pub const CONFLICT_CHAINS_MAX: usize = 8;
+
+/// Root and releases of a locked component or a bundle together, in bytes.
+pub const LINK_BYTES_MAX: usize = 1 << 30;
+
+/// Most types that are written for the imports of a locked component or a bundle.
+pub const LINK_ITEMS_MAX: usize = 1 << 20;

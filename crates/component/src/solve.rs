@@ -185,7 +185,7 @@ pub fn may_answer(import: &ImportName, package: &PackageName, release: &Release)
 
 /// What versions are compatible with each other by Cargo's rule: the numbers up to the first that is
 /// not zero, the others as zero.
-fn track(version: &Version) -> (u64, u64, u64) {
+pub(crate) fn track(version: &Version) -> (u64, u64, u64) {
     let version = version.as_semver();
     match (version.major, version.minor, version.patch) {
         (0, 0, patch) => (0, 0, patch),

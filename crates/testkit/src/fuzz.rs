@@ -18,6 +18,7 @@
 
 mod api;
 mod components;
+mod link;
 mod log;
 mod machine;
 mod map;
@@ -37,6 +38,7 @@ use wargate_crypto::PrivateKey;
 
 pub use api::api_body;
 pub use components::{diff, wit};
+pub use link::link;
 pub use log::{entry_bundle, log_bundle, log_numbers, tile};
 pub use machine::{operator_machine, package_machine};
 pub use map::{map_bundle, map_page};
@@ -57,6 +59,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("envelope", envelope),
     ("key_text", key_text),
     ("ledger", ledger),
+    ("link", link),
     ("log_bundle", log_bundle),
     ("log_numbers", log_numbers),
     ("map_bundle", map_bundle),

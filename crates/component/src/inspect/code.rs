@@ -5,7 +5,7 @@
 //! thousand steps. So operators go to the validator one by one, and each is paid for before.
 
 use wasmparser::{
-    CompositeInnerType, FuncValidator, FunctionBody, Operator, OperatorsReader, RecGroup,
+    CompositeInnerType, FuncValidator, FunctionBody, Operator, OperatorsReader, Payload, RecGroup,
     SectionLimited, WasmModuleResources,
 };
 
@@ -18,26 +18,27 @@ const NARROW: usize = 16;
 const LOCALS_PER_STEP: u64 = 64;
 
 /// What is left of [`CODE_STEPS_MAX`], and the most values of a type in the module that is read.
-pub(super) struct Code {
+pub(crate) struct Code {
     left: u64,
     widest: usize,
 }
 
 impl Code {
-    pub(super) const fn new() -> Self {
+    pub(crate) const fn new() -> Self {
         Self { left: CODE_STEPS_MAX, widest: 1 }
     }
 
-    /// Begins a module.
-    pub(super) const fn begin(&mut self) {
-        self.widest = 1;
+    /// Takes note of what comes before the code of a module: its beginning, and its types.
+    pub(crate) fn prepare(&mut self, payload: &Payload<'_>) -> Result<(), InspectError> {
+        match payload {
+            Payload::Version { .. } => self.widest = 1,
+            Payload::TypeSection(types) => self.look_at(types)?,
+            _ => {}
+        }
+        Ok(())
     }
 
-    /// Looks at the types of a module, which come before its code.
-    pub(super) fn look_at(
-        &mut self,
-        types: &SectionLimited<'_, RecGroup>,
-    ) -> Result<(), InspectError> {
+    fn look_at(&mut self, types: &SectionLimited<'_, RecGroup>) -> Result<(), InspectError> {
         for group in types.clone() {
             for ty in group?.types() {
                 let width = match &ty.composite_type.inner {
@@ -52,7 +53,7 @@ impl Code {
     }
 
     /// Validates a function as [`FuncValidator::validate`] does.
-    pub(super) fn validate<R: WasmModuleResources>(
+    pub(crate) fn validate<R: WasmModuleResources>(
         &mut self,
         function: &mut FuncValidator<R>,
         body: &FunctionBody<'_>,

@@ -46,13 +46,13 @@ struct Open {
 }
 
 impl<'a> Types<'a> {
-    /// `bytes` are the whole file, in which the section says where it stands.
+    /// `part` is where the section says that it stands.
     pub(super) fn new(
-        bytes: &'a [u8],
+        part: Part<'a>,
         section: &ComponentTypeSectionReader<'_>,
     ) -> Result<Self, InspectError> {
         let range = section.range();
-        let contents = slice(bytes, &range).ok_or(InspectError::Defect)?;
+        let contents = part.slice(&range).ok_or(InspectError::Defect)?;
         let mut reader = BinaryReader::new(contents, range.start);
         let left = reader.read_var_u32()?;
         Ok(Self { reader, left })
@@ -205,7 +205,22 @@ fn reference(ty: ComponentTypeRef, open: &mut [Open]) -> u64 {
     0
 }
 
-/// The bytes of the file at a range of offsets.
-pub(super) fn slice<'a>(bytes: &'a [u8], range: &Range<u64>) -> Option<&'a [u8]> {
-    bytes.get(usize::try_from(range.start).ok()?..usize::try_from(range.end).ok()?)
+/// Bytes of a file that lie together: the whole file, or one of the pieces that it will be made of.
+#[derive(Clone, Copy)]
+pub(crate) struct Part<'a> {
+    bytes: &'a [u8],
+    start: u64,
+}
+
+impl<'a> Part<'a> {
+    /// The bytes that stand in the file from `start` on.
+    pub(crate) const fn new(bytes: &'a [u8], start: u64) -> Self {
+        Self { bytes, start }
+    }
+
+    /// The bytes at a range of offsets in the file.
+    pub(super) fn slice(&self, range: &Range<u64>) -> Option<&'a [u8]> {
+        let within = |offset: u64| usize::try_from(offset.checked_sub(self.start)?).ok();
+        self.bytes.get(within(range.start)?..within(range.end)?)
+    }
 }

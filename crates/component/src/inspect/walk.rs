@@ -1,12 +1,13 @@
 //! One pass over a file: validates every part, and shows each to whoever keeps something of it.
 
-use wasmparser::types::TypesRef;
+use wasmparser::types::{Types, TypesRef};
 use wasmparser::{
     Encoding, FuncValidatorAllocations, Parser, Payload, ValidPayload, Validator, WasmFeatures,
 };
 
 use super::code::Code;
 use super::externs::{Externs, NameBudget};
+use super::nesting::Part;
 use super::work::Work;
 use super::{InspectError, Inspection, Kind, Metadata, metadata, package};
 use crate::limits::COMPONENT_NESTING_MAX;
@@ -15,7 +16,7 @@ use crate::limits::COMPONENT_NESTING_MAX;
 ///
 /// Left out are nested namespaces, which the names of packages in a registry do not have, and
 /// proposals that no released compiler makes use of.
-const FEATURES: WasmFeatures = WasmFeatures::from_bits_truncate(
+pub(crate) const FEATURES: WasmFeatures = WasmFeatures::from_bits_truncate(
     WasmFeatures::WASM3.bits()
         | WasmFeatures::WIDE_ARITHMETIC.bits()
         | WasmFeatures::COMPACT_IMPORTS.bits()
@@ -51,11 +52,12 @@ pub(crate) trait Watch<'a> {
     fn finish(self, types: TypesRef<'_>) -> Result<Self::Kept, InspectError>;
 }
 
-/// Validates a file whose header is known to be good, within a budget of work.
+/// Validates a file whose header is known to be good, within a budget of work. Beside what is kept there
+/// are the types that imports and exports have.
 pub(crate) fn walk<'a, W: Watch<'a>>(
     bytes: &'a [u8],
     mut watch: W,
-) -> Result<W::Kept, InspectError> {
+) -> Result<(W::Kept, Types), InspectError> {
     let mut validator = Validator::new_with_features(FEATURES);
     let mut allocations = FuncValidatorAllocations::default();
     let (mut work, mut code) = (Work::new(), Code::new());
@@ -65,18 +67,16 @@ pub(crate) fn walk<'a, W: Watch<'a>>(
     let mut ends = vec![bytes.len() as u64];
     for payload in Parser::new(0).parse_all(bytes) {
         let payload = payload?;
-        match &payload {
-            Payload::Version { .. } => code.begin(),
-            Payload::TypeSection(types) => code.look_at(types)?,
-            _ => {}
-        }
-        match work.validate(&mut validator, bytes, &payload)? {
+        code.prepare(&payload)?;
+        match work.validate(&mut validator, Part::new(bytes, 0), &payload)? {
             ValidPayload::Func(function, body) if W::CODE => {
                 let mut function = function.into_validator(allocations);
                 code.validate(&mut function, &body)?;
                 allocations = function.into_allocations();
             }
-            ValidPayload::End(types) if depth == 0 => return watch.finish(types.as_ref()),
+            ValidPayload::End(types) if depth == 0 => {
+                return Ok((watch.finish(types.as_ref())?, types));
+            }
             ValidPayload::End(_) => {
                 depth -= 1;
                 ends.pop();

@@ -17,33 +17,33 @@ use wasmparser::{
 };
 
 use super::InspectError;
-use super::nesting::{Types, slice};
+use super::nesting::{Part, Types};
 use crate::limits::ITEMS_MAX;
 
 /// What is left of [`ITEMS_MAX`], and what types weigh that have been looked at.
-pub(super) struct Work {
+pub(crate) struct Work {
     left: u64,
     weights: HashMap<ComponentAnyTypeId, u64>,
 }
 
 impl Work {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { left: ITEMS_MAX, weights: HashMap::new() }
     }
 
-    /// Validates the next part of the file `bytes`.
-    pub(super) fn validate<'a>(
+    /// Validates what comes next in a file, of which `part` holds at least that.
+    pub(crate) fn validate<'a>(
         &mut self,
         validator: &mut Validator,
-        bytes: &[u8],
+        part: Part<'_>,
         payload: &Payload<'a>,
     ) -> Result<ValidPayload<'a>, InspectError> {
         match payload {
             Payload::ComponentTypeSection(section) if section.count() > 0 => {
-                self.types(validator, bytes, Types::new(bytes, section)?)?;
+                self.types(validator, part, Types::new(part, section)?)?;
             }
             Payload::ComponentImportSection(section) if section.count() > 0 => {
-                each(bytes, section, |offset, import, one| {
+                each(part, section, |offset, import, one| {
                     let weight = match import.ty {
                         ComponentTypeRef::Instance(index) | ComponentTypeRef::Component(index) => {
                             self.type_at(validator, 0, index)
@@ -55,14 +55,14 @@ impl Work {
                 })?;
             }
             Payload::ComponentExportSection(section) if section.count() > 0 => {
-                each(bytes, section, |offset, export, one| {
+                each(part, section, |offset, export, one| {
                     let weight = self.item(validator, export.kind, export.index);
                     self.charge(offset, 1 + weight)?;
                     Ok(validator.component_export_section(&SectionLimited::new(one)?)?)
                 })?;
             }
             Payload::ComponentInstanceSection(section) if section.count() > 0 => {
-                each(bytes, section, |offset, instance, one| {
+                each(part, section, |offset, instance, one| {
                     let weight = self.instance(validator, &instance);
                     self.charge(offset, 1 + weight)?;
                     Ok(validator.component_instance_section(&SectionLimited::new(one)?)?)
@@ -103,12 +103,12 @@ impl Work {
     fn types(
         &mut self,
         validator: &mut Validator,
-        bytes: &[u8],
+        part: Part<'_>,
         mut types: Types<'_>,
     ) -> Result<(), InspectError> {
         while let Some(ty) = types.next(|level, index| self.type_at(validator, level, index))? {
             self.charge(ty.range.start, ty.items)?;
-            let one = single(bytes, ty.range.start, ty.range.end)?;
+            let one = single(part, ty.range.start, ty.range.end)?;
             let one = BinaryReader::new(&one, ty.range.start - 1);
             validator.component_type_section(&SectionLimited::new(one)?)?;
         }
@@ -208,7 +208,7 @@ impl Work {
 }
 
 /// The values that a type is made of.
-fn values(ty: &ComponentDefinedType, mut each: impl FnMut(ComponentValType)) {
+pub(crate) fn values(ty: &ComponentDefinedType, mut each: impl FnMut(ComponentValType)) {
     use ComponentDefinedType as Type;
     match ty {
         Type::Primitive(_) | Type::Flags(_) | Type::Enum(_) | Type::Own(_) | Type::Borrow(_) => {}
@@ -232,7 +232,7 @@ fn values(ty: &ComponentDefinedType, mut each: impl FnMut(ComponentValType)) {
 
 /// Hands each item of a section on: where it stands, the item, and a section that holds it alone.
 fn each<'a, T: FromReader<'a>>(
-    bytes: &[u8],
+    part: Part<'_>,
     section: &SectionLimited<'a, T>,
     mut step: impl FnMut(u64, T, BinaryReader<'_>) -> Result<(), InspectError>,
 ) -> Result<(), InspectError> {
@@ -241,7 +241,7 @@ fn each<'a, T: FromReader<'a>>(
     while let Some((start, item)) = next {
         next = items.next().transpose()?;
         let end = next.as_ref().map_or(section.range().end, |(start, _)| *start);
-        let one = single(bytes, start, end)?;
+        let one = single(part, start, end)?;
         step(start, item, BinaryReader::new(&one, start - 1))?;
     }
     Ok(())
@@ -249,7 +249,7 @@ fn each<'a, T: FromReader<'a>>(
 
 /// A section's contents that hold one item: the number one, and the item as it stands in the file.
 /// Read as if it began one byte before the item, it has the offsets of the file.
-fn single(bytes: &[u8], start: u64, end: u64) -> Result<Vec<u8>, InspectError> {
-    let item = slice(bytes, &(start..end)).ok_or(InspectError::Defect)?;
+fn single(part: Part<'_>, start: u64, end: u64) -> Result<Vec<u8>, InspectError> {
+    let item = part.slice(&(start..end)).ok_or(InspectError::Defect)?;
     Ok([&[1], item].concat())
 }

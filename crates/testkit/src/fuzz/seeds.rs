@@ -101,6 +101,7 @@ fn made(target: &str) -> Vec<Vec<u8>> {
         "diff" => pairs(&files()),
         "wit" => files(),
         "entry_bundle" => [1_u8, 2, 17].map(entries).into(),
+        "link" => vec![components()],
         "log_numbers" => [3_u64, 256, 65_537, (1 << 63) - 1].map(numbers).into(),
         "map_page" => pages(),
         "note" | "note_checkpoint" | "note_key" => notes(target),
@@ -131,6 +132,51 @@ fn made(target: &str) -> Vec<Vec<u8>> {
 fn entries(count: u8) -> Vec<u8> {
     let entries: Vec<_> = (0..count).map(|number| vec![number; usize::from(number)]).collect();
     [&[count - 1], EntryBundle::new(&entries).unwrap().as_bytes()].concat()
+}
+
+/// A root that hands a resource from one release to another, and shares an import with them.
+fn components() -> Vec<u8> {
+    let handle = r#"(export "handle" (type $h (sub resource)))"#;
+    let release = |name: &str, ty: &str| {
+        format!(
+            r#"(component
+                (import "unlocked-dep=<c:c@{{>=1.0.0 <2.0.0}}>" (instance $c {handle}
+                    (export "{name}" (func {ty}))))
+                (import "c:c/hook@1.0.1" (instance))
+                (alias export $c "handle" (type $own))
+                (export "handle" (type $own))
+                (export "{name}" (func $c "{name}")))"#
+        )
+    };
+    let (make, take) = ("(result (own $h))", r#"(param "it" (own $h))"#);
+    let defining = r#"(component
+        (type $rep (resource (rep i32)))
+        (core module $m
+            (func (export "make") (result i32) i32.const 0)
+            (func (export "take") (param i32)))
+        (core instance $i (instantiate $m))
+        (export $h "handle" (type $rep))
+        (func $make (result (own $h)) (canon lift (core func $i "make")))
+        (func $take (param "it" (own $h)) (canon lift (core func $i "take")))
+        (export "make" (func $make))
+        (export "take" (func $take)))"#;
+    let root = format!(
+        r#"(component
+            (import "c:c/hook@1.0.0" (instance))
+            (import "unlocked-dep=<a:a@{{>=1.0.0 <2.0.0}}>" (instance $a {handle}
+                (export "make" (func {make}))))
+            (alias export $a "handle" (type $own))
+            (import "unlocked-dep=<b:b@{{<2.0.0}}>" (instance $b
+                (export "take" (func (param "it" (own $own))))))
+            (export "handle" (type $own))
+            (export "take" (func $b "take")))"#
+    );
+    let all = [&root, &release("make", make), &release("take", take), defining];
+    let pieces = all.iter().map(|wat| {
+        let bytes = wat::parse_str(wat).unwrap();
+        [&u16::try_from(bytes.len()).unwrap().to_le_bytes(), bytes.as_slice()].concat()
+    });
+    pieces.collect::<Vec<_>>().concat()
 }
 
 /// Numbers around one that matters, each with how far it is shifted.
