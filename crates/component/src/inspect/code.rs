@@ -5,8 +5,8 @@
 //! thousand steps. So operators go to the validator one by one, and each is paid for before.
 
 use wasmparser::{
-    CompositeInnerType, FuncValidator, FunctionBody, Operator, OperatorsReader, Payload, RecGroup,
-    SectionLimited, WasmModuleResources,
+    CompositeInnerType, FuncValidator, FunctionBody, Operator, Payload, RecGroup, SectionLimited,
+    WasmModuleResources,
 };
 
 use super::InspectError;
@@ -14,6 +14,9 @@ use crate::limits::CODE_STEPS_MAX;
 
 /// In a module whose types have no more values than this, an operator counts as one step.
 const NARROW: usize = 16;
+/// What operators begin with that may take more than one step in such a module: `br_table`,
+/// `try_table`, and the prefix of `array.new_fixed`.
+const LONG: [u8; 3] = [0x0e, 0x1f, 0xfb];
 /// Local variables that are declared in one step.
 const LOCALS_PER_STEP: u64 = 64;
 
@@ -62,13 +65,20 @@ impl Code {
         function.read_locals(&mut reader)?;
         self.charge(body.range().start, u64::from(function.len_locals()) / LOCALS_PER_STEP)?;
         reader.set_features(*function.features());
-        let mut operators = OperatorsReader::new(reader);
-        while !operators.eof() {
-            let (operator, offset) = operators.read_with_offset()?;
-            self.charge(offset, self.steps(function, offset, &operator))?;
-            function.op(offset, &operator)?;
+        while !reader.eof() {
+            let offset = reader.original_position();
+            // Reading an operator apart takes as long as validating it, so most are not.
+            let opcode = reader.clone().read_u8()?;
+            let steps = if self.widest > NARROW || LONG.contains(&opcode) {
+                let operator = reader.peek_operator(&function.visitor(offset))?;
+                self.steps(function, offset, &operator)
+            } else {
+                1
+            };
+            self.charge(offset, steps)?;
+            reader.visit_operator(&mut function.visitor(offset))??;
         }
-        operators.finish()?;
+        reader.finish_expression(&function.visitor(reader.original_position()))?;
         Ok(())
     }
 

@@ -41,7 +41,8 @@ pub(crate) trait Watch<'a> {
     /// What is kept in the end.
     type Kept;
 
-    /// Whether the bodies of functions are validated, too. It takes most of the time.
+    /// Whether the bodies of functions are validated, too, and what memories and tables begin with. It
+    /// takes most of the time.
     const CODE: bool;
 
     /// A part of the file that is valid, as far as one can say before the file's end. `depth` is how
@@ -67,6 +68,9 @@ pub(crate) fn walk<'a, W: Watch<'a>>(
     let mut ends = vec![bytes.len() as u64];
     for payload in Parser::new(0).parse_all(bytes) {
         let payload = payload?;
+        if !W::CODE && is_contents(&payload) {
+            continue;
+        }
         code.prepare(&payload)?;
         match work.validate(&mut validator, Part::new(bytes, 0), &payload)? {
             ValidPayload::Func(function, body) if W::CODE => {
@@ -101,6 +105,14 @@ pub(crate) fn walk<'a, W: Watch<'a>>(
     }
     // The parser ends every file with the end of its outermost module or component, or an error.
     Err(InspectError::Truncated { offset: bytes.len() as u64 })
+}
+
+/// Whether a section of a core module has what memories and tables begin with, which no type depends on.
+const fn is_contents(payload: &Payload<'_>) -> bool {
+    matches!(
+        payload,
+        Payload::ElementSection(_) | Payload::DataCountSection { .. } | Payload::DataSection(_)
+    )
 }
 
 /// What the top level of a file has said so far.
