@@ -112,5 +112,9 @@ pub const CONFLICT_CHAINS_MAX: usize = 8;
 /// Root and releases of a locked component or a bundle together, in bytes.
 pub const LINK_BYTES_MAX: usize = 1 << 30;
 
+/// How many steps it may take to find out which open imports make use of each other's types: one for
+/// each type that each of them reaches. That is about a second at most.
+pub const LINK_STEPS_MAX: usize = 1 << 24;
+
 /// Most types that are written for the imports of a locked component or a bundle.
 pub const LINK_ITEMS_MAX: usize = 1 << 20;

@@ -40,6 +40,7 @@ pub(crate) fn tower(names: &[&str]) -> Tower {
         bytes = renamed_export(&bytes, GREETING, &format!("{}/greeting@1.0.0", package(level)));
         // No two levels are the same content.
         bytes.extend(section(0, &[5, b'l', b'e', b'v', b'e', b'l', u8::try_from(level).unwrap()]));
+        bytes.shrink_to_fit();
         nodes.push(Node {
             package: package(level).parse().unwrap(),
             version: "1.0.0".parse().unwrap(),

@@ -13,6 +13,7 @@ use wargate_protocol::{PackageName, Version};
 use super::plan::{Plan, Wire};
 use super::surface::{Import, Parts};
 use super::{Chain, LinkError};
+use crate::limits::{LINK_ITEMS_MAX, LINK_STEPS_MAX};
 use crate::names::ImportName;
 use crate::solve::track;
 
@@ -90,7 +91,7 @@ pub(super) fn merge(parts: &Parts<'_>, plan: &Plan) -> Result<Merged, LinkError>
         same_kind(parts, group)?;
     }
     groups.sort_by(|one, other| one.name.cmp(&other.name));
-    let needs = needs(parts, &groups);
+    let needs = needs(parts, &groups)?;
     let groups = in_order(parts, groups, needs)?;
     let classes = classes(parts, &groups);
     let group_of = groups
@@ -146,7 +147,8 @@ fn same_kind(parts: &Parts<'_>, group: &Group) -> Result<(), LinkError> {
 }
 
 /// For each group those whose types it makes use of.
-fn needs(parts: &Parts<'_>, groups: &[Group]) -> Vec<BTreeSet<usize>> {
+fn needs(parts: &Parts<'_>, groups: &[Group]) -> Result<Vec<BTreeSet<usize>>, LinkError> {
+    let mut left = LINK_STEPS_MAX;
     let mut views: Vec<((usize, usize), usize)> = groups
         .iter()
         .enumerate()
@@ -161,7 +163,7 @@ fn needs(parts: &Parts<'_>, groups: &[Group]) -> Vec<BTreeSet<usize>> {
         let mut resources: HashMap<ResourceId, usize> = HashMap::new();
         for ((_, number), group) in of_part {
             let item = &parts[part].surface.imports[*number].item;
-            let mut reach = Reach::new(types);
+            let mut reach = Reach { types, seen: HashSet::new(), left: &mut left };
             reach.item(item, &mut |id, named| {
                 let known = match (id, named) {
                     (ComponentAnyTypeId::Resource(id), true) => {
@@ -179,7 +181,10 @@ fn needs(parts: &Parts<'_>, groups: &[Group]) -> Vec<BTreeSet<usize>> {
             });
         }
     }
-    needs
+    if left == 0 {
+        return Err(LinkError::TooComplex { items_max: LINK_ITEMS_MAX });
+    }
+    Ok(needs)
 }
 
 /// The groups in the order in which they can be imported.
@@ -272,13 +277,11 @@ pub(super) fn resources(
 struct Reach<'t> {
     types: &'t Types,
     seen: HashSet<ComponentAnyTypeId>,
+    /// How many more steps there may be; without any the walk ends.
+    left: &'t mut usize,
 }
 
-impl<'t> Reach<'t> {
-    fn new(types: &'t Types) -> Self {
-        Self { types, seen: HashSet::new() }
-    }
-
+impl Reach<'_> {
     /// Calls `each` with every type, and whether it is one that the item gives a name.
     fn item(&mut self, item: &ComponentItem, each: &mut impl FnMut(ComponentAnyTypeId, bool)) {
         match item.ty {
@@ -296,9 +299,10 @@ impl<'t> Reach<'t> {
     fn id(&mut self, id: ComponentAnyTypeId, each: &mut impl FnMut(ComponentAnyTypeId, bool)) {
         let mut next = Some(id);
         while let Some(id) = next {
-            if !self.seen.insert(id) {
+            if *self.left == 0 || !self.seen.insert(id) {
                 return;
             }
+            *self.left -= 1;
             each(id, false);
             next = self.types.peel_alias(id);
         }

@@ -8,8 +8,8 @@ use std::borrow::Cow;
 
 use wargate_crypto::Digest;
 use wasmparser::{
-    ComponentInstance, ComponentType, ComponentTypeDeclaration, InstanceTypeDeclaration, Parser,
-    Payload,
+    Chunk, ComponentInstance, ComponentType, ComponentTypeDeclaration, InstanceTypeDeclaration,
+    Parser, Payload,
 };
 
 use super::output::Segment;
@@ -79,7 +79,7 @@ struct Edit {
     new: Vec<u8>,
 }
 
-/// A component or module that is being read.
+/// A component that is being read.
 struct Open {
     /// Where number and size of its section stand; nothing for the outermost.
     head: Option<(usize, usize)>,
@@ -95,22 +95,30 @@ struct Open {
 fn edits(bytes: &[u8]) -> Result<Vec<Edit>, InspectError> {
     let mut edits: Vec<Edit> = Vec::new();
     let mut open = vec![Open { head: None, len: bytes.len(), grows: 0, edit: 0 }];
-    for payload in Parser::new(0).parse_all(bytes) {
-        let payload = payload?;
+    let mut parsers = vec![Parser::new(0)];
+    let mut rest = bytes;
+    while let Some(parser) = parsers.last_mut() {
+        let Chunk::Parsed { payload, consumed } = parser.parse(rest, true)? else {
+            return Err(InspectError::Defect);
+        };
+        rest = rest.get(consumed..).ok_or(InspectError::Defect)?;
         match &payload {
-            Payload::ComponentSection { unchecked_range: range, .. }
-            | Payload::ModuleSection { unchecked_range: range, .. } => {
-                let (start, end) = (offset(range.start)?, offset(range.end)?);
-                let head = head_before(bytes, start);
-                open.push(Open {
-                    head: Some((head, start)),
-                    len: end - start,
-                    grows: 0,
-                    edit: edits.len(),
-                });
-                edits.push(Edit { start: head, end: head, new: Vec::new() });
+            // No name of a package stands in a core module.
+            Payload::ModuleSection { unchecked_range: range, .. } => {
+                let len = offset(range.end - range.start)?;
+                rest = rest.get(len..).ok_or(InspectError::Defect)?;
             }
-            Payload::End(_) => close(bytes, &mut open, &mut edits)?,
+            Payload::ComponentSection { unchecked_range: range, parser } => {
+                let (start, end) = (offset(range.start)?, offset(range.end)?);
+                let (head, edit) = (head_before(bytes, start), edits.len());
+                open.push(Open { head: Some((head, start)), len: end - start, grows: 0, edit });
+                edits.push(Edit { start: head, end: head, new: Vec::new() });
+                parsers.push(parser.clone());
+            }
+            Payload::End(_) => {
+                close(bytes, &mut open, &mut edits)?;
+                parsers.pop();
+            }
             _ => {
                 let names = names(&payload)?;
                 if let (Some((_, range)), Some(top)) = (payload.as_section(), open.last_mut())

@@ -128,14 +128,15 @@ impl<'a> Parts<'a> {
         while let Some(of_importer) = edges.pop_front() {
             let answers = parts.answers(importer, of_importer)?;
             for (import, node) in answers {
-                let chain = parts.chain_to_import(importer, import);
+                let chain = || parts.chain_to_import(importer, import);
                 let identity =
-                    identities.get(node).ok_or(LinkError::NoNode { chain: chain.clone() })?;
-                fits(&parts[importer].surface.imports[import].reading, identity, &chain)?;
+                    identities.get(node).ok_or_else(|| LinkError::NoNode { chain: chain() })?;
+                fits(&parts[importer].surface.imports[import].reading, identity, chain)?;
                 let number = if let Some(number) = numbers.get(&node) {
                     *number
                 } else {
-                    let surface = Surface::read(contents[node]).map_err(|fault| fault.at(chain))?;
+                    let surface =
+                        Surface::read(contents[node]).map_err(|fault| fault.at(chain()))?;
                     let came_by = Some((importer, import));
                     let release = Some(identity.clone());
                     parts.0.push(Part::new(release, contents[node], surface, came_by));
@@ -268,10 +269,14 @@ fn identities(solution: &Solution, contents: &[&[u8]]) -> Result<Vec<Identity>, 
 }
 
 /// Checks that a release is what an import names.
-fn fits(import: &ImportName, release: &Identity, chain: &Chain) -> Result<(), LinkError> {
+fn fits(
+    import: &ImportName,
+    release: &Identity,
+    chain: impl Fn() -> Chain,
+) -> Result<(), LinkError> {
     let Identity { package, version, digest } = release;
     let other = || LinkError::OtherRelease {
-        chain: chain.clone(),
+        chain: chain(),
         package: package.clone(),
         version: version.clone(),
     };
@@ -290,7 +295,7 @@ fn fits(import: &ImportName, release: &Identity, chain: &Chain) -> Result<(), Li
             }
             match integrity {
                 Some(integrity) if integrity.sha256() != Some(*digest) => {
-                    Err(LinkError::OtherIntegrity { chain: chain.clone(), found: *digest })
+                    Err(LinkError::OtherIntegrity { chain: chain(), found: *digest })
                 }
                 _ => Ok(()),
             }
