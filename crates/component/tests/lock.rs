@@ -62,7 +62,7 @@ log-root = "LOG"
 map-root = "MAP"
 
 [[root]]
-file = 'build/my "app".wasm'
+file = "build/my \"app\".wasm"
 digest = "APP"
 dependencies = [
     { import = "unlocked-dep=<test:five@{>=1.0.0-rc.1 <2.0.0}>", package = "test:five@1.0.0-rc.1" },

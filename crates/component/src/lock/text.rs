@@ -314,11 +314,11 @@ fn write_edges(f: &mut fmt::Formatter<'_>, edges: &BTreeSet<LockedDependency>) -
     writeln!(f, "]")
 }
 
-/// A text as a basic string of TOML.
-struct Quoted<'a>(&'a str);
+/// A text as a basic string of TOML, which one of JSON is, too.
+pub(super) struct Quoted<'a>(pub(super) &'a str);
 
 impl fmt::Display for Quoted<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", toml::Value::String(self.0.to_owned()))
+        f.write_str(&serde_json::to_string(self.0).map_err(|_| fmt::Error)?)
     }
 }

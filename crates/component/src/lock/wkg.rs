@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use super::text::Quoted;
 use super::{Lock, Origin};
 
 impl Lock {
@@ -21,7 +22,7 @@ impl Lock {
         let mut text = String::from("# Made by `warg lock --export-wkg`.\nversion = 1\n");
         // Writing into a text does not fail.
         for ((package, registry), versions) in packages {
-            let registry = toml::Value::String(registry.clone());
+            let registry = Quoted(registry);
             let _ = write!(text, "\n[[packages]]\nname = \"{package}\"\nregistry = {registry}\n");
             for (version, digest) in versions {
                 let _ = write!(
