@@ -15,6 +15,7 @@ use serde::Serialize;
 use wargate_testkit::proxy::Proxy;
 
 use crate::comparison::{Limit, Table, median};
+use crate::graph;
 use crate::hammer::{self, Content, Report, Target, Until, Workload};
 use crate::process::{End, Process, Serve, Server};
 
@@ -32,6 +33,10 @@ const START_MS_MAX: f64 = 5.0;
 const MANY: usize = 100;
 /// Bytes of the package that is got out of the cache.
 const LARGE_BYTES: usize = 1_000_000;
+/// Packages of a registry of which some are locked.
+const GRAPH: usize = 10_000;
+/// Serial round trips of a lock on a machine that knows nothing yet.
+const LOCK_TRIPS_MAX: f64 = 10.0;
 /// Rounds of each measurement, alternating between the clients.
 const ROUNDS: usize = 9;
 /// Starts, of which the mean counts: Linux counts a process's time in hundredths of a second.
@@ -99,6 +104,9 @@ pub fn compare(plan: &Plan, say: fn(&str)) -> Result<Comparison> {
     let start = self::start(plan, &line, &["config", "show"])?;
     table.within("processor to read the configuration, ms", start, START_MS_MAX);
     line.server.end(End::Terminate)?;
+    say(&format!("locking {} of {GRAPH} packages with 20 versions each", graph::NEEDED));
+    let trips = lock(plan, &runtime, &data_dir, address)?;
+    table.within("lock 500 packages, nothing known yet, serial round trips", trips, LOCK_TRIPS_MAX);
     let many = own.rows.into_iter().map(|mut row| {
         row.name.push_str("; one command beside one for each");
         row
@@ -231,6 +239,41 @@ fn many(plan: &Plan, line: &Line) -> Result<(f64, f64)> {
         person.run(&plan.ours, &get.into_iter().chain([name.as_str()]).collect::<Vec<_>>())
     });
     Ok((median(at_once), each.sum::<Result<f64>>()?))
+}
+
+/// Serial round trips of locking a component that needs 500 packages.
+fn lock(
+    plan: &Plan,
+    runtime: &tokio::runtime::Runtime,
+    data_dir: &Path,
+    address: SocketAddr,
+) -> Result<f64> {
+    let mut times = Vec::new();
+    let data_dir = data_dir.with_file_name("graph");
+    let serve = Serve { listen: Some(address), ..Serve::default() };
+    let server = Server::start(&plan.server, &data_dir, &serve)?;
+    let packages = (0..GRAPH).map(graph::package).collect::<Result<Vec<_>>>()?;
+    let process = Some(server.process());
+    let target = Target { address, connections: 32, rate: None, process };
+    let load = hammer::publish(target, packages, Until::Published, &|_| ());
+    let load = runtime.block_on(load)?;
+    ensure!(load.done == GRAPH, "not all was published: {:?}", load.errors);
+    server.end(End::Terminate)?;
+    for each_way in [Duration::ZERO, plan.each_way] {
+        let line = runtime.block_on(Line::open(plan, &data_dir, address, each_way))?;
+        let mut rounds = Vec::new();
+        for _ in 0..ROUNDS {
+            let person = Person::new(plan, "lock")?;
+            fs::write(person.home.join("app.wasm"), graph::root())?;
+            rounds.push(person.run(&plan.ours, &["lock", "app.wasm", "--registry", &line.url])?);
+            let lock = fs::read_to_string(person.home.join("warg.lock"))?;
+            let count = lock.matches("[[package]]").count();
+            ensure!(count >= graph::NEEDED, "only {count} packages were locked");
+        }
+        times.push(median(rounds));
+        line.server.end(End::Terminate)?;
+    }
+    Ok((times[1] - times[0]) / (2e3 * plan.each_way.as_secs_f64()))
 }
 
 /// Milliseconds to get a large package that is in the cache, without a network.

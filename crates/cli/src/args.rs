@@ -1,5 +1,7 @@
 //! What a person types.
 
+mod components;
+mod dependencies;
 mod publish;
 mod verify;
 
@@ -10,6 +12,10 @@ use clap_complete::Shell;
 use wargate_client::config::BACKENDS;
 use wargate_protocol::{PackageName, Version};
 
+pub(crate) use self::components::{Diff, Inspect, Wit};
+pub(crate) use self::dependencies::{
+    Add, Bundle, Dependencies, Fetch, LockArguments, LockPlace, Outdated, Remove, Roots, Update,
+};
 pub(crate) use self::publish::{Publish, PublishCommand, PublishFiles, PublishOptions, Release};
 pub(crate) use self::verify::{Monitor, Verify};
 
@@ -68,12 +74,28 @@ pub(crate) enum Command {
     Versions(PackageOnly),
     /// Show the records of a package, newest first
     Log(PackageOnly),
-    /// Bring what is known of packages up to date
+    /// Bring what is known of packages up to date, and take newer releases into `warg.lock`
     Update(Update),
+    /// Show what a component is: what it needs and offers, who made it, what takes its space
+    Inspect(Inspect),
+    /// Show the interfaces of a component as WIT, or write them as a folder for build tools
+    Wit(Wit),
+    /// Show what changed between two components, and whether the later can replace the earlier
+    Diff(Diff),
     /// Show what components depend on: as a tree, a picture, or the reasons for one package
     Dependencies(Dependencies),
     /// Write down in `warg.lock` which releases answer what components depend on
     Lock(LockArguments),
+    /// Show which locked packages have newer releases
+    Outdated(Outdated),
+    /// Put a component and all that it depends on into one, which needs no registry to run
+    Bundle(Bundle),
+    /// Download what `warg.lock` names, as files
+    Fetch(Fetch),
+    /// Add packages to `[dependencies]` of `warg.toml`, and lock them
+    Add(Add),
+    /// Remove packages from `[dependencies]` of `warg.toml`, and from the lock
+    Remove(Remove),
     /// Download one package into the cache, or into a file
     #[command(disable_version_flag = true)]
     Download(Download),
@@ -157,74 +179,10 @@ pub(crate) struct Show {
     pub(crate) interfaces: bool,
 }
 
-/// What is resolved.
-#[derive(Debug, Args)]
-pub(crate) struct Roots {
-    /// Components: files, or packages NAMESPACE:NAME with @VERSION or @REQUIREMENT behind it
-    #[arg(value_name = "FILE|PACKAGE")]
-    pub(crate) named: Vec<String>,
-    /// Take a file in the place of a package
-    #[arg(long, value_name = "PACKAGE@VERSION=FILE")]
-    pub(crate) with: Vec<String>,
-    /// Have this version of a package, and no other that is compatible
-    #[arg(long, value_name = "PACKAGE@VERSION")]
-    pub(crate) precise: Vec<String>,
-    /// Let pre-releases be in range like other versions
-    #[arg(long)]
-    pub(crate) prereleases: bool,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Dependencies {
-    #[command(flatten)]
-    pub(crate) roots: Roots,
-    /// Show how it comes that this package is needed
-    #[arg(long, value_name = "PACKAGE")]
-    pub(crate) why: Option<PackageName>,
-    /// Show which releases depend on this package, by the word of its registry
-    #[arg(long, value_name = "PACKAGE", conflicts_with_all = ["named", "why", "dot", "svg"])]
-    pub(crate) reverse: Option<PackageName>,
-    /// Print a graph for Graphviz
-    #[arg(long, conflicts_with_all = ["svg", "why", "json"])]
-    pub(crate) dot: bool,
-    /// Print a picture
-    #[arg(long, conflicts_with_all = ["why", "json"])]
-    pub(crate) svg: bool,
-}
-
-#[derive(Debug, Args)]
-#[command(
-    after_help = "Without roots, those of the lock that is there are locked again: what is locked stays as \
-                  long as it answers. With `--offline` nobody is asked, and the lock's own releases must \
-                  answer."
-)]
-pub(crate) struct LockArguments {
-    #[command(flatten)]
-    pub(crate) roots: Roots,
-    /// The lock [default: warg.lock, here]
-    #[arg(long, value_name = "FILE")]
-    pub(crate) file: Option<PathBuf>,
-    /// Write nothing; fail if the lock is not what it would become
-    #[arg(long)]
-    pub(crate) check: bool,
-    /// Take the newest releases that answer, whatever is locked
-    #[arg(long, conflicts_with = "offline")]
-    pub(crate) update: bool,
-    /// Also write the lock of `wkg` to this file
-    #[arg(long, value_name = "FILE")]
-    pub(crate) export_wkg: Option<PathBuf>,
-}
-
 #[derive(Debug, Args)]
 pub(crate) struct PackageOnly {
     /// The package
     pub(crate) package: PackageName,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Update {
-    /// Packages [default: all of which something is known]
-    pub(crate) packages: Vec<PackageName>,
 }
 
 #[derive(Debug, Args)]

@@ -1,22 +1,32 @@
 //! The commands, each in its module.
 
+mod bundle;
 mod config;
 mod demo;
 mod dependencies;
+mod diff;
+mod fetch;
 mod get;
 mod info;
+mod inspect;
 mod key;
+mod linking;
 mod lock;
+mod locking;
 mod login;
 mod manual;
 mod monitor;
+mod project;
 mod publish;
 mod publish_files;
 mod roots;
 mod show;
+mod subject;
 mod time;
 mod trust;
+mod update;
 mod verify;
+mod wit;
 
 use serde_json::json;
 use wargate_console::counted;
@@ -50,7 +60,15 @@ pub(crate) fn run(context: &Context, command: Command) -> Result<Report, Failure
         Command::Log(options) => show::log(context, &options.package),
         Command::Dependencies(options) => dependencies::run(context, &options),
         Command::Lock(options) => lock::run(context, &options),
-        Command::Update(options) => info::update(context, &options.packages),
+        Command::Update(options) => update::update(context, &options),
+        Command::Outdated(options) => update::outdated(context, &options),
+        Command::Inspect(options) => inspect::run(context, &options),
+        Command::Wit(options) => wit::run(context, &options),
+        Command::Diff(options) => diff::run(context, &options),
+        Command::Bundle(options) => bundle::run(context, &options),
+        Command::Fetch(options) => fetch::run(context, &options),
+        Command::Add(options) => project::add(context, &options),
+        Command::Remove(options) => project::remove(context, &options),
         Command::Verify(options) => verify::run(context, &options),
         Command::Monitor(options) => monitor::run(context, &options),
         Command::Demo(options) => demo::run(context, &options),

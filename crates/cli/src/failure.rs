@@ -74,6 +74,13 @@ const HELP: &[(&str, Help)] = &[
     ("conflict", Help::Hint("`warg dependencies` with other `--precise` versions may tell more")),
     ("unsolvable", Help::Nothing("the message says what is beyond which limit")),
     (
+        "not-as-locked",
+        Help::Hint(
+            "releases never change: somebody changed the lock, or it was made at another registry \
+             of that name; `warg lock --update` makes it anew",
+        ),
+    ),
+    (
         "yanked",
         Help::Hint("`warg versions PACKAGE` lists the others; `warg get --yanked` gets this one"),
     ),

@@ -1,8 +1,11 @@
-//! Files that somebody else may have made: nothing but a regular file is opened, and none is waited for.
+//! Files that somebody else may have made, of which nothing but a regular one is opened and none is waited
+//! for; and files that are written whole or not at all.
 
 use std::fs::{File, Metadata, OpenOptions};
-use std::io;
+use std::io::{self, Seek};
 use std::path::Path;
+
+use crate::failure::Failure;
 
 /// Opens a regular file for reading, and says what is known of the one that was opened. A pipe or a
 /// device, which may never end, is an error.
@@ -29,6 +32,64 @@ fn refuse_other(metadata: &Metadata) -> io::Result<()> {
         directory if directory.is_dir() => Err(io::ErrorKind::IsADirectory.into()),
         _ => Err(io::Error::other("it is a pipe or a device, and no regular file")),
     }
+}
+
+/// Writes a file, which appears when it is whole, and not before. What is no file, such as a device or a
+/// pipe, gets all of it at once.
+///
+/// # Errors
+/// This machine's fault, or what `write` fails with.
+pub(crate) fn write_whole<E: From<Failure>>(
+    path: &Path,
+    write: impl FnOnce(&mut File) -> Result<(), E>,
+) -> Result<(), E> {
+    let failed = |error: io::Error| E::from(cannot_write(path, &error));
+    if path.metadata().is_ok_and(|there| !there.is_file()) {
+        let mut file = tempfile::tempfile().map_err(failed)?;
+        write(&mut file)?;
+        file.rewind().map_err(failed)?;
+        let mut target = OpenOptions::new().write(true).open(path).map_err(failed)?;
+        io::copy(&mut file, &mut target).map_err(failed)?;
+        return Ok(());
+    }
+    let directory = folder_of(path);
+    if !directory.is_dir() {
+        let (path, directory) = (path.display(), directory.display());
+        let message = format!("cannot write {path}: there is no directory {directory}");
+        return Err(Failure::local(message).hint("make it, or name another path").into());
+    }
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".warg-");
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    let mut file = builder.tempfile_in(directory).map_err(failed)?;
+    write(file.as_file_mut())?;
+    file.persist(path).map_err(|error| failed(error.error))?;
+    Ok(())
+}
+
+/// Writes a text that is not to be lost, as [`write_whole`] does.
+///
+/// # Errors
+/// This machine's fault.
+pub(crate) fn write_text(path: &Path, text: &str) -> Result<(), Failure> {
+    write_whole(path, |file| {
+        let written = io::Write::write_all(file, text.as_bytes()).and_then(|()| file.sync_all());
+        written.map_err(|error| cannot_write(path, &error))
+    })
+}
+
+/// That a file cannot be written.
+pub(crate) fn cannot_write(path: &Path, error: &io::Error) -> Failure {
+    let text = error.to_string();
+    // The name of the unfinished file says nothing to anybody.
+    let reason = text.split(" at path ").next().unwrap_or(&text);
+    Failure::local(format!("cannot write {}: {reason}", path.display()))
+}
+
+/// The directory that a path is in.
+pub(crate) fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 /// A text as one word of a shell's command line.

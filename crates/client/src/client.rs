@@ -62,6 +62,11 @@ impl Client {
         Self { parts: Arc::new(parts), settings: Arc::new(settings), remotes: Arc::default() }
     }
 
+    /// The same client, that behaves otherwise.
+    pub(crate) fn with(&self, settings: Settings) -> Self {
+        Self { settings: Arc::new(settings), ..self.clone() }
+    }
+
     /// How it behaves.
     pub fn settings(&self) -> &Settings {
         &self.settings

@@ -29,10 +29,11 @@ mod merge;
 mod similar;
 mod table;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 
-use wargate_protocol::{PackageName, Version};
+use wargate_protocol::{PackageName, Version, VersionReq};
 
 pub use self::docs::markdown;
 pub use self::form::{Form, Value};
@@ -148,7 +149,7 @@ pub struct Config {
     pub settings: Settings,
     /// Where this machine keeps things.
     pub machine: Machine,
-    /// What the project publishes.
+    /// What the project publishes, and what it needs.
     pub project: Project,
     /// What the reference client's file says for that client alone.
     pub reference: Reference,
@@ -183,15 +184,19 @@ pub struct Machine {
     pub safe_directories: Vec<String>,
 }
 
-/// What the project publishes.
+/// What the project publishes, and what it needs.
 #[derive(Clone, Debug, Default)]
 pub struct Project {
+    /// The project's file, if there is one.
+    pub file: Option<PathBuf>,
     /// The package.
     pub name: Option<PackageName>,
     /// The version.
     pub version: Option<Version>,
     /// The files, relative to the project's file unless absolute.
     pub files: Vec<PathBuf>,
+    /// The packages that it needs, with the versions that will do.
+    pub dependencies: BTreeMap<PackageName, VersionReq>,
 }
 
 /// What the reference client's file says for that client alone.

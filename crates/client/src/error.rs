@@ -6,6 +6,7 @@ mod examples;
 use std::time::Duration;
 
 use wargate_api::publish::PackageError;
+use wargate_component::lock::PackageId;
 use wargate_component::solve::Conflict;
 use wargate_crypto::{AnyDigest, Digest};
 use wargate_protocol::verify::{Culprit, Fault, Misbehaviour};
@@ -19,6 +20,20 @@ use crate::origin::{Domain, DomainError, RegistryUrlError};
 use crate::question::Question;
 use crate::seams::{CacheError, SecretError, StateError, TransportError};
 use crate::verify::Finding;
+
+/// A release that has other content than a lock says.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("`{release}` is locked to {locked}, and {registry} has {found}")]
+pub struct NotAsLocked {
+    /// The registry.
+    pub registry: Domain,
+    /// The release.
+    pub release: PackageId,
+    /// The digest that the lock has.
+    pub locked: Digest,
+    /// The digest that the registry's log has.
+    pub found: Digest,
+}
 
 /// Why something was not done.
 #[derive(Debug, thiserror::Error)]
@@ -130,6 +145,10 @@ pub enum Error {
     /// Whether any choice of releases answers all imports cannot be found out.
     #[error("{0}")]
     Unsolvable(String),
+    /// A release has other content than a lock says, by a verified log, in which that cannot change: the
+    /// lock is of another registry, or somebody has changed it.
+    #[error("{0}")]
+    NotAsLocked(Box<NotAsLocked>),
     /// The release was withdrawn.
     #[error("`{package}@{version}` was yanked")]
     Yanked {
@@ -331,6 +350,7 @@ impl Error {
             | Self::Usage(_)
             | Self::Content(_)
             | Self::Config(_)
+            | Self::NotAsLocked(_)
             | Self::Domain(_)
             | Self::Url(_) => Kind::Usage,
             Self::State(_) | Self::Damaged { .. } | Self::Cache(_) | Self::Secret(_) => Kind::Local,
@@ -350,6 +370,7 @@ impl Error {
             Self::Unauthorized { .. } => "unauthorized",
             Self::UnknownPackage { .. } => "unknown-package",
             Self::NoSuchRelease { .. } => "no-such-release",
+            Self::NotAsLocked(_) => "not-as-locked",
             Self::Yanked { .. } => "yanked",
             Self::Conflict(_) => "conflict",
             Self::Unsolvable(_) => "unsolvable",
@@ -464,7 +485,7 @@ mod tests {
             assert!(error.evidence().is_none() || is_lie, "{code}");
             messages.insert(message);
         }
-        assert_eq!(kinds.len(), 58, "{:?}", kinds.keys());
+        assert_eq!(kinds.len(), 59, "{:?}", kinds.keys());
         let culprits: BTreeSet<_> = examples().iter().filter_map(Error::culprit).collect();
         assert_eq!(culprits, ["registry", "server"].into());
     }

@@ -18,6 +18,7 @@ pub mod evidence;
 #[cfg(test)]
 mod fixture;
 pub mod limits;
+mod locked;
 pub mod memory;
 pub mod monitor;
 #[cfg(feature = "native")]

@@ -21,7 +21,7 @@ use wargate_crypto::Digest;
 use wargate_protocol::{LogLength, PackageName, Version};
 
 use crate::names::{ImportName, ImportNameError};
-use crate::solve::{Edge, Release, Snapshot, SnapshotError, Solution};
+use crate::solve::{Edge, Node, Release, Snapshot, SnapshotError, Solution};
 
 /// The format of the text.
 pub const LOCK_FORMAT: u32 = 1;
@@ -196,6 +196,33 @@ impl Lock {
             pins.entry(id.package.clone()).or_default().insert(id.version.clone());
         }
         pins
+    }
+
+    /// The part of the answer that some imports need, as the solver gives it. Imports that lead nowhere
+    /// are left out; no lock has them that was read.
+    pub fn solution(&self, roots: &BTreeSet<LockedDependency>) -> Solution {
+        let part = Self {
+            roots: BTreeSet::from([LockedRoot { file: None, dependencies: roots.clone() }]),
+            packages: self.packages.clone(),
+            ..Self::default()
+        };
+        let packages = part.reached().packages;
+        let places: BTreeMap<&PackageId, usize> = packages.keys().zip(0..).collect();
+        let edges = |dependencies: &BTreeSet<LockedDependency>| {
+            let edge = |edge: &LockedDependency| {
+                let to = *places.get(&edge.package)?;
+                edge.name().ok().map(|import| Edge { import, to })
+            };
+            dependencies.iter().filter_map(edge).collect()
+        };
+        let nodes = packages.iter().map(|(id, package)| Node {
+            package: id.package.clone(),
+            version: id.version.clone(),
+            digest: package.digest,
+            yanked: false,
+            edges: edges(&package.dependencies),
+        });
+        Solution { roots: edges(roots), nodes: nodes.collect() }
     }
 
     /// What of it some roots need, and nothing else.

@@ -1,5 +1,6 @@
 //! New packages, and how one is published.
 
+use std::collections::BTreeMap;
 use std::num::NonZero;
 use std::time::Duration;
 
@@ -14,7 +15,7 @@ use wargate_api::publish::{
 use wargate_crypto::Digest;
 use wargate_protocol::{
     Entry, LogId, PackageEnvelope, PackageName, PackageRecord as Record, RecordId, RegistryIndex,
-    Timestamp,
+    Timestamp, Version,
 };
 
 use super::Until;
@@ -81,27 +82,9 @@ impl Workload {
             Content::Module => module(noise(&seed, self.content_bytes)),
             Content::Bytes => noise(&seed, self.content_bytes),
         };
-        let digest = Digest::of(&content);
         let name: PackageName =
             format!("{}:r{}-p{number}", self.namespace, self.run).parse().context("a namespace")?;
-        let (log, key) = (LogId::package(&name), private_key()?);
-        let init = Entry::init(key.public_key());
-        let release = Entry::release("1.0.0".parse()?, digest);
-        let time = Timestamp::from_seconds(1_700_000_000);
-        let record = PackageEnvelope::sign(&Record::new(None, time, vec![init, release]), &key)?;
-        let id = record.record_id();
-        let request = PublishRecordRequest {
-            package_name: name,
-            record: record.into_signed(),
-            content_sources: OrderedMap::new(),
-        };
-        Ok(Package {
-            log,
-            record: id,
-            digest,
-            body: serde_json::to_vec(&request)?.into(),
-            content: content.into(),
-        })
+        Package::new(name, vec![("1.0.0".parse()?, content)])
     }
 }
 
@@ -109,18 +92,45 @@ impl Workload {
 pub struct Package {
     log: LogId,
     record: RecordId,
+    /// The digest of its first release's content.
     digest: Digest,
     body: Bytes,
-    content: Bytes,
+    contents: BTreeMap<Digest, Bytes>,
 }
 
 impl Package {
-    /// Bytes of its content.
-    pub fn size(&self) -> usize {
-        self.content.len()
+    /// A package whose first record has all of its releases.
+    ///
+    /// # Errors
+    /// If it has none.
+    pub fn new(name: PackageName, releases: Vec<(Version, Vec<u8>)>) -> Result<Self> {
+        let (log, key) = (LogId::package(&name), private_key()?);
+        let mut entries = vec![Entry::init(key.public_key())];
+        let (mut first, mut contents) = (None, BTreeMap::new());
+        for (version, content) in releases {
+            let digest = Digest::of(&content);
+            first.get_or_insert(digest);
+            entries.push(Entry::release(version, digest));
+            contents.insert(digest, content.into());
+        }
+        let time = Timestamp::from_seconds(1_700_000_000);
+        let record = PackageEnvelope::sign(&Record::new(None, time, entries), &key)?;
+        let id = record.record_id();
+        let request = PublishRecordRequest {
+            package_name: name,
+            record: record.into_signed(),
+            content_sources: OrderedMap::new(),
+        };
+        let digest = first.context("a package has a release")?;
+        Ok(Self { log, record: id, digest, body: serde_json::to_vec(&request)?.into(), contents })
     }
 
-    /// The digest of its content.
+    /// Bytes of its contents.
+    pub fn size(&self) -> usize {
+        self.contents.values().map(Bytes::len).sum()
+    }
+
+    /// The digest of its first release's content.
     pub const fn digest(&self) -> Digest {
         self.digest
     }
@@ -135,9 +145,9 @@ impl Package {
         (self.log, self.record)
     }
 
-    /// Its content.
+    /// The content of its first release.
     pub fn content(&self) -> &[u8] {
-        &self.content
+        self.contents.get(&self.digest).map(Bytes::as_ref).unwrap_or_default()
     }
 
     /// Sends the record, then the content to where the server wants it, and asks until the record is
@@ -162,8 +172,10 @@ impl Package {
                 PackageRecordState::Rejected { .. } => bail!("the record was rejected"),
                 PackageRecordState::Processing => {}
                 PackageRecordState::Sourcing { missing_content } => {
-                    for missing in missing_content.into_values() {
-                        self.upload(connection, missing.upload.first()).await?;
+                    for (digest, missing) in missing_content {
+                        let digest = Digest::try_from(&digest)?;
+                        let content = self.contents.get(&digest).context("other content")?;
+                        upload(connection, missing.upload.first(), content.clone()).await?;
                     }
                 }
             }
@@ -187,28 +199,27 @@ impl Package {
         }
         bail!("the record was not published in a long time");
     }
+}
 
-    async fn upload(
-        &self,
-        connection: &mut Connection,
-        place: Option<&UploadEndpoint>,
-    ) -> Result<()> {
-        let UploadEndpoint::Http { method, url, .. } =
-            place.context("the server names no place for the content")?;
-        let method = match method {
-            UploadMethod::Post => Method::POST,
-            UploadMethod::Put => Method::PUT,
-        };
-        // Relative to the server's URL, or below it.
-        let path = match url.split_once("://") {
-            Some((_, rest)) => rest.split_once('/').map_or("", |(_, path)| path),
-            None => url.as_str(),
-        };
-        let sent = connection.send(method, path, Some((Kind::Bytes, self.content.clone())));
-        match sent.await? {
-            (status, _) if status.is_success() => Ok(()),
-            (status, body) => bail!("an upload was answered {status}: {}", body.escape_ascii()),
-        }
+async fn upload(
+    connection: &mut Connection,
+    place: Option<&UploadEndpoint>,
+    content: Bytes,
+) -> Result<()> {
+    let UploadEndpoint::Http { method, url, .. } =
+        place.context("the server names no place for the content")?;
+    let method = match method {
+        UploadMethod::Post => Method::POST,
+        UploadMethod::Put => Method::PUT,
+    };
+    // Relative to the server's URL, or below it.
+    let path = match url.split_once("://") {
+        Some((_, rest)) => rest.split_once('/').map_or("", |(_, path)| path),
+        None => url.as_str(),
+    };
+    match connection.send(method, path, Some((Kind::Bytes, content))).await? {
+        (status, _) if status.is_success() => Ok(()),
+        (status, body) => bail!("an upload was answered {status}: {}", body.escape_ascii()),
     }
 }
 

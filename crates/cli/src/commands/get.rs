@@ -10,6 +10,7 @@ use wargate_protocol::{PackageName, VersionReq};
 use crate::args::{Download, Get};
 use crate::context::{Context, Failed};
 use crate::failure::Failure;
+use crate::files::{cannot_write, write_whole};
 use crate::output::{Report, print};
 use crate::prompt;
 
@@ -27,7 +28,8 @@ pub(crate) fn parse(text: &str) -> Result<(PackageName, Option<String>), Failure
     Ok((name, version))
 }
 
-fn wanted(text: &str, yanked: bool) -> Result<Wanted, Failure> {
+/// What is wanted: the newest, one version, or one that fits a requirement.
+pub(crate) fn wanted(text: &str, yanked: bool) -> Result<Wanted, Failure> {
     let (name, version) = parse(text)?;
     let version = match version.as_deref() {
         None => Selector::Highest(VersionReq::ANY),
@@ -145,42 +147,9 @@ fn to_stdout(client: &Client, fetched: &mut Fetched) -> Result<Report, Failed> {
     }
 }
 
-/// Writes content to a file, which appears when it is whole and checked, and not before.
-fn write(client: &Client, fetched: &mut Fetched, path: &Path) -> Result<(), Failed> {
-    let failed = |error: std::io::Error| Failed::Other(cannot_write(path, &error));
-    if path.metadata().is_ok_and(|there| !there.is_file()) {
-        return write_through(client, fetched, path);
-    }
-    let directory = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
-    if !directory.is_dir() {
-        let (path, directory) = (path.display(), directory.display());
-        let message = format!("cannot write {path}: there is no directory {directory}");
-        return Err(Failure::local(message)
-            .hint("make it, or name another with `--output`")
-            .into());
-    }
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".warg-");
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    let mut file = builder.tempfile_in(directory).map_err(failed)?;
-    copy(client, fetched, file.as_file_mut(), path)?;
-    file.persist(path).map_err(|error| failed(error.error))?;
-    Ok(())
-}
-
-/// Writes content into what is no file, such as a device or a pipe, once it is whole and checked.
-fn write_through(client: &Client, fetched: &mut Fetched, path: &Path) -> Result<(), Failed> {
-    let failed = |error: std::io::Error| Failed::Other(cannot_write(path, &error));
-    let mut file = tempfile::tempfile().map_err(failed)?;
-    copy(client, fetched, &mut file, path)?;
-    std::io::Seek::rewind(&mut file).map_err(failed)?;
-    let mut target = std::fs::OpenOptions::new().write(true).open(path).map_err(failed)?;
-    std::io::copy(&mut file, &mut target).map_err(failed)?;
-    Ok(())
+/// Writes content to a file, once it is whole and checked.
+pub(crate) fn write(client: &Client, fetched: &mut Fetched, path: &Path) -> Result<(), Failed> {
+    write_whole(path, |file| copy(client, fetched, file, path))
 }
 
 fn copy(
@@ -200,13 +169,6 @@ fn copy(
             format!("the content of `{}` has rotten in the cache", fetched.package.name());
         Err(Failure::local(message).hint("run the command again: it is downloaded anew").into())
     }
-}
-
-fn cannot_write(path: &Path, error: &std::io::Error) -> Failure {
-    let text = error.to_string();
-    // The name of the unfinished file says nothing to anybody.
-    let reason = text.split(" at path ").next().unwrap_or(&text);
-    Failure::local(format!("cannot write {}: {reason}", path.display()))
 }
 
 fn line(fetched: &Fetched, path: &Path) -> String {

@@ -80,7 +80,7 @@ pub(crate) fn run(context: &Context, options: &PublishFiles) -> Result<Report, F
 
 /// Refuses files of a project that are not below its directory: what they are, came with a checkout, and
 /// nobody but the user publishes what else is on this machine.
-fn stay_inside(context: &Context) -> Result<(), Failure> {
+pub(crate) fn stay_inside(context: &Context) -> Result<(), Failure> {
     let origin = context.config.origin("package.files");
     let Some(Origin::File { path: project, .. }) = origin.filter(|origin| origin.is_project())
     else {
@@ -93,7 +93,7 @@ fn stay_inside(context: &Context) -> Result<(), Failure> {
             let (path, project) = (path.display(), project.display());
             let message = format!("{path} is not below the directory of {project}, which lists it");
             return Err(
-                Failure::usage(message).hint("if you mean that file, name it: `warg publish FILE`")
+                Failure::usage(message).hint("if you mean that file, name it on the command line")
             );
         }
     }

@@ -5,19 +5,21 @@ use std::path::{Path, PathBuf};
 
 use wargate_client::resolve::{self, Question};
 use wargate_component::ImportName;
-use wargate_component::lock::{Lock, LockedFile, PackageId};
+use wargate_component::lock::{Lock, LockedFile, Origin, PackageId};
 use wargate_component::names::PackageRange;
 use wargate_component::solve::Release;
 use wargate_crypto::Digest;
 use wargate_protocol::{PackageName, Version, VersionReq};
 
 use crate::args::Roots;
+use crate::context::Context;
 use crate::failure::Failure;
 
 /// Largest local file that is read, in bytes: what is inspected.
-const FILE_BYTES_MAX: u64 = wargate_component::limits::FILE_BYTES_MAX as u64;
+pub(crate) const FILE_BYTES_MAX: u64 = wargate_component::limits::FILE_BYTES_MAX as u64;
 
 /// What is resolved, and what a lock says of it.
+#[derive(Default)]
 pub(crate) struct Resolving {
     /// The question, without pins.
     pub(crate) question: Question,
@@ -58,44 +60,77 @@ impl Resolving {
 
     /// The roots, and the files in the place of packages, that a lock names, as they are now.
     pub(crate) fn of_lock(lock: &Lock, folder: &Path) -> Result<Self, Failure> {
-        use wargate_component::lock::Origin;
-        let mut resolving = Self {
-            question: Question::default(),
-            roots: Vec::new(),
-            names: Vec::new(),
-            files: BTreeMap::new(),
-        };
-        for (id, package) in &lock.packages {
-            let Origin::File(path) = &package.origin else { continue };
-            let bytes = read(&folder.join(path))?;
-            let (version, digest) = (id.version.clone(), Digest::of(&bytes));
-            let imports = resolve::imports_of(&bytes);
-            let release = Release { version, digest, yanked: false, imports };
-            resolving.files.insert(id.package.clone(), path.clone());
-            resolving.question.local.entry(id.package.clone()).or_default().push(release);
-        }
+        let mut resolving = Self::default();
+        resolving.keep_files(lock, folder)?;
         for root in &lock.roots {
             let (name, locked) = if let Some(file) = &root.file {
-                (file.path.clone(), of_file(&folder.join(&file.path), file.path.clone())?)
+                (file.path.clone(), of_file(&folder.join(&file.path), folder)?)
             } else {
                 let names = root.dependencies.iter().filter_map(|edge| edge.name().ok());
                 let imports: Vec<ImportName> = names.collect();
                 let first = imports.first().and_then(ImportName::dependency);
                 (first.map(ToString::to_string).unwrap_or_default(), (None, imports))
             };
-            resolving.names.push(name);
-            resolving.question.imports.extend(locked.1.iter().cloned());
-            resolving.roots.push(locked);
+            resolving.add(name, locked);
         }
         Ok(resolving)
+    }
+
+    /// The files that the project publishes, and the packages that it needs.
+    pub(crate) fn of_project(
+        context: &Context,
+        dependencies: &BTreeMap<PackageName, VersionReq>,
+        folder: &Path,
+    ) -> Result<Self, Failure> {
+        let files = &context.config.project.files;
+        if let Some(missing) = files.iter().find(|path| !path.exists()) {
+            return Err(Failure::usage(format!("there is no {}", missing.display()))
+                .hint("warg.toml lists it in `files` of `[package]`: build it first"));
+        }
+        super::publish_files::stay_inside(context)?;
+        let mut resolving = Self::default();
+        for path in files {
+            let shown = relative(path, folder)?;
+            resolving.add(shown, of_file(path, folder)?);
+        }
+        for (package, requirement) in dependencies {
+            let range = PackageRange::of(requirement).ok_or_else(|| {
+                Failure::usage(format!("no import can ask for {package} {requirement}"))
+                    .hint("a requirement is like 1.2, =1.2.3 or >=1.2, <3")
+            })?;
+            let package = package.clone();
+            let name = package.to_string();
+            let import = ImportName::Unlocked { package, projection: None, range };
+            resolving.add(name, (None, vec![import]));
+        }
+        Ok(resolving)
+    }
+
+    /// Keeps the files that stand in the place of packages in a lock, as they are now.
+    pub(crate) fn keep_files(&mut self, lock: &Lock, folder: &Path) -> Result<(), Failure> {
+        for (id, package) in &lock.packages {
+            let Origin::File(path) = &package.origin else { continue };
+            let bytes = read(&folder.join(path))?;
+            let (version, digest) = (id.version.clone(), Digest::of(&bytes));
+            let imports = resolve::imports_of(&bytes);
+            let release = Release { version, digest, yanked: false, imports };
+            self.files.insert(id.package.clone(), path.clone());
+            self.question.local.entry(id.package.clone()).or_default().push(release);
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, name: String, root: (Option<LockedFile>, Vec<ImportName>)) {
+        self.names.push(name);
+        self.question.imports.extend(root.1.iter().cloned());
+        self.roots.push(root);
     }
 }
 
 /// A root: a file, or a package as the import that asks for it.
 fn root(text: &str, folder: &Path) -> Result<(Option<LockedFile>, Vec<ImportName>), Failure> {
     if is_file(text) {
-        let path = PathBuf::from(text);
-        return of_file(&path, relative(&path, folder)?);
+        return of_file(Path::new(text), folder);
     }
     let (package, wanted) = super::get::parse(text)?;
     let import = wanted_import(package, wanted.as_deref())?;
@@ -129,14 +164,14 @@ fn wanted_import(package: PackageName, wanted: Option<&str>) -> Result<ImportNam
 }
 
 /// Whether a text names a file: one that is there, or what no package is called.
-fn is_file(text: &str) -> bool {
+pub(crate) fn is_file(text: &str) -> bool {
     let before = text.split('@').next().unwrap_or(text);
     before.parse::<PackageName>().is_err() || Path::new(text).is_file()
 }
 
-fn of_file(path: &Path, name: String) -> Result<(Option<LockedFile>, Vec<ImportName>), Failure> {
+fn of_file(path: &Path, folder: &Path) -> Result<(Option<LockedFile>, Vec<ImportName>), Failure> {
     let bytes = read(path)?;
-    let file = LockedFile { path: name, digest: Digest::of(&bytes) };
+    let file = LockedFile { path: relative(path, folder)?, digest: Digest::of(&bytes) };
     Ok((Some(file), resolve::imports_of(&bytes)))
 }
 

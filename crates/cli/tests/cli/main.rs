@@ -4,14 +4,17 @@
 
 mod alone;
 mod auditing;
+mod components;
 mod documentation;
 mod drill;
 mod every;
 mod help;
 #[cfg(all(feature = "os-keyring", target_os = "linux"))]
 mod keyring;
+mod linking;
 mod mask;
 mod program;
+mod project;
 mod resolving;
 mod schema;
 mod secrets;

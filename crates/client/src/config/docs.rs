@@ -115,6 +115,9 @@ registry = \"https://registry.example\"
 name = \"example:hello\"
 version = \"1.2.0\"
 files = [\"target/wasm32-wasip2/release/hello.wasm\"]
+
+[dependencies]
+\"example:greeting\" = \"1.2\"
 ```
 ";
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use wargate_crypto::{Digest, KeyId, PublicKey};
-use wargate_protocol::{PackageName, Version};
+use wargate_protocol::{PackageName, Version, VersionReq};
 
 use super::similar::did_you_mean;
 use crate::origin::RegistryUrl;
@@ -48,6 +48,8 @@ pub enum Form {
     Package,
     /// A version.
     Version,
+    /// Which versions will do.
+    Requirement,
 }
 
 /// A value.
@@ -75,6 +77,8 @@ pub enum Value {
     Package(PackageName),
     /// See [`Form::Version`].
     Version(Version),
+    /// See [`Form::Requirement`].
+    Requirement(VersionReq),
 }
 
 /// What stands in a source.
@@ -141,6 +145,7 @@ impl Form {
             }
             Self::Package => text.parse().map(Value::Package).map_err(|_| not()),
             Self::Version => text.parse().map(Value::Version).map_err(|_| not()),
+            Self::Requirement => text.parse().map(Value::Requirement).map_err(|_| not()),
             Self::Text | Self::Keys | Self::Texts | Self::Directories => {
                 Ok(Value::Text(text.to_owned()))
             }
@@ -176,6 +181,9 @@ impl fmt::Display for Form {
             Self::Directories => f.write_str("a list of directories"),
             Self::Package => f.write_str("the name of a package (`namespace:name`)"),
             Self::Version => f.write_str("a version such as `1.2.3`"),
+            Self::Requirement => {
+                f.write_str("a requirement such as `1.2`, `=1.2.3` or `>=1.2, <3`")
+            }
         }
     }
 }
@@ -199,6 +207,7 @@ impl fmt::Display for Value {
             Self::Texts(texts) => f.write_str(&texts.join(" ")),
             Self::Package(name) => name.fmt(f),
             Self::Version(version) => version.fmt(f),
+            Self::Requirement(requirement) => requirement.fmt(f),
         }
     }
 }

@@ -42,6 +42,8 @@ pub(super) fn resolve(sources: &Sources) -> Result<Config, ConfigError> {
     }
     layers.pin(pins)?;
     let mut config = layers.finish()?;
+    let of_project = sources.files.iter().find(|file| file.role == Role::Project);
+    config.project.file = of_project.map(|file| file.path.clone());
     let has_token = |(name, value): &(String, String)| name == "WARG_TOKEN" && !value.is_empty();
     if sources.variables.iter().any(has_token) {
         config.warnings.extend(held_back(&config));
@@ -220,9 +222,9 @@ fn whole_key(row: &Row, name: Option<&str>) -> Result<String, String> {
             .parse::<wargate_protocol::Namespace>()
             .map(|namespace| format!("namespaces.{namespace}"))
             .map_err(|_| format!("`{escaped}` is not a namespace")),
-        "packages.<package>" => name
+        key @ ("packages.<package>" | "dependencies.<package>") => name
             .parse::<wargate_protocol::PackageName>()
-            .map(|package| format!("packages.{package}"))
+            .map(|package| key.replace("<package>", package.as_str()))
             .map_err(|_| format!("`{escaped}` is not the name of a package (`namespace:name`)")),
         _ => domain(name).map(|domain| format!("registries.{domain}.operator-keys")),
     }
@@ -260,6 +262,11 @@ fn apply(
             let name = key.and_then(|key| key.strip_prefix("packages.")).unwrap_or_default();
             let package = name.parse().map_err(|_| format!("`{name}` is not a package"))?;
             settings.packages.insert(package, url.clone());
+        }
+        ("dependencies.<package>", Value::Requirement(requirement)) => {
+            let name = key.and_then(|key| key.strip_prefix("dependencies.")).unwrap_or_default();
+            let package = name.parse().map_err(|_| format!("`{name}` is not a package"))?;
+            config.project.dependencies.insert(package, requirement.clone());
         }
         ("registries.<registry>.operator-keys", Value::Keys(keys)) => {
             let name = key

@@ -241,7 +241,17 @@ pub const TABLE: &[Row] = &[
         form: Form::Texts,
         project: true,
         what: "The files that `warg publish` publishes if it is given none. Those that a project names \
-               have to be below its directory, where links lead as well.",
+               have to be below its directory, where links lead as well. `warg lock` locks what they \
+               depend on.",
+        ..ROW
+    },
+    Row {
+        key: "dependencies.<package>",
+        form: Form::Requirement,
+        project: true,
+        what: "Which versions of a package the project needs, as Cargo has it: `1.2` is anything \
+               compatible with it. `warg add` and `warg remove` write this table, and `warg lock` locks \
+               it.",
         ..ROW
     },
 ];

@@ -8,6 +8,7 @@
 use std::time::Duration;
 
 use wargate_api::publish::PackageError;
+use wargate_component::lock::PackageId;
 use wargate_component::solve::{Conflict, Problem};
 use wargate_crypto::{AnyDigest, Digest, KeyId, PrivateKey};
 use wargate_protocol::verify::{Culprit, Evidence, Fault, Misbehaviour, ProofFault};
@@ -17,7 +18,7 @@ use wargate_protocol::{
 };
 use wargate_transparency::map::MapBundleError;
 
-use super::{Error, YankedOr};
+use super::{Error, NotAsLocked, YankedOr};
 use crate::client::Selector;
 use crate::config::ConfigError;
 use crate::evidence::EvidenceId;
@@ -83,6 +84,11 @@ one_of_each! { plain: Error {
         Error::Conflict(Box::new(Conflict { chains: Vec::new(), chains_left_out: 0, problem }))
     },
     Error::Unsolvable(_) => Error::Unsolvable(text()),
+    Error::NotAsLocked(_) => {
+        let release = PackageId { package: package(), version: "1.0.0".parse().unwrap() };
+        let (locked, found) = (Digest::of(b"locked"), Digest::of(b"found"));
+        Error::NotAsLocked(Box::new(NotAsLocked { registry: registry(), release, locked, found }))
+    },
     Error::Yanked { .. } => {
         Error::Yanked { package: package(), version: "1.0.0".parse().unwrap() }
     },

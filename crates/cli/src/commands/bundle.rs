@@ -1,0 +1,35 @@
+//! `warg bundle`: a component and all that it depends on, in one.
+
+use super::linking::{Form, Linking};
+use super::locking::Locking;
+use crate::args::Bundle;
+use crate::context::Context;
+use crate::failure::Failure;
+use crate::files::folder_of;
+use crate::output::Report;
+
+/// The command.
+pub(crate) fn run(context: &Context, options: &Bundle) -> Result<Report, Failure> {
+    if options.no_lock && options.roots.named.is_empty() {
+        return Err(Failure::usage("nothing is named to bundle, and the lock is not to count")
+            .hint("name a file or a package: `warg bundle app.wasm --no-lock`"));
+    }
+    if options.roots.named.len() > 1 {
+        return Err(Failure::usage("one component is bundled at a time, and several are named")
+            .hint("bundle them one by one"));
+    }
+    let locking = Locking::new(context, &options.roots, &options.place)?;
+    let lock = match &locking.known {
+        // What the lock does not answer, nobody else is asked for: a bundle is what was locked.
+        Some(_) if !options.no_lock => locking.solve_within().map_err(|failure| {
+            failure.hint(
+                "`--no-lock` takes the newest releases that answer, and not those of the lock",
+            )
+        })?,
+        _ => locking.solve(context, None)?,
+    };
+    let folder = folder_of(&locking.path);
+    let linking = Linking::gather(context, &lock, folder, options.vendored.as_deref())?;
+    let path = options.output.clone().unwrap_or_else(|| linking.file_name(Form::Bundle));
+    linking.write(context, Form::Bundle, &path)
+}
