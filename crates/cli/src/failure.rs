@@ -81,6 +81,13 @@ const HELP: &[(&str, Help)] = &[
         ),
     ),
     (
+        "other-log",
+        Help::Hint(
+            "whoever wrote the lock was shown another log: compare with them (`warg verify \
+             --export-checkpoint`). If the registry began anew on purpose, remove the lock",
+        ),
+    ),
+    (
         "yanked",
         Help::Hint("`warg versions PACKAGE` lists the others; `warg get --yanked` gets this one"),
     ),

@@ -10,7 +10,7 @@ use wargate_component::lock::PackageId;
 use wargate_component::solve::Conflict;
 use wargate_crypto::{AnyDigest, Digest};
 use wargate_protocol::verify::{Culprit, Fault, Misbehaviour};
-use wargate_protocol::{CheckpointError, Namespace, PackageName, RecordId, Version};
+use wargate_protocol::{CheckpointError, LogLength, Namespace, PackageName, RecordId, Version};
 
 #[cfg(any(test, feature = "examples"))]
 pub use self::examples::examples;
@@ -149,6 +149,19 @@ pub enum Error {
     /// lock is of another registry, or somebody has changed it.
     #[error("{0}")]
     NotAsLocked(Box<NotAsLocked>),
+    /// A registry does not show that its log goes on from the state that a lock was made from.
+    #[error(
+        "{registry} does not show that its log goes on from the {length} records that the lock was \
+         made from: {reason}"
+    )]
+    OtherLog {
+        /// The registry.
+        registry: Domain,
+        /// The length of the log that the lock was made from.
+        length: LogLength,
+        /// What is wrong.
+        reason: String,
+    },
     /// The release was withdrawn.
     #[error("`{package}@{version}` was yanked")]
     Yanked {
@@ -324,7 +337,8 @@ impl Error {
             Self::Misbehaviour { .. }
             | Self::Finding { .. }
             | Self::BadAnswer { .. }
-            | Self::WrongContent { .. } => Kind::Untrusted,
+            | Self::WrongContent { .. }
+            | Self::OtherLog { .. } => Kind::Untrusted,
             Self::Unreachable { .. } | Self::Unavailable { .. } | Self::StillWaiting { .. } => {
                 Kind::Unavailable
             }
@@ -371,6 +385,7 @@ impl Error {
             Self::UnknownPackage { .. } => "unknown-package",
             Self::NoSuchRelease { .. } => "no-such-release",
             Self::NotAsLocked(_) => "not-as-locked",
+            Self::OtherLog { .. } => "other-log",
             Self::Yanked { .. } => "yanked",
             Self::Conflict(_) => "conflict",
             Self::Unsolvable(_) => "unsolvable",
@@ -407,9 +422,10 @@ impl Error {
                 Culprit::Server => "server",
             }),
             Self::Finding { convicted: Some(_), .. } => Some("registry"),
-            Self::Finding { .. } | Self::BadAnswer { .. } | Self::WrongContent { .. } => {
-                Some("server")
-            }
+            Self::Finding { .. }
+            | Self::BadAnswer { .. }
+            | Self::WrongContent { .. }
+            | Self::OtherLog { .. } => Some("server"),
             _ => None,
         }
     }
@@ -485,7 +501,7 @@ mod tests {
             assert!(error.evidence().is_none() || is_lie, "{code}");
             messages.insert(message);
         }
-        assert_eq!(kinds.len(), 59, "{:?}", kinds.keys());
+        assert_eq!(kinds.len(), 60, "{:?}", kinds.keys());
         let culprits: BTreeSet<_> = examples().iter().filter_map(Error::culprit).collect();
         assert_eq!(culprits, ["registry", "server"].into());
     }

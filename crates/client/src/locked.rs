@@ -1,10 +1,14 @@
 //! The content that a lock names.
 
+use wargate_api::proof::ConsistencyRequest;
 use wargate_component::lock::{Lock, LockedPackage, Origin, PackageId};
+use wargate_protocol::verify::check_extension;
+use wargate_protocol::{Checkpoint, LogLength, SignedCheckpoint};
 
 use crate::client::{Client, Fetched, Selector, Wanted};
 use crate::error::{Error, NotAsLocked};
-use crate::origin::Domain;
+use crate::origin::{Domain, RegistryUrl};
+use crate::registry::Registry;
 
 impl Client {
     /// Gets what a lock has of registries, in the lock's order: from the registry that the lock names,
@@ -60,6 +64,31 @@ impl Client {
         Ok(bytes)
     }
 
+    /// Has every registry of a lock prove that its log goes on from the state that the lock was made
+    /// from. Who wrote a lock and who reads it have seen one log then, and not each another one.
+    ///
+    /// # Errors
+    /// [`Error::OtherLog`] if a registry does not show that, and those of [`Registry::refresh`].
+    pub async fn check_registries(&self, lock: &Lock) -> Result<(), Error> {
+        for (name, locked) in &lock.registries {
+            let checkpoint = Checkpoint {
+                log_root: locked.log_root,
+                log_length: locked.log_length,
+                map_root: locked.map_root,
+            };
+            if locked.log_length > LogLength::EMPTY {
+                self.registry(self.url_of(name)?).check_locked(&checkpoint).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Where a registry is that a lock names.
+    fn url_of(&self, name: &str) -> Result<RegistryUrl, Error> {
+        let domain: Domain = name.parse()?;
+        Ok(self.configured(&domain).map_or_else(|| domain.to_url(), Ok)?)
+    }
+
     /// The client that asks for the packages of a lock where the lock has them from.
     fn routed_by(&self, lock: &Lock) -> Result<Self, Error> {
         let mut settings = (*self.settings).clone();
@@ -68,10 +97,39 @@ impl Client {
             if settings.namespaces.contains_key(id.package.namespace()) {
                 continue;
             }
-            let domain: Domain = name.parse()?;
-            let url = self.configured(&domain).map_or_else(|| domain.to_url(), Ok)?;
+            let url = self.url_of(name)?;
             settings.packages.entry(id.package.clone()).or_insert(url);
         }
         Ok(self.with(settings))
+    }
+}
+
+impl Registry {
+    /// Has the registry prove that its log goes on from a state that a lock names.
+    async fn check_locked(&self, locked: &Checkpoint) -> Result<(), Error> {
+        let other = |reason: String| Error::OtherLog {
+            registry: self.domain().clone(),
+            length: locked.log_length,
+            reason,
+        };
+        let is_long =
+            |it: &SignedCheckpoint| it.contents.checkpoint.log_length >= locked.log_length;
+        let mut known = self.checkpoint()?;
+        if !known.as_ref().is_some_and(is_long) {
+            self.refresh().await?;
+            known = self.checkpoint()?;
+        }
+        let Some(known) = known.filter(is_long) else {
+            return Err(other("it is shorter now".into()));
+        };
+        let now = known.contents.checkpoint;
+        if now.log_length == locked.log_length {
+            let is_same = now == *locked;
+            return if is_same { Ok(()) } else { Err(other("it has other roots".into())) };
+        }
+        let request = ConsistencyRequest { from: locked.log_length, to: now.log_length };
+        let answer = self.remote().await?.consistency(&request).await;
+        let proof = answer.map_err(|error| self.refused(error))?.proof;
+        check_extension(locked, &now, &proof).map_err(|fault| other(fault.to_string()))
     }
 }

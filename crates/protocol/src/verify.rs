@@ -31,7 +31,7 @@ pub use fault::{
     ConsistencyBytes, Culprit, Evidence, Fault, Misbehaviour, PlacedEnvelope, ProofBytes,
     ProofFault,
 };
-pub use session::{Session, Unproven};
+pub use session::{Session, Unproven, check_extension};
 pub use transcript::{TranscribedLog, Transcript, transcript};
 
 /// Why nothing was verified.

@@ -80,12 +80,18 @@ impl Locking {
     /// Asks registries, with these options.
     pub(crate) fn solve_with(&self, context: &Context, options: Options) -> Result<Lock, Failure> {
         let question = Question { options, ..self.resolving.question.clone() };
-        let question = &question;
-        let resolved: Resolved =
-            context.run(|client| async move { Ok(client.resolve(question).await?) })?;
+        let (question, known) = (&question, self.known.as_ref());
+        let resolved: Resolved = context.run(|client| async move {
+            let resolved = client.resolve(question).await?;
+            // Who wrote the lock and who has it now are to have seen one log.
+            if let Some(known) = known {
+                client.check_registries(known).await?;
+            }
+            Ok(resolved)
+        })?;
         let mut lock = resolved.to_lock(&self.resolving.roots, &self.resolving.files);
         // The same answer from a later checkpoint is no change.
-        if let Some(known) = self.known.as_ref().filter(|known| known.packages == lock.packages) {
+        if let Some(known) = known.filter(|known| known.packages == lock.packages) {
             for (name, registry) in &mut lock.registries {
                 if let Some(before) = known.registries.get(name) {
                     registry.clone_from(before);

@@ -141,6 +141,16 @@ fn a_lock_stays_as_it_is_until_it_no_longer_answers() {
     session.fine(&["publish", "yank", "--name", "demo:add", "--version", "1.1.0", "--yes"]);
     session.fine(&["lock", "--check"]);
 
+    // Who wrote the lock and who has it must have seen one log.
+    let root = tower.lock().registries.values().next().unwrap().log_root.to_string();
+    let other = wargate_crypto::Digest::of(b"another log").to_string();
+    let path = tower.folder.join("warg.lock");
+    fs::write(&path, String::from_utf8(text.clone()).unwrap().replace(&root, &other)).unwrap();
+    let split = session.run(&["lock", "--check"]);
+    assert_eq!(split.code, Some(6), "{split}");
+    assert!(split.err.contains("does not show that its log goes on from"), "{split}");
+    fs::write(&path, &text).unwrap();
+
     // A file that changed does, and is never taken for what it was.
     tower.write("app.wasm", &[INC, ADD_2]);
     let stale = session.run(&["lock", "--check", "--offline"]);

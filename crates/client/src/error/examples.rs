@@ -89,6 +89,9 @@ one_of_each! { plain: Error {
         let (locked, found) = (Digest::of(b"locked"), Digest::of(b"found"));
         Error::NotAsLocked(Box::new(NotAsLocked { registry: registry(), release, locked, found }))
     },
+    Error::OtherLog { .. } => {
+        Error::OtherLog { registry: registry(), length: LogLength::EMPTY, reason: text() }
+    },
     Error::Yanked { .. } => {
         Error::Yanked { package: package(), version: "1.0.0".parse().unwrap() }
     },

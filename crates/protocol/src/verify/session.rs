@@ -305,8 +305,12 @@ impl Unproven {
     }
 }
 
-/// Checks that one state of the log is shown to be an earlier one of another.
-fn check_extension(
+/// Checks that one state of the log is shown to be an earlier one of another, by the bytes of a proof of
+/// consistency (specification 7.4).
+///
+/// # Errors
+/// [`ProofFault`] if it is not shown.
+pub fn check_extension(
     seen: &Checkpoint,
     offered: &Checkpoint,
     bytes: &[u8],
