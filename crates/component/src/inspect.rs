@@ -2,6 +2,7 @@
 
 mod anatomy;
 mod code;
+pub(crate) mod embedded;
 mod error;
 pub(crate) mod examine;
 mod externs;

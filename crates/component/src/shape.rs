@@ -18,7 +18,7 @@ use wasmparser::component_types::{
 use wasmparser::types::TypesRef;
 use wasmparser::{Encoding, Payload};
 
-use crate::inspect::examine::EMBEDDED_WORLD;
+use crate::inspect::embedded::{EMBEDDED_WORLD, EmbeddedWorld};
 use crate::inspect::walk::{Facts, Watch};
 use crate::inspect::{InspectError, Inspection, Kind, Limits, watched};
 use crate::limits::EMBEDDED_WORLDS_MAX;
@@ -110,12 +110,15 @@ impl<'a> Shape<'a> {
     pub(crate) fn read(bytes: &'a [u8], limits: Limits) -> Result<Self, InspectError> {
         let (mut shape, embedded) = watched(bytes, limits, || Outline::new(false))?;
         for section in embedded {
-            match watched(section, limits, || Outline::new(true)) {
-                Ok((mut inner, _)) if inner.worlds.len() == 1 => {
-                    shape.worlds.append(&mut inner.worlds);
-                    shape.sections.push(section);
-                }
-                _ => shape.unreadable_worlds += 1,
+            let world = EmbeddedWorld::new(section);
+            let inner = watched(world.package, limits, || Outline::new(true));
+            let worlds = inner.into_iter().flat_map(|(inner, _)| inner.worlds);
+            let mut worlds: Vec<_> = worlds.filter(|each| world.is(&each.name)).collect();
+            if worlds.len() == 1 {
+                shape.worlds.append(&mut worlds);
+                shape.sections.push(section);
+            } else {
+                shape.unreadable_worlds += 1;
             }
         }
         Ok(shape)

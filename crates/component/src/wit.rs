@@ -120,6 +120,15 @@ pub enum WitError {
     /// It is a core module that does not say which world it was made for. Nobody's fault.
     #[error("the file is a core module without interfaces: no section says which world it is for")]
     NoInterfaces,
+    /// It is a core module whose sections about worlds cannot be read, none of them. The file's fault,
+    /// or it is newer or older than what this program knows.
+    #[error(
+        "the file is a core module that says for which {count} worlds it is in no known format"
+    )]
+    UnreadableWorlds {
+        /// How many there are.
+        count: usize,
+    },
     /// It is valid, and what it exports or how its types hang together has no form in WIT.
     #[error("the interfaces of the file cannot be said in WIT: {reason}")]
     Inexpressible {

@@ -22,7 +22,7 @@ fn text(wat: &str) -> Examination {
 fn samples() -> Vec<(String, Vec<u8>)> {
     let folder = testdata().join("components");
     let mut files = Vec::new();
-    for folder in [folder.clone(), folder.join("foreign")] {
+    for folder in [folder.clone(), folder.join("foreign"), folder.join("modules")] {
         let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
         files.extend(entries.filter(|path| path.extension().is_some_and(|end| end == "wasm")));
     }
@@ -40,7 +40,7 @@ fn greet() -> (Resolve, wit_parser::PackageId) {
 #[test]
 fn sizes_of_real_files_add_up_to_the_files() {
     let samples = samples();
-    assert!(samples.len() >= 14, "the folder of components is not whole");
+    assert!(samples.len() >= 20, "the folder of components is not whole");
     for (name, bytes) in samples {
         let found = look(&bytes).anatomy;
         assert_eq!(found.bytes, bytes.len() as u64, "{name}");
@@ -131,6 +131,12 @@ fn the_targeted_wasi_is_the_highest_that_is_mentioned() {
     {
         assert_eq!(module(&both), Some(WasiRelease::Preview1));
     }
+    // As the modules within components import, and adapters.
+    assert_eq!(module(&["wasi:io/streams@0.2.3", "wasi:cli/stdin@0.2.0"]), version("0.2.3"));
+    let mixed =
+        ["wasi_snapshot_preview1", "wasi:http/types@0.2.3", "[export]wasi:http/types@0.2.3"];
+    assert_eq!(module(&mixed), Some(WasiRelease::Preview1));
+    assert_eq!(module(&["acme:io/streams@0.2.3"]), None);
     let c = look(&fs::read(testdata().join("components/greeter-c-wasip2.wasm")).unwrap());
     assert_eq!(c.wasi.unwrap().release, version("0.2.6"));
 }
@@ -197,6 +203,15 @@ fn interfaces_and_worlds_have_their_full_names() {
     assert_eq!(look(&module).worlds, ["example:greet/tower@0.1.0"]);
     let broken = text(r#"(module (@custom "component-type" "?"))"#);
     assert!(broken.worlds.is_empty());
+    for (name, world) in [
+        ("adapter-command", "wasi:cli/command@0.2.12"),
+        ("adapter-proxy", "wasmtime:adapter/adapter"),
+        // It has a package of several worlds, and says which.
+        ("adapter-command-2023", "wasi:cli/command@0.2.0"),
+    ] {
+        let path = testdata().join(format!("components/modules/{name}.wasm"));
+        assert_eq!(look(&fs::read(path).unwrap()).worlds, [world], "{name}");
+    }
 }
 
 #[test]

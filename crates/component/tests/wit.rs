@@ -10,6 +10,7 @@ use wargate_component::inspect::examine;
 use wargate_component::wit::{Note, Wit, WitError, WitFolder, folder, wit};
 use wargate_component::{InspectError, Kind, Limits};
 use wargate_testkit::vectors::testdata;
+use wasm_encoder::{CustomSection, Module};
 use wit_component_258::{StringEncoding, embed_component_metadata};
 use wit_parser::decoding::decode;
 use wit_parser::{PackageId, Resolve};
@@ -105,9 +106,15 @@ fn all_files_of_the_librarys_own_tests_survive() {
 #[test]
 fn all_real_components_survive() {
     let real = [files("components"), files("components/foreign")].concat();
-    assert!(real.len() >= 14);
+    assert!(real.len() >= 17);
     for (name, bytes) in &real {
         check_round_trip(name, bytes);
+    }
+    for (place, (name, bytes)) in real.iter().enumerate() {
+        let (_, other) = &real[(place + 1) % real.len()];
+        let there = diff(bytes, other, &Limits::default()).unwrap();
+        let back = diff(other, bytes, &Limits::default()).unwrap();
+        assert_eq!(there.changes.is_empty(), back.changes.is_empty(), "{name}");
     }
 }
 
@@ -185,6 +192,66 @@ fn core_modules_say_their_worlds() {
         [&module(&["w"])[..], &binary(r#"(module (@custom "component-type:x" "?"))"#)[8..]]
             .concat();
     assert_eq!(say(&broken).notes, [Note::UnreadableWorlds { count: 1 }]);
+    for text in
+        ["?", "\\03", "\\03\\00", "\\03\\00\\ff\\ff\\ff\\ff\\0f", "\\03\\00\\01w", "\\00asm"]
+    {
+        let unknown = binary(&format!(r#"(module (@custom "component-type:x" "{text}"))"#));
+        let error = wit(&unknown, &Limits::default()).unwrap_err();
+        assert_eq!(error, WitError::UnreadableWorlds { count: 1 }, "{text}");
+        assert_eq!(folder(&unknown, &Limits::default()).unwrap_err(), error, "{text}");
+    }
+}
+
+#[test]
+fn worlds_of_real_core_modules_are_said_in_the_formats_of_all_tools() {
+    let modules = files("components/modules");
+    let names: Vec<_> = modules.iter().map(|(name, _)| &**name).collect();
+    assert_eq!(names, ["adapter-command-2023.wasm", "adapter-command.wasm", "adapter-proxy.wasm"]);
+    for (name, bytes) in &modules {
+        let said = say(bytes);
+        assert_eq!((said.kind, said.worlds.len(), &*said.notes), (Kind::CoreModule, 1, &[][..]));
+        let folder = folder(bytes, &Limits::default()).unwrap();
+        let (resolve, id) = reread(&folder);
+        assert_eq!(wit_component_258::encode(&resolve, id).unwrap(), package(&said.text), "{name}");
+        let same = diff(bytes, bytes, &Limits::default()).unwrap();
+        assert!(same.identical && same.changes.is_empty(), "{name}");
+    }
+    // In 2023 a section had the whole package, another world of it included, which the module is not for.
+    let [old, new, _] = &modules[..] else { unreachable!("{names:?}") };
+    let (old, new) = (say(&old.1), say(&new.1));
+    assert_eq!((&*old.package, &*new.package), ("wasi:cli@0.2.0", "wasi:cli@0.2.12"));
+    assert_eq!((&*old.worlds, &old.worlds), (&["command".to_owned()][..], &new.worlds));
+}
+
+/// A section of that format, whose package has this text.
+#[test]
+fn the_old_format_of_embedded_worlds_names_one_of_several() {
+    let text = "package a:b@1.0.0; interface i { f: func(); } world w { import i; } \
+                world v { export g: func(); }";
+    let module = |name: &str| {
+        let mut data = vec![3, 0, u8::try_from(name.len()).unwrap()];
+        data.extend_from_slice(name.as_bytes());
+        data.extend_from_slice(&package(text));
+        let mut module = Module::new();
+        module.section(&CustomSection { name: "component-type:a".into(), data: (&data).into() });
+        module.finish()
+    };
+    for (name, world) in [("w", "w"), ("v", "v"), ("a:b/w@1.0.0", "w")] {
+        let bytes = module(name);
+        let said = say(&bytes);
+        assert_eq!((&*said.package, &*said.worlds), ("a:b@1.0.0", &[world.to_owned()][..]));
+        assert_eq!(
+            examine(&bytes, &Limits::default()).unwrap().worlds,
+            [format!("a:b/{world}@1.0.0")]
+        );
+    }
+    let changes = diff(&module("w"), &module("v"), &Limits::default()).unwrap().changes;
+    let names: Vec<_> = changes.iter().map(|change| &*change.name).collect();
+    assert_eq!(names, ["a:b/i@1.0.0", "g"], "of two single worlds their contents are compared");
+    let missing = module("x");
+    let error = wit(&missing, &Limits::default()).unwrap_err();
+    assert_eq!(error, WitError::UnreadableWorlds { count: 1 });
+    assert!(examine(&missing, &Limits::default()).unwrap().worlds.is_empty());
 }
 
 #[test]

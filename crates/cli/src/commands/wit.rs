@@ -55,7 +55,7 @@ fn failure(subject: &Subject, error: &WitError) -> Failure {
         WitError::Inspect(error) => unreadable(&subject.name, error),
         WitError::NoInterfaces => Failure::usage(format!("{}: {error}", subject.name))
             .hint("`warg inspect` shows what it imports and exports"),
-        WitError::Inexpressible { .. } => {
+        WitError::UnreadableWorlds { .. } | WitError::Inexpressible { .. } => {
             let message = harmless(&format!("{}: {error}", subject.name));
             Failure::usage(message).hint("`warg inspect` shows what it imports and exports")
         }

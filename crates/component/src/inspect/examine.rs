@@ -6,14 +6,11 @@ use wasmparser::types::TypesRef;
 use wasmparser::{Encoding, Payload};
 
 use super::anatomy::{Anatomy, Measure};
+use super::embedded::{EMBEDDED_WORLD, EmbeddedWorld};
 use super::targets::{Dependency, Wasi};
 use super::walk::{Facts, Watch};
 use super::{InspectError, Inspection, Limits, watched};
 use crate::limits::EMBEDDED_WORLDS_MAX;
-
-/// The beginning of the names of custom sections in which core modules keep the worlds that they were
-/// made for.
-pub(crate) const EMBEDDED_WORLD: &str = "component-type";
 
 /// All that can be said of a file without reading its interfaces.
 ///
@@ -54,8 +51,10 @@ pub fn examine(bytes: &[u8], limits: &Limits) -> Result<Examination, InspectErro
     })?;
     for section in embedded {
         // What cannot be read as a world counts as no world, as in other custom sections.
-        let inner = watched(section, *limits, Contents::default);
-        found.worlds.extend(inner.into_iter().flat_map(|contents| contents.worlds));
+        let world = EmbeddedWorld::new(section);
+        let inner = watched(world.package, *limits, Contents::default);
+        let names = inner.into_iter().flat_map(|contents| contents.worlds);
+        found.worlds.extend(names.filter(|name| world.is(name)));
     }
     found.worlds.dedup();
     Ok(found)

@@ -25,11 +25,13 @@ const RELEASED_TOGETHER: [&str; 7] = [
 #[serde(rename_all = "camelCase")]
 pub struct Wasi {
     /// The release, which a host must offer at least. Absent if only packages with versions of their
-    /// own are mentioned, or packages without a version.
+    /// own are mentioned, or packages without a version. Of a core module that imports from both, the one
+    /// before 0.2: that is what its code was made for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub release: Option<WasiRelease>,
     /// The packages that imports and exports mention, in the order of their names. None for
-    /// releases before 0.2.
+    /// releases before 0.2. A core module mentions them as modules from which it imports, as
+    /// components have them within.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub packages: Vec<WasiPackage>,
 }
@@ -133,9 +135,9 @@ impl Inspection {
             };
         }
         for each in self.imports.iter().chain(&self.exports) {
-            let name = each.implements.as_ref().unwrap_or(&each.name);
+            let name = each.module.as_ref().or(each.implements.as_ref()).unwrap_or(&each.name);
             let Ok(ImportName::Interface(name)) = name.parse() else { continue };
-            if each.module.is_some() || name.package.namespace().as_str() != "wasi" {
+            if name.package.namespace().as_str() != "wasi" {
                 continue;
             }
             let versions = packages.entry(name.package.as_str().to_owned()).or_default();
@@ -149,7 +151,7 @@ impl Inspection {
         let highest = together.max().cloned().map(WasiRelease::Version);
         let found = highest.is_some() || release.is_some() || !packages.is_empty();
         let packages = packages.into_iter().map(|(name, versions)| WasiPackage { name, versions });
-        found.then(|| Wasi { release: highest.or(release), packages: packages.collect() })
+        found.then(|| Wasi { release: release.or(highest), packages: packages.collect() })
     }
 
     /// The imports that are answered by certain content, in the file's order.

@@ -2,13 +2,15 @@
 //! its own. So the [shape](crate::shape) of a file is read first: it checks them all, and takes as much
 //! text as WIT does.
 
-use wit_component_258::metadata;
+use std::borrow::Cow;
+
+use wit_component_258::{StringEncoding, metadata};
 use wit_parser::decoding::{DecodedWasm, decode, decode_world};
 use wit_parser::{PackageId, Resolve, WorldItem, WorldKey};
 
 use super::rename::{self, Renamed};
 use super::{Document, Note, WitError, reason};
-use crate::inspect::examine::EMBEDDED_WORLD;
+use crate::inspect::embedded::{EMBEDDED_WORLD, EmbeddedWorld};
 use crate::inspect::{ExternKind, Kind, Limits, guarded};
 use crate::shape::{DOCUMENTATION, Shape};
 
@@ -50,8 +52,9 @@ fn module(shape: &Shape<'_>) -> Result<Document, WitError> {
     let count = shape.unreadable_worlds;
     let notes = if count > 0 { vec![Note::UnreadableWorlds { count }] } else { Vec::new() };
     let (resolve, world) = match shape.sections.as_slice() {
-        [] => return Err(WitError::NoInterfaces),
-        [one] => library(|| decode_world(one))?,
+        [] if count == 0 => return Err(WitError::NoInterfaces),
+        [] => return Err(WitError::UnreadableWorlds { count }),
+        [one] => library(|| decode_world(&modern(one)?))?,
         several => {
             let module = rename::module_of(EMBEDDED_WORLD, several);
             let (_, bindgen) = library(|| metadata::decode(&module))?;
@@ -61,6 +64,18 @@ fn module(shape: &Shape<'_>) -> Result<Document, WitError> {
     let nameless = || WitError::Inexpressible { reason: "the world is in no package".to_owned() };
     let main = resolve.worlds[world].package.ok_or_else(nameless)?;
     Ok(Document { kind: Kind::CoreModule, resolve, main, notes })
+}
+
+/// The section in today's format, which holds one world and not the package that it is of.
+fn modern(section: &[u8]) -> anyhow::Result<Cow<'_, [u8]>> {
+    let EmbeddedWorld { package, name: Some(name) } = EmbeddedWorld::new(section) else {
+        return Ok(Cow::Borrowed(section));
+    };
+    let decoded = decode(package)?;
+    let world = decoded.resolve().select_world(&[decoded.package()], Some(name))?;
+    // The encoding of strings is not told, so that any will do.
+    let encoding = StringEncoding::UTF8;
+    Ok(Cow::Owned(metadata::encode(decoded.resolve(), world, encoding, None)?))
 }
 
 fn library<T>(
