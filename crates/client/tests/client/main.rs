@@ -8,5 +8,6 @@ mod lab;
 mod liar;
 mod monitoring;
 mod publishing;
+mod resolving;
 mod updating;
 mod verifying;

@@ -83,6 +83,14 @@ impl Effort {
 }
 
 impl Registry {
+    /// Through which length of the log the index knows what depends on what. Blocks.
+    ///
+    /// # Errors
+    /// [`StoreError`]
+    pub fn indexed(&self) -> StoreResult<LogLength> {
+        Ok(self.index().through()?.length)
+    }
+
     /// The names of the imports of content that are dependencies. `None` if nobody has looked into it.
     ///
     /// # Errors

@@ -37,6 +37,7 @@ pub(super) struct Gauges {
     parked: Gauge,
     spooled: Gauge,
     log_length: Gauge,
+    index_length: Gauge,
     checkpoint: Gauge,
     checkpoint_age: Gauge,
     database: Gauge,
@@ -90,6 +91,11 @@ impl Gauges {
                 Gauge::default(),
             ),
             log_length: all.plain("wargate_log_length", "Records in the log", Gauge::default()),
+            index_length: all.plain(
+                "wargate_index_length",
+                "Records of the log that the index of dependencies knows",
+                Gauge::default(),
+            ),
             checkpoint: all.plain(
                 "wargate_checkpoint_timestamp_seconds",
                 "Time of the newest checkpoint, in seconds of the Unix epoch",
@@ -146,6 +152,9 @@ impl Gauges {
         let newest = source.registry.newest();
         let signed_at = signed(newest.checkpoint.contents.timestamp_seconds);
         self.log_length.set(signed(newest.committed.length().get()));
+        if let Ok(length) = source.registry.indexed() {
+            self.index_length.set(signed(length.get()));
+        }
         self.checkpoint.set(signed_at);
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         self.checkpoint_age.set(signed(now.as_secs()).saturating_sub(signed_at));
