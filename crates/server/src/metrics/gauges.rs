@@ -91,11 +91,7 @@ impl Gauges {
                 Gauge::default(),
             ),
             log_length: all.plain("wargate_log_length", "Records in the log", Gauge::default()),
-            index_length: all.plain(
-                "wargate_index_length",
-                "Records of the log that the index of dependencies knows",
-                Gauge::default(),
-            ),
+            index_length: index_length(all),
             checkpoint: all.plain(
                 "wargate_checkpoint_timestamp_seconds",
                 "Time of the newest checkpoint, in seconds of the Unix epoch",
@@ -168,6 +164,14 @@ impl Gauges {
         }
         self.process.refresh();
     }
+}
+
+fn index_length(all: &mut Catalogue) -> Gauge {
+    all.plain(
+        "wargate_index_length",
+        "Records of the log that the index of dependencies knows",
+        Gauge::default(),
+    )
 }
 
 impl Process {
