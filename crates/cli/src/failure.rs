@@ -77,7 +77,14 @@ const HELP: &[(&str, Help)] = &[
         "not-as-locked",
         Help::Hint(
             "releases never change: somebody changed the lock, or it was made at another registry \
-             of that name; `warg lock --update` makes it anew",
+             of that name; `warg lock` makes it anew once it is removed",
+        ),
+    ),
+    (
+        "other-imports",
+        Help::Hint(
+            "the lock was changed, or its registry did not tell the truth when it was made: remove \
+             the lock, and `warg lock --component` compares while it makes it anew",
         ),
     ),
     (

@@ -2,8 +2,8 @@
 //! for; and files that are written whole or not at all.
 
 use std::fs::{File, Metadata, OpenOptions};
-use std::io::{self, Seek};
-use std::path::Path;
+use std::io::{self, Read, Seek};
+use std::path::{Path, PathBuf};
 
 use crate::failure::Failure;
 
@@ -24,6 +24,39 @@ pub(crate) fn open_regular(path: &Path) -> io::Result<(File, Metadata)> {
     let metadata = file.metadata()?;
     refuse_other(&metadata)?;
     Ok((file, metadata))
+}
+
+/// Reads a regular file of at most so many bytes.
+pub(crate) fn read_regular(path: &Path, bytes_max: u64) -> io::Result<Vec<u8>> {
+    let (file, metadata) = open_regular(path)?;
+    let mut bytes = Vec::new();
+    // Somebody may still write to it.
+    file.take(bytes_max.saturating_add(1)).read_to_end(&mut bytes)?;
+    if bytes.len().max(usize::try_from(metadata.len()).unwrap_or(usize::MAX)) as u64 > bytes_max {
+        return Err(io::Error::other(format!("it has more than {bytes_max} bytes")));
+    }
+    Ok(bytes)
+}
+
+/// A path below a directory, none of whose parts below it is a link, and which is a file if it is there:
+/// what is in the directory may be somebody else's doing.
+///
+/// # Errors
+/// That something is in the way.
+pub(crate) fn below(directory: &Path, path: &Path) -> Result<PathBuf, Failure> {
+    let mut whole = directory.to_owned();
+    let count = path.components().count();
+    for (at, part) in path.components().enumerate() {
+        whole.push(part);
+        let Ok(metadata) = std::fs::symlink_metadata(&whole) else { continue };
+        let is_right = if at + 1 < count { metadata.is_dir() } else { metadata.is_file() };
+        if !is_right {
+            let whole = whole.display();
+            return Err(Failure::usage(format!("{whole} is a link, or not what belongs there"))
+                .hint("remove it, or name another directory"));
+        }
+    }
+    Ok(whole)
 }
 
 fn refuse_other(metadata: &Metadata) -> io::Result<()> {

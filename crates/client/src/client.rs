@@ -145,6 +145,47 @@ impl Client {
         if self.settings.offline {
             return packages.iter().map(|name| self.known_or_offline(name)).collect();
         }
+        let mut found = BTreeMap::new();
+        for updated in self.update_groups(packages).await? {
+            let (packages, missing) = updated;
+            if let Some((_, error)) = missing.into_iter().next() {
+                return Err(error);
+            }
+            found.extend(packages.into_iter().map(|package| (package.name().clone(), package)));
+        }
+        let take = |name: &PackageName| found.get(name).cloned().ok_or_else(|| self.unknown(name));
+        packages.iter().map(take).collect()
+    }
+
+    /// Brings packages up to date as [`Self::update`] does, and says which of them no registry has.
+    pub(crate) async fn update_known_of(
+        &self,
+        names: &[PackageName],
+    ) -> Result<(Vec<Package>, Vec<PackageName>), Error> {
+        let (mut packages, mut missing) = (Vec::new(), Vec::new());
+        if self.settings.offline {
+            for name in names {
+                packages.push(self.known_or_offline(name)?);
+            }
+            return Ok((packages, missing));
+        }
+        for (of_registry, lacking) in self.update_groups(names).await? {
+            packages.extend(of_registry);
+            for (name, error) in lacking {
+                match error {
+                    Error::UnknownPackage { .. } | Error::UnknownNamespace { .. } => {
+                        missing.push(name);
+                    }
+                    other => return Err(other),
+                }
+            }
+        }
+        packages.retain(|package| names.contains(package.name()));
+        Ok((packages, missing))
+    }
+
+    /// Brings packages up to date, all of a registry together.
+    async fn update_groups(&self, packages: &[PackageName]) -> Result<Vec<route::Group>, Error> {
         let mut groups: Vec<(Registry, Vec<PackageName>)> = Vec::new();
         for name in packages {
             let registry = self.route(name)?;
@@ -155,12 +196,7 @@ impl Client {
             }
         }
         let updates = groups.iter().map(|(registry, names)| self.update_group(registry, names));
-        let mut found = BTreeMap::new();
-        for group in future::join_all(updates).await {
-            found.extend(group?.into_iter().map(|package| (package.name().clone(), package)));
-        }
-        let take = |name: &PackageName| found.get(name).cloned().ok_or_else(|| self.unknown(name));
-        packages.iter().map(take).collect()
+        future::join_all(updates).await.into_iter().collect()
     }
 
     /// What is known of a package, without asking anybody. `None` if nothing is.

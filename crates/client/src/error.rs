@@ -149,6 +149,13 @@ pub enum Error {
     /// lock is of another registry, or somebody has changed it.
     #[error("{0}")]
     NotAsLocked(Box<NotAsLocked>),
+    /// The content of a release imports other packages than a lock says: somebody has changed the lock, or
+    /// the registry did not tell the truth when it was made.
+    #[error("`{release}` imports other packages than the lock says")]
+    OtherImports {
+        /// The release.
+        release: Box<PackageId>,
+    },
     /// A registry does not show that its log goes on from the state that a lock was made from.
     #[error(
         "{registry} does not show that its log goes on from the {length} records that the lock was \
@@ -365,6 +372,7 @@ impl Error {
             | Self::Content(_)
             | Self::Config(_)
             | Self::NotAsLocked(_)
+            | Self::OtherImports { .. }
             | Self::Domain(_)
             | Self::Url(_) => Kind::Usage,
             Self::State(_) | Self::Damaged { .. } | Self::Cache(_) | Self::Secret(_) => Kind::Local,
@@ -386,6 +394,7 @@ impl Error {
             Self::NoSuchRelease { .. } => "no-such-release",
             Self::NotAsLocked(_) => "not-as-locked",
             Self::OtherLog { .. } => "other-log",
+            Self::OtherImports { .. } => "other-imports",
             Self::Yanked { .. } => "yanked",
             Self::Conflict(_) => "conflict",
             Self::Unsolvable(_) => "unsolvable",
@@ -501,7 +510,7 @@ mod tests {
             assert!(error.evidence().is_none() || is_lie, "{code}");
             messages.insert(message);
         }
-        assert_eq!(kinds.len(), 60, "{:?}", kinds.keys());
+        assert_eq!(kinds.len(), 61, "{:?}", kinds.keys());
         let culprits: BTreeSet<_> = examples().iter().filter_map(Error::culprit).collect();
         assert_eq!(culprits, ["registry", "server"].into());
     }

@@ -78,3 +78,10 @@ pub const ANSWER_TIME_MAX: Duration = Duration::from_mins(5);
 pub const PACE_BYTES_MIN: u64 = 16 << 10;
 /// See [`PACE_BYTES_MIN`].
 pub const PACE_WINDOW: Duration = Duration::from_mins(1);
+
+/// Most packages that no registry has and that a question may need, before it counts as one that cannot be
+/// answered: each costs some requests.
+pub const MISSING_PACKAGES_MAX: usize = 100;
+
+/// Most bytes of names in a list of what depends on a package.
+pub const DEPENDENTS_BYTES_MAX: usize = 16 << 20;

@@ -1,5 +1,7 @@
 //! The content that a lock names.
 
+use std::collections::BTreeSet;
+
 use wargate_api::proof::ConsistencyRequest;
 use wargate_component::lock::{Lock, LockedPackage, Origin, PackageId};
 use wargate_protocol::verify::check_extension;
@@ -9,6 +11,7 @@ use crate::client::{Client, Fetched, Selector, Wanted};
 use crate::error::{Error, NotAsLocked};
 use crate::origin::{Domain, RegistryUrl};
 use crate::registry::Registry;
+use crate::resolve::imports_of;
 
 impl Client {
     /// Gets what a lock has of registries, in the lock's order: from the registry that the lock names,
@@ -51,17 +54,22 @@ impl Client {
     /// All bytes of a locked release, whose imports are those of the lock.
     ///
     /// # Errors
-    /// [`Error::BadAnswer`] if the registry has said that it imports something else, and those of
-    /// [`Client::whole`].
+    /// [`Error::OtherImports`] if they are not, and those of [`Client::whole`].
     pub fn whole_locked(
         &self,
+        release: &PackageId,
         locked: &LockedPackage,
         fetched: &mut Fetched,
     ) -> Result<Vec<u8>, Error> {
         let bytes = self.whole(fetched)?;
-        let said: Vec<_> = locked.dependencies.iter().map(|edge| edge.import.clone()).collect();
-        self.check_imports(fetched.package.registry(), &said, &bytes)?;
-        Ok(bytes)
+        // What cannot be read imports nothing, and cannot be linked, which then says why.
+        let found = imports_of(&bytes).unwrap_or_default();
+        let found: BTreeSet<_> = found.iter().map(ToString::to_string).collect();
+        let said: BTreeSet<_> = locked.dependencies.iter().map(|it| it.import.clone()).collect();
+        if said == found {
+            return Ok(bytes);
+        }
+        Err(Error::OtherImports { release: Box::new(release.clone()) })
     }
 
     /// Has every registry of a lock prove that its log goes on from the state that the lock was made
@@ -76,9 +84,7 @@ impl Client {
                 log_length: locked.log_length,
                 map_root: locked.map_root,
             };
-            if locked.log_length > LogLength::EMPTY {
-                self.registry(self.url_of(name)?).check_locked(&checkpoint).await?;
-            }
+            self.registry(self.url_of(name)?).check_locked(&checkpoint).await?;
         }
         Ok(())
     }
@@ -90,7 +96,7 @@ impl Client {
     }
 
     /// The client that asks for the packages of a lock where the lock has them from.
-    fn routed_by(&self, lock: &Lock) -> Result<Self, Error> {
+    pub(crate) fn routed_by(&self, lock: &Lock) -> Result<Self, Error> {
         let mut settings = (*self.settings).clone();
         for (id, package) in &lock.packages {
             let Origin::Registry(name) = &package.origin else { continue };
@@ -112,6 +118,9 @@ impl Registry {
             length: locked.log_length,
             reason,
         };
+        if locked.log_length == LogLength::EMPTY {
+            return Err(other("nobody is locked to an empty log".into()));
+        }
         let is_long =
             |it: &SignedCheckpoint| it.contents.checkpoint.log_length >= locked.log_length;
         let mut known = self.checkpoint()?;

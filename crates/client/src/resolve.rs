@@ -14,17 +14,20 @@ use wargate_api::dependencies::{
     self, DependenciesRequest, Dependent, ReleaseDependencies, SolveRequest,
 };
 use wargate_component::ImportName;
-use wargate_component::inspect::{Limits, inspect};
-use wargate_component::lock::{Lock, LockedFile, LockedRegistry, Origin};
+use wargate_component::inspect::{InspectError, Limits, inspect};
+use wargate_component::lock::{Lock, LockedFile, LockedRegistry, Origin, PackageId};
 use wargate_component::solve::{self, Answer, Options, Release, Snapshot, Solution};
 use wargate_crypto::Digest;
 use wargate_protocol::{Checkpoint, LogLength, PackageName, SignedCheckpoint, Version};
 
 use crate::client::{Client, Selector, Wanted};
-use crate::error::Error;
-use crate::limits::{DEPENDENTS_MAX, RESOLVE_ROUNDS_MAX};
+use crate::error::{Error, NotAsLocked};
+use crate::limits::{
+    DEPENDENTS_BYTES_MAX, DEPENDENTS_MAX, MISSING_PACKAGES_MAX, RESOLVE_ROUNDS_MAX,
+};
 use crate::origin::Domain;
 use crate::package::Package;
+use crate::settings::Settings;
 
 /// What is to be answered.
 #[derive(Clone, Debug, Default)]
@@ -35,6 +38,9 @@ pub struct Question {
     pub options: Options,
     /// Packages whose releases the user has, and which no registry is asked for.
     pub local: BTreeMap<PackageName, Vec<Release>>,
+    /// What is locked: its packages are asked for at the registries that it names, unless the settings
+    /// name others, and its releases must still have the content that it says.
+    pub locked: Lock,
 }
 
 /// The answer.
@@ -73,6 +79,7 @@ impl Resolved {
 /// What was found out so far.
 #[derive(Default)]
 struct Knowledge {
+    locked: Lock,
     snapshot: Snapshot,
     packages: BTreeMap<PackageName, Package>,
     /// Releases of which nobody has said what they import. They stand in the snapshot as if they
@@ -80,16 +87,23 @@ struct Knowledge {
     unseen: BTreeSet<(PackageName, Version)>,
     /// What was said, and what was seen in content: imports by digest.
     imports: BTreeMap<Digest, Vec<ImportName>>,
+    /// How many packages no registry has.
+    missing: usize,
 }
 
 impl Client {
     /// Finds the releases that answer imports.
     ///
     /// # Errors
-    /// [`Error::Conflict`] if none do, [`Error::Unsolvable`] if that cannot be found out, and those of
-    /// [`Client::update`] and [`Client::get`].
+    /// [`Error::Conflict`] if none do, [`Error::Unsolvable`] if that cannot be found out,
+    /// [`Error::NotAsLocked`] if a release that was taken has other content than was locked, and those
+    /// of [`Client::update`] and [`Client::get`].
     pub async fn resolve(&self, question: &Question) -> Result<Resolved, Error> {
-        let mut known = Knowledge::default();
+        self.routed_by(&question.locked)?.resolve_here(question).await
+    }
+
+    async fn resolve_here(&self, question: &Question) -> Result<Resolved, Error> {
+        let mut known = Knowledge { locked: question.locked.clone(), ..Knowledge::default() };
         for (package, releases) in &question.local {
             insert(&mut known.snapshot, package, releases.clone())?;
         }
@@ -105,39 +119,15 @@ impl Client {
                 Answer::Solved(solution) => {
                     let unseen = unseen(&solution, &known);
                     if unseen.is_empty() {
-                        return Ok(resolved(solution, &known));
+                        let resolved = resolved(solution, &known);
+                        compare(&resolved, &question.locked)?;
+                        return Ok(resolved);
                     }
                     self.look_into(&unseen, &mut known).await?;
                 }
             }
         }
         Err(Error::Unsolvable("it takes too many rounds to find out what is needed".into()))
-    }
-
-    /// Compares what a registry has said of a release's imports with its content.
-    ///
-    /// # Errors
-    /// [`Error::BadAnswer`] if they differ.
-    pub fn check_imports(
-        &self,
-        registry: &Domain,
-        said: &[String],
-        content: &[u8],
-    ) -> Result<(), Error> {
-        let mut said: Vec<_> = said.to_vec();
-        let mut found: Vec<_> = imports_of(content).iter().map(ToString::to_string).collect();
-        said.sort();
-        said.dedup();
-        found.sort();
-        found.dedup();
-        if said == found {
-            return Ok(());
-        }
-        Err(Error::BadAnswer {
-            registry: registry.clone(),
-            what: "what a release depends on",
-            reason: "its content says something else".into(),
-        })
     }
 
     /// Releases that depend on a package, by the word of its registry, and the length of its log through
@@ -154,14 +144,19 @@ impl Client {
         }
         let registry = self.route(package)?;
         let remote = registry.remote().await?;
-        let (mut after, mut dependents) = (0, Vec::new());
+        let (mut after, mut bytes, mut dependents) = (0, 0, Vec::new());
         loop {
             let page = remote.dependents(package, after).await;
             let page = page.map_err(|error| registry.refused(error))?;
-            dependents.extend(page.dependents);
+            let is_empty = page.dependents.is_empty();
+            for dependent in page.dependents {
+                bytes += dependent.import.len() + dependent.package.as_str().len();
+                dependents.push(dependent);
+            }
+            let is_full = dependents.len() >= DEPENDENTS_MAX || bytes >= DEPENDENTS_BYTES_MAX;
             match page.next {
                 // A list that does not go on is at its end, whatever is said.
-                Some(next) if next > after && dependents.len() < DEPENDENTS_MAX => after = next,
+                Some(next) if next > after && !is_empty && !is_full => after = next,
                 _ => return Ok((page.log_length, dependents)),
             }
         }
@@ -170,15 +165,25 @@ impl Client {
     /// Learns at once of all packages that the home registry looks at for the same question. Whatever
     /// goes wrong here is only slower.
     async fn look_ahead(&self, question: &Question, known: &mut Knowledge) -> Result<(), Error> {
-        let is_asked = |import: &&ImportName| {
-            import.dependency().is_some_and(|package| !question.local.contains_key(package))
-        };
-        let imports: Vec<_> =
-            question.imports.iter().filter(is_asked).map(ToString::to_string).collect();
-        if imports.is_empty() || self.settings.offline || self.settings.home.is_none() {
+        if self.settings.offline || self.settings.home.is_none() {
             return Ok(());
         }
-        let Options { prereleases, pins, precise } = question.options.clone();
+        let home = self.home()?;
+        // What is at other registries is none of this one's business.
+        let is_here = |package: &PackageName| {
+            let route = self.route(package);
+            !question.local.contains_key(package)
+                && route.is_ok_and(|route| route.domain() == home.domain())
+        };
+        let is_asked = |import: &&ImportName| import.dependency().is_some_and(is_here);
+        let imports: Vec<_> =
+            question.imports.iter().filter(is_asked).map(ToString::to_string).collect();
+        if imports.is_empty() {
+            return Ok(());
+        }
+        let Options { prereleases, mut pins, mut precise } = question.options.clone();
+        pins.retain(|package, _| is_here(package));
+        precise.retain(|package, _| is_here(package));
         let pins = pins.into_iter().map(|(name, them)| (name, them.into_iter().collect()));
         let request = SolveRequest {
             imports,
@@ -186,10 +191,12 @@ impl Client {
             pins: pins.collect(),
             precise: precise.into_iter().collect(),
         };
-        let Ok(remote) = self.home()?.remote().await else { return Ok(()) };
+        // Nobody waits long for what is only faster.
+        let hasty = self.with(Settings { attempts: 1, ..(*self.settings).clone() });
+        let Ok(remote) = hasty.home()?.remote().await else { return Ok(()) };
         let Ok(answer) = remote.solve(&request).await else { return Ok(()) };
         let mut packages = answer.packages;
-        packages.retain(|package| !question.local.contains_key(package));
+        packages.retain(is_here);
         packages.truncate(dependencies::SOLVE_IMPORTS_MAX);
         // One that the registry does not have may be elsewhere, or nowhere, and needs a way of its own.
         let answered: BTreeSet<_> =
@@ -203,7 +210,7 @@ impl Client {
 
     /// Brings packages up to date and learns what their releases depend on.
     async fn learn(&self, names: Vec<PackageName>, known: &mut Knowledge) -> Result<(), Error> {
-        let packages = self.update_or_none(names, &mut known.snapshot).await?;
+        let packages = self.update_or_none(names, known).await?;
         let mut groups: BTreeMap<Domain, Vec<PackageName>> = BTreeMap::new();
         for package in &packages {
             let group = groups.entry(package.registry().clone()).or_default();
@@ -215,7 +222,8 @@ impl Client {
         }
         for package in packages {
             let told = said.remove(package.name()).unwrap_or_default();
-            let releases = releases(&package, told, known);
+            let digests = self.yanked_digests(&package, &told, known).await?;
+            let releases = releases(&package, told, &digests, known);
             insert(&mut known.snapshot, package.name(), releases)?;
             known.packages.insert(package.name().clone(), package);
         }
@@ -225,17 +233,22 @@ impl Client {
     /// Packages that are somewhere. Those that are nowhere have no releases.
     async fn update_or_none(
         &self,
-        mut names: Vec<PackageName>,
-        snapshot: &mut Snapshot,
+        names: Vec<PackageName>,
+        known: &mut Knowledge,
     ) -> Result<Vec<Package>, Error> {
-        loop {
-            match self.update(&names).await {
-                Err(Error::UnknownPackage { package, .. }) if names.contains(&package) => {
-                    names.retain(|name| *name != package);
-                    insert(snapshot, &package, Vec::new())?;
-                }
-                done => return done,
+        let (packages, missing) = self.update_known_of(&names).await?;
+        known.missing += missing.len();
+        for package in &missing {
+            insert(&mut known.snapshot, package, Vec::new())?;
+        }
+        match missing.last() {
+            Some(package) if known.missing > MISSING_PACKAGES_MAX => {
+                Err(Error::Unsolvable(format!(
+                    "more than {MISSING_PACKAGES_MAX} packages are needed that no registry has, such \
+                     as {package}"
+                )))
             }
+            _ => Ok(packages),
         }
     }
 
@@ -255,13 +268,41 @@ impl Client {
             let Ok(answer) = remote.dependencies(&DependenciesRequest { packages }).await else {
                 return Ok(said);
             };
-            said.extend(answer.packages);
+            let asked = answer.packages.into_iter().filter(|(package, _)| names.contains(package));
+            said.extend(asked);
             // Whoever answers none of what was asked would be asked for ever.
             if !answer.rest.is_empty() && answer.rest.len() < count {
                 parts.push(answer.rest);
             }
         }
         Ok(said)
+    }
+
+    /// The digests of releases that were yanked, which the state of a log does not have: by the word of
+    /// the registry, which whoever downloads compares with the record, or of the lock; else from the
+    /// records.
+    async fn yanked_digests(
+        &self,
+        package: &Package,
+        told: &[ReleaseDependencies],
+        known: &Knowledge,
+    ) -> Result<BTreeMap<Version, Digest>, Error> {
+        let mut digests = BTreeMap::new();
+        let yanked = package.state().releases().filter(|release| release.is_yanked());
+        for release in yanked {
+            let version = &release.version;
+            let id = PackageId { package: package.name().clone(), version: version.clone() };
+            let locked = known.locked.packages.get(&id).map(|locked| locked.digest);
+            let told = told.iter().find(|told| told.version == *version);
+            let told = told.and_then(|told| Digest::try_from(&told.digest).ok());
+            let digest = match told.or(locked) {
+                Some(digest) => digest,
+                None if self.settings.offline => continue,
+                None => self.yanked_digest(package, release).await?,
+            };
+            digests.insert(version.clone(), digest);
+        }
+        Ok(digests)
     }
 
     /// Downloads releases, and looks into them.
@@ -280,9 +321,20 @@ impl Client {
             .collect();
         let mut changed = BTreeSet::new();
         for mut fetched in self.get(&wanted).await? {
-            let bytes = self.whole(&mut fetched)?;
             let name = fetched.package.name().clone();
-            known.imports.insert(fetched.digest, imports_of(&bytes));
+            let id = format!("{name}@{}", fetched.release.version);
+            let (bytes, bytes_max) = (fetched.content.length(), Limits::default().bytes_max);
+            if bytes > bytes_max as u64 {
+                let why = format!(
+                    "{id} has {bytes} bytes, more than the {bytes_max} that are looked into"
+                );
+                return Err(Error::Unsolvable(why));
+            }
+            let bytes = self.whole(&mut fetched)?;
+            let imports = imports_of(&bytes).map_err(|error| {
+                Error::Unsolvable(format!("{id} cannot be looked into: {error}"))
+            })?;
+            known.imports.insert(fetched.digest, imports);
             known.unseen.remove(&(name.clone(), fetched.release.version.clone()));
             changed.insert(name);
         }
@@ -333,6 +385,7 @@ fn insert(
 fn releases(
     package: &Package,
     said: Vec<ReleaseDependencies>,
+    yanked: &BTreeMap<Version, Digest>,
     known: &mut Knowledge,
 ) -> Vec<Release> {
     let mut said: BTreeMap<Version, ReleaseDependencies> =
@@ -341,13 +394,8 @@ fn releases(
     for release in package.state().releases() {
         let version = release.version.clone();
         let told = said.remove(&version);
-        // The state of a log does not have the digest of what was yanked. Whoever takes such a release
-        // takes its digest from its record.
-        let logged = release.content().cloned();
-        let digest = logged.clone().or_else(|| told.as_ref().map(|told| told.digest.clone()));
-        let Some(digest) = digest.and_then(|digest| Digest::try_from(&digest).ok()) else {
-            continue;
-        };
+        let logged = release.content().and_then(|digest| Digest::try_from(digest).ok());
+        let Some(digest) = logged.or_else(|| yanked.get(&version).copied()) else { continue };
         let told = told.filter(|told| Digest::try_from(&told.digest).is_ok_and(|it| it == digest));
         let texts = told.and_then(|told| told.imports);
         let names = texts.map(|texts| texts.iter().map(|text| text.parse().ok()).collect());
@@ -359,6 +407,26 @@ fn releases(
         releases.push(Release { version, digest, yanked: release.is_yanked(), imports });
     }
     releases
+}
+
+/// Releases that were locked have the content that was locked.
+fn compare(resolved: &Resolved, locked: &Lock) -> Result<(), Error> {
+    for node in &resolved.solution.nodes {
+        let id = PackageId { package: node.package.clone(), version: node.version.clone() };
+        let registry = resolved.registries.get(&node.package);
+        if let (Some(locked), Some(registry)) = (locked.packages.get(&id), registry)
+            && matches!(locked.origin, Origin::Registry(_))
+            && locked.digest != node.digest
+        {
+            return Err(Error::NotAsLocked(Box::new(NotAsLocked {
+                registry: registry.clone(),
+                release: id,
+                locked: locked.digest,
+                found: node.digest,
+            })));
+        }
+    }
+    Ok(())
 }
 
 /// The releases of a solution that nobody has looked into.
@@ -384,10 +452,13 @@ fn resolved(solution: Solution, known: &Knowledge) -> Resolved {
     Resolved { solution, registries, checkpoints }
 }
 
-/// The imports of content that are dependencies on packages. What is no component has none.
-pub fn imports_of(content: &[u8]) -> Vec<ImportName> {
-    let Ok(inspection) = inspect(content, &Limits::default()) else { return Vec::new() };
+/// The imports of content that are dependencies on packages. A core module has none.
+///
+/// # Errors
+/// [`InspectError`] if it is no valid WebAssembly.
+pub fn imports_of(content: &[u8]) -> Result<Vec<ImportName>, InspectError> {
+    let inspection = inspect(content, &Limits::default())?;
     let of_component = inspection.imports.iter().filter(|import| import.module.is_none());
     let names = of_component.filter_map(|import| import.name.parse::<ImportName>().ok());
-    names.filter(|name| name.dependency().is_some()).collect()
+    Ok(names.filter(|name| name.dependency().is_some()).collect())
 }

@@ -52,7 +52,7 @@ fn tower() -> Lock {
     lock
 }
 
-const TEXT: &str = r#"# Made by `warg lock`. It belongs into version control; it is not made by hand.
+const TEXT: &str = r#"# Made by `warg lock`. It belongs in version control, and is not changed by hand.
 format = 1
 
 [[registry]]

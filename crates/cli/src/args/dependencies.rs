@@ -23,9 +23,18 @@ pub(crate) struct Roots {
 }
 
 #[derive(Debug, Args)]
+#[command(
+    after_help = "Without roots, those of the project or of the lock are shown. Where there is a lock, what is \
+                  locked is shown as long as it answers."
+)]
 pub(crate) struct Dependencies {
     #[command(flatten)]
     pub(crate) roots: Roots,
+    #[command(flatten)]
+    pub(crate) place: LockPlace,
+    /// Show the newest releases that answer, whatever is locked
+    #[arg(long)]
+    pub(crate) latest: bool,
     /// Show how it comes that this package is needed
     #[arg(long, value_name = "PACKAGE")]
     pub(crate) why: Option<PackageName>,
@@ -76,11 +85,12 @@ pub(crate) struct LockPlace {
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Where there is a lock, it takes the newest releases that answer: of the packages that are \
-                  named, or of all. With --precise, of those that it names and no others."
+    after_help = "Where there is a lock, that is what is brought up to date: it takes the newest releases that \
+                  answer, of the packages that are named, or of all. With --precise, it takes the releases \
+                  that are named, and no others become newer."
 )]
 pub(crate) struct Update {
-    /// Packages [default: all of which something is known, and all that is locked]
+    /// Packages [default: all that is locked, or without a lock all of which something is known]
     pub(crate) packages: Vec<PackageName>,
     /// Lock this version of a package
     #[arg(long, value_name = "PACKAGE@VERSION")]

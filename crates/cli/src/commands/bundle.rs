@@ -1,5 +1,9 @@
 //! `warg bundle`: a component and all that it depends on, in one.
 
+use std::collections::BTreeMap;
+
+use wargate_component::lock::Lock;
+
 use super::linking::{Form, Linking};
 use super::locking::Locking;
 use crate::args::Bundle;
@@ -28,8 +32,39 @@ pub(crate) fn run(context: &Context, options: &Bundle) -> Result<Report, Failure
         })?,
         _ => locking.solve(context, None)?,
     };
+    if !options.no_lock
+        && let Some(known) = &locking.known
+    {
+        refuse_changed(known, &lock)?;
+    }
     let folder = folder_of(&locking.path);
     let linking = Linking::gather(context, &lock, folder, options.vendored.as_deref())?;
     let path = options.output.clone().unwrap_or_else(|| linking.file_name(Form::Bundle));
     linking.write(context, Form::Bundle, &path)
+}
+
+/// Refuses files that are others than those that were locked.
+fn refuse_changed(known: &Lock, lock: &Lock) -> Result<(), Failure> {
+    let before: BTreeMap<_, _> = known
+        .roots
+        .iter()
+        .filter_map(|root| root.file.as_ref())
+        .map(|it| (&it.path, it.digest))
+        .collect();
+    let mut changed = lock
+        .roots
+        .iter()
+        .filter_map(|root| root.file.as_ref())
+        .filter(|file| before.get(&file.path).is_some_and(|digest| *digest != file.digest))
+        .map(|file| file.path.clone());
+    let mut replaced = lock
+        .packages
+        .iter()
+        .filter(|(id, now)| known.packages.get(id).is_some_and(|then| then.digest != now.digest))
+        .map(|(id, _)| id.to_string());
+    match changed.next().or_else(|| replaced.next()) {
+        Some(what) => Err(Failure::usage(format!("{what} was changed since it was locked"))
+            .hint("`warg lock` locks it as it is now")),
+        None => Ok(()),
+    }
 }

@@ -1,15 +1,16 @@
 //! `warg dependencies`: what components depend on, as a tree, a picture, or a list of reasons.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 
 use serde_json::{Value, json};
 use wargate_client::resolve::Resolved;
+use wargate_component::lock::Lock;
 use wargate_component::picture::{Graph, Node, NodeKind};
 use wargate_component::solve::Edge;
 use wargate_console::{Table, harmless};
 use wargate_protocol::PackageName;
 
+use super::locking::Locking;
 use super::roots::Resolving;
 use crate::args::Dependencies;
 use crate::context::Context;
@@ -21,14 +22,15 @@ pub(crate) fn run(context: &Context, options: &Dependencies) -> Result<Report, F
     if let Some(package) = &options.reverse {
         return reverse(context, package);
     }
-    if options.roots.named.is_empty() {
-        return Err(Failure::usage("nothing is named whose dependencies are to be shown")
-            .hint("name files or packages: `warg dependencies app.wasm my:app@1.0.0`"));
-    }
-    let resolving = Resolving::new(&options.roots, Path::new("."))?;
-    let question = &resolving.question;
+    let locking = Locking::new(context, &options.roots, &options.place)?;
+    let known = locking.known.as_ref().filter(|_| !options.latest);
+    let resolving = &locking.resolving;
+    let mut question = resolving.question.clone();
+    question.options.pins = known.map(Lock::pins).unwrap_or_default();
+    question.locked = known.cloned().unwrap_or_default();
+    let question = &question;
     let resolved = context.run(|client| async move { Ok(client.resolve(question).await?) })?;
-    let shown = Shown { resolving: &resolving, resolved: &resolved };
+    let shown = Shown { resolving, resolved: &resolved };
     if options.dot {
         return Ok(Report::own(shown.graph().to_dot(), shown.document()));
     }

@@ -15,6 +15,7 @@ use super::publish::digest;
 use crate::args::Fetch;
 use crate::context::{Context, Failed};
 use crate::failure::Failure;
+use crate::files::below;
 use crate::output::Report;
 
 /// The file of a release, below the directory: `NAMESPACE/NAME/VERSION.wasm`.
@@ -36,7 +37,13 @@ pub(crate) fn run(context: &Context, options: &Fetch) -> Result<Report, Failure>
         matches!(package.origin, Origin::Registry(_)) && !is_there
     });
     let open = &open;
-    context.run(|client| async move { fetch(&client, open, directory).await })?;
+    let (lock_ref, is_online) = (&lock, !context.config.settings.offline);
+    context.run(|client| async move {
+        if is_online {
+            client.check_registries(lock_ref).await?;
+        }
+        fetch(&client, open, directory).await
+    })?;
     let of_registry = |origin: &Origin| matches!(origin, Origin::Registry(_));
     let packages = lock.packages.iter().filter(|(_, package)| of_registry(&package.origin));
     let mut list = Vec::new();
@@ -72,13 +79,15 @@ pub(crate) fn run(context: &Context, options: &Fetch) -> Result<Report, Failure>
 
 /// Whether a file is what a release has, so that it need not be fetched.
 fn is_intact(context: &Context, path: &Path, wanted: &Digest) -> bool {
-    path.is_file() && digest(context, path).is_ok_and(|(found, _)| found == *wanted)
+    path.is_file()
+        && !path.is_symlink()
+        && digest(context, path).is_ok_and(|(found, _)| found == *wanted)
 }
 
 async fn fetch(client: &Client, open: &Lock, directory: Option<&Path>) -> Result<(), Failed> {
     for (id, mut fetched) in client.get_locked(open).await? {
         let Some(directory) = directory else { continue };
-        let path = directory.join(file_name(&id));
+        let path = below(directory, &file_name(&id))?;
         let parent = path.parent().unwrap_or(directory);
         fs::create_dir_all(parent).map_err(|error| {
             Failure::local(format!("cannot make the directory {}: {error}", parent.display()))
@@ -111,9 +120,9 @@ fn unnamed(directory: &Path, lock: &Lock) -> Result<Vec<PathBuf>, Failure> {
     Ok(unnamed)
 }
 
-/// What is in a directory; nothing of what is none.
+/// What is in a directory; nothing of what is none, or a link.
 fn entries(directory: &Path) -> Result<Vec<PathBuf>, Failure> {
-    if !directory.is_dir() {
+    if !directory.is_dir() || directory.is_symlink() {
         return Ok(Vec::new());
     }
     let failed = |error: std::io::Error| {

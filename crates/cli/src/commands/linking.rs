@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 use wargate_client::Fetched;
+use wargate_component::limits::LINK_BYTES_MAX;
 use wargate_component::link::{self, LinkError, Output, Root};
 use wargate_component::lock::{Lock, LockedDependency, LockedRoot, Origin, PackageId};
 use wargate_console::harmless;
@@ -46,6 +47,10 @@ impl Linking {
         vendored: Option<&Path>,
     ) -> Result<Self, Failure> {
         let root = one_root(lock)?;
+        if let Some(directory) = vendored.filter(|directory| !directory.is_dir()) {
+            return Err(Failure::usage(format!("there is no directory {}", directory.display()))
+                .hint("`warg fetch` writes one"));
+        }
         let mut contents = local(lock, folder, vendored)?;
         let mut rest = lock.clone();
         rest.packages.retain(|id, _| !contents.contains_key(id));
@@ -53,10 +58,12 @@ impl Linking {
             let rest = &rest;
             contents.extend(context.run(|client| async move {
                 let mut contents = Vec::new();
-                for (id, mut fetched) in client.get_locked(rest).await? {
-                    refuse_large(&id, &fetched)?;
+                let fetched = client.get_locked(rest).await?;
+                refuse_large(&fetched)?;
+                for (id, mut fetched) in fetched {
                     if let Some(locked) = rest.packages.get(&id) {
-                        contents.push((id, client.whole_locked(locked, &mut fetched)?));
+                        let bytes = client.whole_locked(&id, locked, &mut fetched)?;
+                        contents.push((id, bytes));
                     }
                 }
                 Ok(contents)
@@ -190,12 +197,14 @@ fn of_digest(path: &Path, digest: &Digest) -> Result<Vec<u8>, Failure> {
         .hint("it was changed: `warg lock` locks it as it is, `warg fetch` fetches it again"))
 }
 
-fn refuse_large(id: &PackageId, fetched: &Fetched) -> Result<(), Failed> {
-    let (bytes, bytes_max) = (fetched.content.length(), super::roots::FILE_BYTES_MAX);
-    if bytes <= bytes_max {
+/// Refuses what is too much together before any of it is in memory.
+fn refuse_large(fetched: &[(PackageId, Fetched)]) -> Result<(), Failed> {
+    let sizes = fetched.iter().map(|(_, fetched)| fetched.content.length());
+    let bytes = sizes.fold(0_u64, u64::saturating_add);
+    if bytes <= LINK_BYTES_MAX as u64 {
         return Ok(());
     }
-    let message = format!("{id} has {bytes} bytes, more than the {bytes_max} that can be linked");
+    let message = format!("the releases have {bytes} bytes, more than {LINK_BYTES_MAX} together");
     Err(Failure::usage(message).into())
 }
 

@@ -12,13 +12,18 @@ use crate::args::LockArguments;
 use crate::context::Context;
 use crate::failure::{EXIT_OTHER, Failure};
 use crate::files::{folder_of, write_text};
-use crate::output::Report;
+use crate::output::{Report, note};
 
 /// Locks, or checks a lock.
 pub(crate) fn run(context: &Context, options: &LockArguments) -> Result<Report, Failure> {
+    let to_stdout = options.component.as_deref() == Some(Path::new("-"));
+    if to_stdout && context.globals.json {
+        return Err(Failure::usage("standard output cannot take both content and JSON")
+            .hint("leave out `--json`, or name a file"));
+    }
     let locking = Locking::new(context, &options.roots, &options.place)?;
     let known = locking.known.as_ref();
-    let lock = if context.globals.offline {
+    let lock = if context.config.settings.offline {
         locking.solve_within()?
     } else {
         locking.solve(context, known.filter(|_| !options.update))?
@@ -39,7 +44,11 @@ pub(crate) fn run(context: &Context, options: &LockArguments) -> Result<Report, 
         write_text(export, &lock.to_wkg())?;
     }
     let mut report = write(&locking, &lock, &changes)?;
-    if let Some(linked) = linked {
+    if to_stdout {
+        // The component is there already.
+        note(report.text.trim_end());
+        report.text.clear();
+    } else if let Some(linked) = linked {
         report.text.push_str(&linked.text);
         report.json["component"] = linked.json;
     }
@@ -49,7 +58,13 @@ pub(crate) fn run(context: &Context, options: &LockArguments) -> Result<Report, 
 /// Writes a lock, if it is another than the one that is there, and says what changed.
 pub(crate) fn write(locking: &Locking, lock: &Lock, changes: &[Value]) -> Result<Report, Failure> {
     if locking.known.as_ref() != Some(lock) {
-        write_text(&locking.path, &lock.to_string())?;
+        let text = lock.to_string();
+        // Nobody is to find a lock tomorrow that cannot be read.
+        Lock::from_text(&text).map_err(|error| {
+            Failure::usage(format!("there can be no such lock: {error}"))
+                .hint("give the file a name without `:`, `\\` and control characters")
+        })?;
+        write_text(&locking.path, &text)?;
     }
     Ok(said("Locked", locking, lock, changes))
 }
@@ -66,7 +81,20 @@ fn said(verb: &str, locking: &Locking, lock: &Lock, changes: &[Value]) -> Report
     let count = counted(lock.packages.len() as u64, "package");
     let mut said = format!("{word} {count} in {}\n", path.display());
     said.extend(changes.iter().map(line));
+    for root in dropped(locking, lock) {
+        said.push_str(&format!("  - no longer for {root}\n"));
+    }
     Report::new(said, document(lock, path, is_new, changes))
+}
+
+/// The roots that the lock was for, and is not for any more, as people call them.
+fn dropped(locking: &Locking, lock: &Lock) -> Vec<String> {
+    let files = |lock: &Lock| -> Vec<String> {
+        lock.roots.iter().filter_map(|root| Some(root.file.as_ref()?.path.clone())).collect()
+    };
+    let now = files(lock);
+    let before = locking.known.as_ref().map(files).unwrap_or_default();
+    before.into_iter().filter(|path| !now.contains(path)).collect()
 }
 
 fn check(known: Option<&Lock>, lock: &Lock, path: &Path, changes: &[Value]) -> Report {

@@ -1,19 +1,19 @@
 //! The lock that is there or is to be, and how it becomes what the roots need.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 use wargate_client::resolve::{Question, Resolved};
+use wargate_component::limits::LOCK_BYTES_MAX;
 use wargate_component::lock::{Lock, Origin, PackageId};
-use wargate_component::solve::{self, Answer, Options};
+use wargate_component::solve::{self, Answer, Options, Solution};
 use wargate_protocol::PackageName;
 
 use super::roots::Resolving;
 use crate::args::{LockPlace, Roots};
 use crate::context::Context;
 use crate::failure::Failure;
-use crate::files::folder_of;
+use crate::files::{folder_of, read_regular};
 
 /// How the file is called.
 const LOCK_FILE: &str = "warg.lock";
@@ -79,16 +79,18 @@ impl Locking {
 
     /// Asks registries, with these options.
     pub(crate) fn solve_with(&self, context: &Context, options: Options) -> Result<Lock, Failure> {
-        let question = Question { options, ..self.resolving.question.clone() };
+        let locked = self.known.clone().unwrap_or_default();
+        let question = Question { options, locked, ..self.resolving.question.clone() };
         let (question, known) = (&question, self.known.as_ref());
         let resolved: Resolved = context.run(|client| async move {
             let resolved = client.resolve(question).await?;
             // Who wrote the lock and who has it now are to have seen one log.
-            if let Some(known) = known {
+            if let Some(known) = known.filter(|_| !client.settings().offline) {
                 client.check_registries(known).await?;
             }
             Ok(resolved)
         })?;
+        self.refuse_unused(&resolved.solution)?;
         let mut lock = resolved.to_lock(&self.resolving.roots, &self.resolving.files);
         // The same answer from a later checkpoint is no change.
         if let Some(known) = known.filter(|known| known.packages == lock.packages) {
@@ -113,7 +115,7 @@ impl Locking {
                 .hint("`warg lock` without `--offline` asks the registry")
         };
         let mut snapshot = known.snapshot().map_err(|error| does_not(error.to_string()))?;
-        let Question { imports, options, local } = &self.resolving.question;
+        let Question { imports, options, local, .. } = &self.resolving.question;
         for (package, releases) in local {
             let inserted = snapshot.insert(package.clone(), releases.clone());
             inserted.map_err(|error| does_not(error.to_string()))?;
@@ -128,6 +130,7 @@ impl Locking {
             }
             Err(error) => return Err(does_not(error.to_string())),
         };
+        self.refuse_unused(&solution)?;
         let origin = |package: &PackageName| {
             let file = self.resolving.files.get(package).map(|path| Origin::File(path.clone()));
             let locked = known.packages.iter().find(|(id, _)| id.package == *package);
@@ -137,6 +140,26 @@ impl Locking {
         let mut lock = Lock::new(&self.resolving.roots, &solution, origin);
         lock.registries.clone_from(&known.registries);
         Ok(lock.reached())
+    }
+}
+
+impl Locking {
+    /// Refuses files in the place of packages that nothing needs: a slip of who typed it.
+    fn refuse_unused(&self, solution: &Solution) -> Result<(), Failure> {
+        let of_lock = |package: &PackageName| {
+            let known = self.known.iter().flat_map(|known| known.packages.keys());
+            known.into_iter().any(|id| id.package == *package)
+        };
+        let is_needed = |package: &PackageName| {
+            solution.nodes.iter().any(|node| node.package == *package) || of_lock(package)
+        };
+        match self.resolving.files.keys().find(|package| !is_needed(package)) {
+            Some(package) => {
+                Err(Failure::usage(format!("`--with` names {package}, which nothing needs"))
+                    .hint("`warg dependencies` shows what is needed"))
+            }
+            None => Ok(()),
+        }
     }
 }
 
@@ -157,8 +180,11 @@ pub(crate) fn read(path: &Path) -> Result<Option<Lock>, Failure> {
         Failure::usage(format!("{}: {why}", path.display()))
             .hint("remove the file, and `warg lock` with the roots makes it anew")
     };
-    match fs::read_to_string(path) {
-        Ok(text) => Lock::from_text(&text).map(Some).map_err(|error| failed(error.to_string())),
+    match read_regular(path, LOCK_BYTES_MAX as u64) {
+        Ok(bytes) => {
+            let text = String::from_utf8(bytes).map_err(|error| failed(error.to_string()))?;
+            Lock::from_text(&text).map(Some).map_err(|error| failed(error.to_string()))
+        }
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(failed(error.to_string())),
     }
@@ -182,6 +208,7 @@ pub(crate) fn changes(known: Option<&Lock>, lock: &Lock) -> Vec<Value> {
         match lock.packages.get(id) {
             None => changes.push(change(id, "removed")),
             Some(now) if now.digest != package.digest => changes.push(change(id, "content")),
+            Some(now) if now.origin != package.origin => changes.push(change(id, "registry")),
             Some(now) if now != package => changes.push(change(id, "dependencies")),
             Some(_) => {}
         }
@@ -200,5 +227,10 @@ pub(crate) fn line(change: &Value) -> String {
         "removed" => "-",
         _ => "~",
     };
-    format!("  {sign} {}@{}\n", word("package"), word("version"))
+    let what = match &*word("change") {
+        "content" => " (other content)",
+        "registry" => " (from elsewhere)",
+        _ => "",
+    };
+    format!("  {sign} {}@{}{what}\n", word("package"), word("version"))
 }

@@ -116,7 +116,15 @@ fn change(
         }
     }
     let locked = if no_lock { None } else { Some(relock(context, &dependencies, prereleases)?) };
-    write_text(&path.canonicalize().unwrap_or_else(|_| path.clone()), &text)?;
+    if edited(&path, edits)? != text {
+        return Err(Failure::usage(format!("{} was changed meanwhile", path.display()))
+            .hint("run the command again"));
+    }
+    if path.is_symlink() {
+        return Err(Failure::usage(format!("{} is a link", path.display()))
+            .hint("it may lead to somebody else's file: change that one by hand"));
+    }
+    write_text(&path, &text)?;
     let mut said = String::new();
     let mut list = Vec::new();
     for (package, requirement) in edits {
@@ -149,7 +157,7 @@ fn relock(
     }
     resolving.question.options.prereleases = prereleases;
     let locking = Locking { path, known, resolving };
-    let lock = if context.globals.offline {
+    let lock = if context.config.settings.offline {
         locking.solve_within()?
     } else {
         locking.solve(context, locking.known.as_ref())?

@@ -14,6 +14,7 @@ use wargate_protocol::{PackageName, Version, VersionReq};
 use crate::args::Roots;
 use crate::context::Context;
 use crate::failure::Failure;
+use crate::files::read_regular;
 
 /// Largest local file that is read, in bytes: what is inspected.
 pub(crate) const FILE_BYTES_MAX: u64 = wargate_component::limits::FILE_BYTES_MAX as u64;
@@ -43,13 +44,19 @@ impl Resolving {
                 Failure::usage(format!("`{text}` is no package in a version"))
                     .hint("it is written NAMESPACE:NAME@VERSION")
             })?;
-            question.options.precise.insert(id.package, id.version);
+            let twice = format!("`--precise` names {} twice", id.package);
+            if question.options.precise.insert(id.package, id.version).is_some() {
+                return Err(Failure::usage(twice).hint("name one version of each package"));
+            }
         }
         let mut files = BTreeMap::new();
         for text in &options.with {
             let (package, release, path) = replacement(text, folder)?;
+            let twice = format!("`--with` names {package} twice");
             files.insert(package.clone(), path);
-            question.local.insert(package, vec![release]);
+            if question.local.insert(package, vec![release]).is_some() {
+                return Err(Failure::usage(twice).hint("name one file for each package"));
+            }
         }
         for text in &options.named {
             roots.push(root(text, folder)?);
@@ -110,9 +117,10 @@ impl Resolving {
     pub(crate) fn keep_files(&mut self, lock: &Lock, folder: &Path) -> Result<(), Failure> {
         for (id, package) in &lock.packages {
             let Origin::File(path) = &package.origin else { continue };
-            let bytes = read(&folder.join(path))?;
+            let place = folder.join(path);
+            let bytes = read(&place)?;
             let (version, digest) = (id.version.clone(), Digest::of(&bytes));
-            let imports = resolve::imports_of(&bytes);
+            let imports = imports(&place, &bytes)?;
             let release = Release { version, digest, yanked: false, imports };
             self.files.insert(id.package.clone(), path.clone());
             self.question.local.entry(id.package.clone()).or_default().push(release);
@@ -172,7 +180,7 @@ pub(crate) fn is_file(text: &str) -> bool {
 fn of_file(path: &Path, folder: &Path) -> Result<(Option<LockedFile>, Vec<ImportName>), Failure> {
     let bytes = read(path)?;
     let file = LockedFile { path: relative(path, folder)?, digest: Digest::of(&bytes) };
-    Ok((Some(file), resolve::imports_of(&bytes)))
+    Ok((Some(file), imports(path, &bytes)?))
 }
 
 /// `NAMESPACE:NAME@VERSION=FILE`; the version may stand in the file instead.
@@ -197,7 +205,7 @@ fn replacement(text: &str, folder: &Path) -> Result<(PackageName, Release, Strin
         };
         (package, version)
     };
-    let (digest, imports) = (Digest::of(&bytes), resolve::imports_of(&bytes));
+    let (digest, imports) = (Digest::of(&bytes), imports(&path, &bytes)?);
     let release = Release { version, digest, yanked: false, imports };
     Ok((package, release, relative(&path, folder)?))
 }
@@ -207,12 +215,13 @@ pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Failure> {
         Failure::usage(format!("{}: {error}", path.display()))
             .hint("a component is a file, or a package: NAMESPACE:NAME[@VERSION]")
     };
-    let length = std::fs::metadata(path).map_err(failed)?.len();
-    if length > FILE_BYTES_MAX {
-        let message = format!("{} has more than {FILE_BYTES_MAX} bytes", path.display());
-        return Err(Failure::usage(message));
-    }
-    std::fs::read(path).map_err(failed)
+    read_regular(path, FILE_BYTES_MAX).map_err(failed)
+}
+
+/// The imports of a file that are dependencies.
+fn imports(path: &Path, bytes: &[u8]) -> Result<Vec<ImportName>, Failure> {
+    resolve::imports_of(bytes)
+        .map_err(|error| super::inspect::unreadable(&path.display().to_string(), &error))
 }
 
 /// A path as a lock in a folder has it: relative to that, with `/` between its parts.

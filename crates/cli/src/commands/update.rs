@@ -29,11 +29,13 @@ pub(crate) fn update(context: &Context, options: &Update) -> Result<Report, Fail
     };
     let named: Vec<PackageName> = options.packages.clone();
     let is_locked = |package: &PackageName| known.packages.keys().any(|id| id.package == *package);
-    let mut report =
-        if options.dry_run { Report::new("", json!({})) } else { info::update(context, &named)? };
     // Who names packages that are not locked means what is known of them, and nothing else.
     if !named.is_empty() && !named.iter().any(is_locked) && options.precise.is_empty() {
-        return Ok(report);
+        return info::update(context, &named);
+    }
+    if context.config.settings.offline {
+        return Err(Failure::usage("what is newer is not known without the network")
+            .hint("leave out `--offline`, or unset WARG_OFFLINE"));
     }
     let roots = Roots {
         precise: options.precise.clone(),
@@ -54,15 +56,17 @@ pub(crate) fn update(context: &Context, options: &Update) -> Result<Report, Fail
     } else {
         lock::write(&locking, &lock, &changes)?
     };
-    report.text.push_str(&locked.text);
-    report.json["lock"] = locked.json;
-    Ok(report)
+    Ok(Report::new(locked.text, json!({ "lock": locked.json })))
 }
 
 /// Shows which locked packages have newer releases.
 pub(crate) fn outdated(context: &Context, options: &Outdated) -> Result<Report, Failure> {
     let path = locking::path(context, &options.place);
     let known = locking::existing(&path)?;
+    if context.config.settings.offline {
+        return Err(Failure::usage("what is newer is not known without the network")
+            .hint("leave out `--offline`, or unset WARG_OFFLINE"));
+    }
     let locking = Locking::new(context, &Roots::default(), &options.place)?;
     let newest = locking.solve(context, None)?;
     let of_registry = |(id, package): (&PackageId, &wargate_component::lock::LockedPackage)| {

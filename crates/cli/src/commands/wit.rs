@@ -13,7 +13,7 @@ use super::subject::Subject;
 use crate::args::Wit;
 use crate::context::Context;
 use crate::failure::Failure;
-use crate::files::write_text;
+use crate::files::{below, write_text};
 use crate::output::{Report, note};
 
 /// The command.
@@ -87,7 +87,7 @@ fn sentence(note: &Note) -> String {
 fn write(folder: &WitFolder, directory: &Path, overwrite: bool) -> Result<(), Failure> {
     let mut open = Vec::new();
     for file in &folder.files {
-        let path = directory.join(&file.path);
+        let path = below(directory, Path::new(&file.path))?;
         match fs::read(&path) {
             Ok(text) if text == file.text.as_bytes() => {}
             Ok(_) if !overwrite => {

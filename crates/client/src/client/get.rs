@@ -136,7 +136,11 @@ impl Client {
     }
 
     /// The digest of a release that was yanked, which only its record still has.
-    async fn yanked_digest(&self, package: &Package, release: &Release) -> Result<Digest, Error> {
+    pub(crate) async fn yanked_digest(
+        &self,
+        package: &Package,
+        release: &Release,
+    ) -> Result<Digest, Error> {
         let registry = self.route(package.name())?;
         let history = registry.history(package).await?;
         let entries = history.iter().flat_map(|record| &record.entries);

@@ -33,6 +33,9 @@ fn hints_of(home: &Domain) -> Result<Key, StateError> {
     key(&["namespaces", home.as_str()])
 }
 
+/// Packages of one registry that are up to date, and others with what kept them from it.
+pub(super) type Group = (Vec<Package>, Vec<(PackageName, Error)>);
+
 impl Client {
     /// The registry of a package, as far as that is known without asking.
     pub(crate) fn route(&self, package: &PackageName) -> Result<Registry, Error> {
@@ -61,7 +64,7 @@ impl Client {
         &self,
         registry: &Registry,
         names: &[PackageName],
-    ) -> Result<Vec<Package>, Error> {
+    ) -> Result<Group, Error> {
         let mut wants: Vec<_> = names.iter().map(Want::package).collect();
         let (mut packages, mut missing) = (Vec::new(), Vec::new());
         while !wants.is_empty() {
@@ -81,10 +84,14 @@ impl Client {
             let want = wants.swap_remove(place);
             missing.extend(want.name.map(|name| (name, hint)));
         }
+        let mut lacking = Vec::new();
         for (name, hint) in missing {
-            packages.push(self.update_elsewhere(registry, &name, hint).await?);
+            match self.update_elsewhere(registry, &name, hint).await {
+                Ok(package) => packages.push(package),
+                Err(error) => lacking.push((name, error)),
+            }
         }
-        Ok(packages)
+        Ok((packages, lacking))
     }
 
     /// A package that the registry does not have: where its namespace is imported from, or where the

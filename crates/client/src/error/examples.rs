@@ -89,6 +89,10 @@ one_of_each! { plain: Error {
         let (locked, found) = (Digest::of(b"locked"), Digest::of(b"found"));
         Error::NotAsLocked(Box::new(NotAsLocked { registry: registry(), release, locked, found }))
     },
+    Error::OtherImports { .. } => {
+        let release = PackageId { package: package(), version: "1.0.0".parse().unwrap() };
+        Error::OtherImports { release: Box::new(release) }
+    },
     Error::OtherLog { .. } => {
         Error::OtherLog { registry: registry(), length: LogLength::EMPTY, reason: text() }
     },

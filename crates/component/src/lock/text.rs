@@ -66,7 +66,7 @@ pub enum LockError {
         /// The registry.
         registry: String,
     },
-    /// A path that leads out, or is absolute.
+    /// A path that is absolute, or cannot be written so that every system reads it.
     #[error("the lock names the file {0:?}: a path is relative, with `/` between its parts")]
     Path(String),
     /// A text that nobody could show, or a longer one than [`LOCK_TEXT_BYTES_MAX`].
@@ -257,7 +257,7 @@ fn read_edges(
     Ok(read.into_iter().map(|(import, package)| LockedDependency { import, package }).collect())
 }
 
-/// A path that leads to something below the lock's folder, or beside it.
+/// A path that is relative to the lock's folder. It may lead out of it, to what is built elsewhere.
 fn relative(path: String) -> Result<String, LockError> {
     harmless(&path)?;
     let is_absolute = path.starts_with('/') || path.contains('\\') || path.contains(':');
@@ -275,7 +275,7 @@ impl fmt::Display for Lock {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
-            "# Made by `warg lock`. It belongs into version control; it is not made by hand."
+            "# Made by `warg lock`. It belongs in version control, and is not changed by hand."
         )?;
         writeln!(f, "format = {LOCK_FORMAT}")?;
         for (name, registry) in &self.registries {
