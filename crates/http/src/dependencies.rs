@@ -16,6 +16,7 @@ use wargate_registry::{ReadError, read};
 
 use crate::answer::{self, Answer};
 use crate::call::Call;
+use crate::limits::SOLVING_WAIT_MAX;
 use crate::problem::Problem;
 
 /// `GET v1/dependencies/{digest}`
@@ -94,7 +95,9 @@ pub(crate) async fn dependents(call: Call) -> Answer {
 pub(crate) async fn solve(mut call: Call) -> Answer {
     let request: SolveRequest = call.json().await?;
     let (imports, options) = question(request)?;
-    let permit = call.front.registry().permit_solving().await;
+    // Whoever waits long is better off with solving it himself.
+    let permit = tokio::time::timeout(SOLVING_WAIT_MAX, call.front.registry().permit_solving());
+    let permit = permit.await.map_err(|_| Problem::unavailable("too many are solving already"))?;
     let answered = call.front.ask(move |registry| {
         let page = registry.solve(&imports, &options);
         drop(permit);

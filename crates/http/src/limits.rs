@@ -40,3 +40,6 @@ pub const ERROR_TEXT_BYTES_MAX: usize = 1024;
 
 /// Longest name of a request that its sender may choose, in bytes.
 pub const REQUEST_ID_BYTES_MAX: usize = 64;
+
+/// Longest time that a question waits until others have been solved.
+pub const SOLVING_WAIT_MAX: Duration = Duration::from_secs(2);

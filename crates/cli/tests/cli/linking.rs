@@ -192,6 +192,23 @@ fn what_a_lock_names_is_fetched_and_never_taken_for_something_else() {
     session.fine(&["fetch"]);
     assert_eq!(tower.read(add), right);
 
+    // What was changed since it was locked is not bundled, and links lead nowhere.
+    let app = tower.read("app.wasm");
+    fs::write(tower.folder.join("app.wasm"), tower.read("deps/demo/inc/0.1.0.wasm")).unwrap();
+    let output = session.run(&["bundle", "app.wasm"]);
+    assert!(output.err.contains("app.wasm was changed since it was locked"), "{output}");
+    fs::write(tower.folder.join("app.wasm"), app).unwrap();
+    let outside = session.user.home().join("outside");
+    fs::create_dir(&outside).unwrap();
+    fs::create_dir(tower.folder.join("into")).unwrap();
+    std::os::unix::fs::symlink(&outside, tower.folder.join("into/demo")).unwrap();
+    let output = session.run(&["fetch", "-o", "into"]);
+    assert_eq!(output.code, Some(2), "{output}");
+    assert!(output.err.contains("is a link"), "{output}");
+    assert_eq!(fs::read_dir(&outside).unwrap().count(), 0);
+    let output = session.run(&["bundle", "app.wasm", "--vendored", "nowhere"]);
+    assert_eq!(output.code, Some(2), "{output}");
+
     // What the lock names no more goes on demand, and nothing else.
     fs::write(tower.folder.join("deps/demo/add/0.9.0.wasm"), b"old").unwrap();
     fs::write(tower.folder.join("deps/demo/add/notes.txt"), b"mine").unwrap();

@@ -218,3 +218,76 @@ fn what_cannot_be_satisfied_is_explained() {
     assert!(missing.err.contains("no package demo:nobody"), "{missing}");
     assert!(!tower.folder.join("warg.lock").exists());
 }
+
+#[test]
+fn what_cannot_be_read_does_not_count_as_without_dependencies() {
+    let registry = Registry::start();
+    let tower = Tower::new(&registry);
+    let session = &tower.session;
+    tower.write("app.wasm", &[INC]);
+    session.fine(&["lock", "app.wasm"]);
+    let before = fs::read(tower.folder.join("warg.lock")).unwrap();
+    fs::write(tower.folder.join("notes.txt"), "no component").unwrap();
+    let make_pipe = std::process::Command::new("mkfifo").arg(tower.folder.join("pipe")).status();
+    assert!(make_pipe.unwrap().success());
+    fs::write(tower.folder.join("a:b.wasm"), fs::read(tower.folder.join("app.wasm")).unwrap())
+        .unwrap();
+    for line in [
+        vec!["lock", "notes.txt"],
+        vec!["dependencies", "notes.txt"],
+        vec!["lock", "app.wasm", "--with", "demo:add@1.0.9=notes.txt"],
+        // A device or a pipe may never end.
+        vec!["lock", "/dev/zero"],
+        vec!["lock", "pipe"],
+        vec!["inspect", "pipe"],
+        // No lock can name it.
+        vec!["lock", "./a:b.wasm"],
+        vec!["lock", "app.wasm", "--with", "demo:none@1.0.0=app.wasm"],
+        vec!["lock", "app.wasm", "--precise", "demo:add@1.0.0", "--precise", "demo:add@1.1.0"],
+        vec!["lock", "app.wasm", "--component", "-", "--json"],
+    ] {
+        let output = session.run(&line);
+        assert_eq!(output.code, Some(2), "{line:?}: {output}");
+        assert_eq!(fs::read(tower.folder.join("warg.lock")).unwrap(), before, "{line:?}");
+    }
+    // Beside a component on standard output there is nothing else.
+    let mut command = session.user.command(&["lock", "app.wasm", "--component", "-"]);
+    command.env("WARG_REGISTRY", &registry.url);
+    let bytes = command.output().unwrap().stdout;
+    let said = wargate_component::inspect(&bytes, &wargate_component::Limits::default()).unwrap();
+    assert!(said.imports.iter().any(|it| it.name.starts_with("locked-dep=<demo:inc@0.1.0>")));
+}
+
+#[test]
+fn a_lock_keeps_its_registries_and_its_content() {
+    let (registry, other) = (Registry::start(), Registry::start());
+    let tower = Tower::new(&registry);
+    tower.write("app.wasm", &[INC]);
+    tower.session.fine(&["lock", "app.wasm"]);
+    let before = fs::read_to_string(tower.folder.join("warg.lock")).unwrap();
+    // Another registry has packages of these names, and becomes the home.
+    let stranger = Tower::new(&other);
+    stranger.write("app.wasm", &[INC]);
+    fs::write(stranger.folder.join("warg.lock"), &before).unwrap();
+    for line in [&["lock"][..], &["lock", "--check"], &["outdated"], &["update"]] {
+        stranger.session.fine(line);
+        let now = fs::read_to_string(stranger.folder.join("warg.lock")).unwrap();
+        assert_eq!(now, before, "{line:?}");
+    }
+    // Somebody with nothing but the lock and the component.
+    let user = crate::program::User::new();
+    for name in ["warg.lock", "app.wasm"] {
+        fs::copy(tower.folder.join(name), user.home().join("here").join(name)).unwrap();
+    }
+    for line in [&["lock", "--check"][..], &["outdated"], &["dependencies"]] {
+        let output = user.run(line);
+        assert_eq!(output.code, Some(0), "{line:?}: {output}");
+    }
+    // Content that the log does not have is not mended in silence.
+    let digest = tower.lock().packages.values().next().unwrap().digest.to_string();
+    let wrong = wargate_crypto::Digest::of(b"other").to_string();
+    fs::write(tower.folder.join("warg.lock"), before.replace(&digest, &wrong)).unwrap();
+    let output = tower.session.run(&["lock"]);
+    assert_eq!(output.code, Some(2), "{output}");
+    assert!(output.err.contains("is locked to"), "{output}");
+}

@@ -8,7 +8,7 @@ use wargate_client::{Error, Kind};
 use wargate_component::ImportName;
 use wargate_component::lock::Lock;
 use wargate_crypto::Digest;
-use wargate_protocol::{Entry, LogLength};
+use wargate_protocol::{Entry, LogLength, RecordId};
 use wargate_registry::Registry;
 use wargate_testkit::world::{World, init, key, publish, record, release};
 use wasm_encoder::{ComponentBuilder, ComponentTypeRef, InstanceType};
@@ -30,7 +30,11 @@ fn component(imports: &[&str]) -> Vec<u8> {
 }
 
 /// Publishes a package whose releases have these imports.
-async fn put(registry: &Arc<Registry>, package: &str, releases: &[(&str, &[&str])]) {
+async fn put(
+    registry: &Arc<Registry>,
+    package: &str,
+    releases: &[(&str, &[&str])],
+) -> Option<RecordId> {
     let mut head = None;
     for (version, imports) in releases {
         let mut content = component(imports);
@@ -44,6 +48,7 @@ async fn put(registry: &Arc<Registry>, package: &str, releases: &[(&str, &[&str]
         publish(registry, package, &next, &content).await;
         head = Some(next.record_id());
     }
+    head
 }
 
 fn wasm_section(content: &mut Vec<u8>, text: &str) {
@@ -51,10 +56,12 @@ fn wasm_section(content: &mut Vec<u8>, text: &str) {
     wasm_encoder::ComponentSection::append_to_component(&name, content);
 }
 
-async fn tower(registry: &Arc<Registry>) {
-    put(registry, "test:add", &[("1.0.0", &[]), ("1.1.0", &[]), ("2.0.0", &[])]).await;
+/// The tower, and the newest record of `test:add`.
+async fn tower(registry: &Arc<Registry>) -> Option<RecordId> {
+    let head = put(registry, "test:add", &[("1.0.0", &[]), ("1.1.0", &[]), ("2.0.0", &[])]).await;
     put(registry, "test:inc", &[("1.0.0", &[]), ("1.1.0", &[ADD])]).await;
     put(registry, "test:meet", &[("1.0.0", &[INC, ADD])]).await;
+    head
 }
 
 fn question(imports: &[&str]) -> Question {
@@ -177,4 +184,67 @@ async fn a_lock_of_another_log_is_noticed() {
     wrong.packages.get_mut(&id).unwrap().digest = Digest::of(b"other");
     let error = user.client.get_locked(&wrong).await.err().unwrap();
     assert_eq!(error.code(), "not-as-locked");
+}
+
+#[tokio::test]
+async fn a_yanked_release_stays_locked_whatever_its_registry_knows() {
+    let lab = Lab::new();
+    let registry = lab.registry(HOME);
+    let head = tower(&registry).await;
+    let known = lock(&lab.user().client, &[MEET]).await.unwrap();
+    let yank = Entry::yank("1.1.0".parse().unwrap());
+    let next = record(&key(7), head, [yank]);
+    publish(&registry, "test:add", &next, b"").await;
+    for status in [200, 404, 503] {
+        lab.net.meddle(move |request| {
+            let path = request.uri().path();
+            if status != 200 && (path == "/v1/solve" || path.starts_with("/v1/dependenc")) {
+                let answer = http::Response::builder().status(status);
+                return Meddling::Answer(answer.body(Vec::new()).unwrap());
+            }
+            Meddling::Pass
+        });
+        let mut asked = question(&[MEET]);
+        asked.options.pins = known.pins();
+        asked.locked = known.clone();
+        let resolved = lab.user().client.resolve(&asked).await.unwrap();
+        let again = resolved.to_lock(&[(None, asked.imports)], &BTreeMap::new());
+        assert_eq!(again.packages, known.packages, "{status}");
+        // Without the lock it is passed over.
+        let fresh = lock(&lab.user().client, &[MEET]).await.unwrap();
+        assert!(names(&fresh).contains(&"test:add@1.0.0".to_owned()), "{status}: {fresh}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_not_there_or_elsewhere_is_asked_for_in_bounds() {
+    let lab = Lab::new();
+    let far = Entry::import_namespace("far", "127.0.0.1-9090");
+    lab.serve(HOME, &World::new(), &[far]);
+    let other = lab.serve(OTHER, &World::new(), &[Entry::define_namespace("far")]);
+    put(&other, "far:secret", &[("1.0.0", &[])]).await;
+    let user = lab.user();
+    let unknown: Vec<String> = (0..60).map(|at| format!("unlocked-dep=<test:none{at}>")).collect();
+    let unknown: Vec<&str> = unknown.iter().map(String::as_str).collect();
+    lab.net.drain();
+    let error = lock(&user.client, &unknown).await.unwrap_err();
+    assert_eq!(error.code(), "conflict", "{error}");
+    let asked = lab.net.drain().len();
+    assert!(asked < 4 * unknown.len(), "{asked} requests");
+    let many: Vec<String> = (0..200).map(|at| format!("unlocked-dep=<test:none{at}>")).collect();
+    let many: Vec<&str> = many.iter().map(String::as_str).collect();
+    assert_eq!(lock(&user.client, &many).await.unwrap_err().code(), "unsolvable");
+
+    // The home registry learns nothing of packages of others.
+    user.client.home().unwrap().refresh().await.unwrap();
+    let told = Arc::new(std::sync::Mutex::new(String::new()));
+    let sink = Arc::clone(&told);
+    lab.net.meddle(move |request| {
+        if request.uri().authority().is_some_and(|it| it.as_str() == "127.0.0.1:8090") {
+            sink.lock().unwrap().push_str(&String::from_utf8_lossy(request.body()));
+        }
+        Meddling::Pass
+    });
+    lock(&user.client, &["unlocked-dep=<far:secret>"]).await.unwrap();
+    assert!(!told.lock().unwrap().contains("secret"), "{}", told.lock().unwrap());
 }
