@@ -139,12 +139,13 @@ fn what_no_root_needs_can_be_left_out() {
 
 #[test]
 fn what_wkg_reads_has_the_same_digests() {
-    let text = tower().to_wkg();
+    let text = tower().to_wkg(|registry| format!("{registry}:8443"));
     let read: toml::Value = toml::from_str(&text).unwrap();
     let packages = read["packages"].as_array().unwrap();
     let rows: BTreeMap<_, _> = packages
         .iter()
         .map(|package| {
+            assert_eq!(package["registry"].as_str(), Some("registry.example:8443"));
             let version = &package["versions"][0];
             let texts =
                 ["requirement", "version", "digest"].map(|it| version[it].as_str().unwrap());

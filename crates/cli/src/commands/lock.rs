@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use serde_json::{Value, json};
+use wargate_client::origin::Domain;
 use wargate_component::lock::{Lock, Origin};
 use wargate_console::counted;
 
@@ -41,7 +42,7 @@ pub(crate) fn run(context: &Context, options: &LockArguments) -> Result<Report, 
         None => None,
     };
     if let Some(export) = &options.export_wkg {
-        write_text(export, &lock.to_wkg())?;
+        write_text(export, &lock.to_wkg(host))?;
     }
     let mut report = write(&locking, &lock, &changes)?;
     if to_stdout {
@@ -53,6 +54,12 @@ pub(crate) fn run(context: &Context, options: &LockArguments) -> Result<Report, 
         report.json["component"] = linked.json;
     }
     Ok(report)
+}
+
+/// The host of a registry of this name, with its port if it has one.
+fn host(registry: &str) -> String {
+    let url = registry.parse::<Domain>().and_then(|name| name.to_url());
+    url.map_or_else(|_| registry.to_owned(), |url| url.as_url().authority().to_owned())
 }
 
 /// Writes a lock, if it is another than the one that is there, and says what changed.

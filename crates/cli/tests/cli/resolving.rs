@@ -174,6 +174,9 @@ fn a_lock_stays_as_it_is_until_it_no_longer_answers() {
     session.fine(&["lock", "--export-wkg", "wkg.lock"]);
     let wkg = fs::read_to_string(tower.folder.join("wkg.lock")).unwrap();
     assert!(wkg.contains("name = \"demo:five\"") && wkg.contains("version = 1"), "{wkg}");
+    // `wkg` knows it by this name, and not by that of our files.
+    let host = registry.url.trim_start_matches("http://").trim_end_matches('/');
+    assert!(wkg.contains(&format!("registry = \"{host}\"")), "{wkg}");
 }
 
 #[test]

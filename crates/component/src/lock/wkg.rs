@@ -9,12 +9,15 @@ use super::{Lock, Origin};
 impl Lock {
     /// The packages that come from registries, as `wkg.lock` has them (wasm-pkg-tools, version 1 of the
     /// file). Its requirements are the exact versions, since several imports may share one.
-    pub fn to_wkg(&self) -> String {
+    ///
+    /// `wkg` knows a registry by its host, and its port if it has one, and passes over what is locked
+    /// to another: `host` says that of the name that a registry has here.
+    pub fn to_wkg(&self, host: impl Fn(&str) -> String) -> String {
         let mut packages: BTreeMap<_, Vec<_>> = BTreeMap::new();
         for (id, locked) in &self.packages {
             if let Origin::Registry(registry) = &locked.origin {
                 packages
-                    .entry((&id.package, registry))
+                    .entry((&id.package, host(registry)))
                     .or_default()
                     .push((&id.version, locked.digest));
             }
@@ -22,7 +25,7 @@ impl Lock {
         let mut text = String::from("# Made by `warg lock --export-wkg`.\nversion = 1\n");
         // Writing into a text does not fail.
         for ((package, registry), versions) in packages {
-            let registry = Quoted(registry);
+            let registry = Quoted(&registry);
             let _ = write!(text, "\n[[packages]]\nname = \"{package}\"\nregistry = {registry}\n");
             for (version, digest) in versions {
                 let _ = write!(
