@@ -73,9 +73,10 @@ pub(crate) struct Component {
 }
 
 /// Where the components are; `README.md` there says who made them.
-const COMPONENTS: [&str; 2] = [
+const COMPONENTS: [&str; 3] = [
     concat!(env!("CARGO_MANIFEST_DIR"), "/../../testdata/components"),
     concat!(env!("CARGO_MANIFEST_DIR"), "/../../testdata/components/foreign"),
+    concat!(env!("CARGO_MANIFEST_DIR"), "/../../testdata/components/modules"),
 ];
 
 /// How many bytes the largest component is made to have.
@@ -95,7 +96,11 @@ pub(crate) fn components() -> Result<Vec<Component>> {
             let path = entry?.path();
             let name = path.file_stem().and_then(OsStr::to_str).context("a file's name")?;
             if path.extension() == Some(OsStr::new("wasm")) {
-                let package = if name.ends_with("-wit") { "wasi:http" } else { "" };
+                let package = match name {
+                    "wkg-wasi-http-wit" => "wasi:http",
+                    "wit-bindgen-wasi-cli-wit" => "wasi:cli",
+                    _ => "",
+                };
                 let (name, bytes) = (name.to_owned(), fs::read(&path)?);
                 components.push(Component { name, package, version: "0.2.0", bytes });
             }
@@ -138,7 +143,7 @@ mod tests {
     #[test]
     fn components_are_valid_and_of_all_sizes() {
         let components = components().unwrap();
-        assert!(components.len() > 8 + 5);
+        assert!(components.len() > 8 + 9 + 3);
         let sizes = components.iter().map(|component| component.bytes.len());
         let (smallest, largest) = (sizes.clone().min().unwrap(), sizes.max().unwrap());
         assert!(smallest < 16 << 10 && largest == LARGEST, "{smallest} to {largest}");
