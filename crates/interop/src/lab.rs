@@ -9,6 +9,7 @@ use anyhow::{Context, Result, anyhow, bail, ensure};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::archives::{self, Foreign};
 use crate::fixtures::Person;
 use crate::machine::{Machine, Output};
 use crate::proxy::Proxy;
@@ -127,6 +128,16 @@ impl Lab {
     /// The registry's address, with a port.
     pub(crate) fn host(&self) -> String {
         self.proxy.address().to_string()
+    }
+
+    /// The files that others published, as far as they can be had.
+    #[expect(clippy::print_stdout, reason = "whoever runs it should know what is left out")]
+    pub(crate) fn foreign(&self) -> Result<Vec<Foreign>> {
+        let (files, missing) = archives::obtain(&self.clients.released.join("archives"))?;
+        for archive in missing {
+            println!("not to be had: {archive}");
+        }
+        Ok(files)
     }
 
     /// A machine on which nothing was set up.

@@ -8,6 +8,7 @@
 //! says again to a registry in memory: without the programs, without a network, on every run of the
 //! tests.
 
+mod archives;
 mod fixtures;
 mod hammer;
 mod lab;

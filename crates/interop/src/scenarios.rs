@@ -4,6 +4,7 @@ mod account;
 mod cargo_component;
 mod components;
 mod crowd;
+mod foreign;
 mod history;
 mod pairs;
 mod permissions;
@@ -137,6 +138,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     pair("pair-update", "update over several checkpoints, by both", pairs::update),
     pair("pair-history", "a log of 1,100 records, continued and fetched by both", history::pages),
     pair("real-components", "10 kB to 35 MB: publish, get, verify, monitor", components::travel),
+    pair("foreign-components", "what others published: looked at, and compared", foreign::travel),
     elsewhere("reference-publish", "pair-publish at warg-server 0.10.0", pairs::publish),
     elsewhere("reference-grant", "pair-grant at warg-server 0.10.0", pairs::grant_and_revoke),
     elsewhere("reference-home", "pair-home at warg-server 0.10.0", pairs::home),
