@@ -125,8 +125,10 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     ours("publish-rounds", "a publish is final in one round of requests", rounds::publish),
     common("wkg-component", "wkg publishes a component and gets it", wkg::component),
     common("wkg-wit", "wkg builds, publishes, gets and fetches WIT packages", wkg::wit),
+    pair("wkg-lock", "wkg reads the lock that our warg wrote, and keeps it", wkg::lock),
     common("wac-compose", "wac compose with packages of the registry", wac::compose),
     common("wac-plug", "wac plug with packages of the registry", wac::plug),
+    pair("wac-bundle", "our warg bundles what wac leaves open, and wac goes on", wac::bundle),
     common(
         "cargo-component",
         "cargo component resolves and locks dependencies",

@@ -4,7 +4,7 @@ use anyhow::{Context, Result, ensure};
 use wasmparser::Validator;
 
 use crate::fixtures::{ALICE, BOB, GREETER, TOWER};
-use crate::lab::Lab;
+use crate::lab::{Lab, Warg};
 use crate::machine::Machine;
 
 const COMPOSITION: &str = "package test:hello;
@@ -42,6 +42,95 @@ pub(super) fn plug(lab: &mut Lab) -> Result<()> {
     let plugged = validated(&bob, "plugged.wasm")?;
     lab.run(&bob, line)?.succeeds()?;
     ensure!(bob.read("plugged.wasm")? == plugged, "the second run made other bytes");
+    Ok(())
+}
+
+/// What `wac` composes of the files that our client fetched, with the packages within or imported.
+const OPEN: &str = "package test:hello;
+
+let greeter = new test:greeter@0.1.0 {};
+let inner = new test:tower@0.1.0 { ...greeter };
+let outer = new test:tower@0.1.0 { ...inner };
+
+export outer...;
+";
+
+/// What `wac` makes of that again.
+const HIGHER: &str = "package test:higher;
+
+let hello = new test:hello { ... };
+let outer = new test:tower@0.1.0 { ...hello };
+
+export outer...;
+";
+
+/// What `wac` leaves open our client puts in its place, and `wac` goes on with that.
+pub(super) fn bundle(lab: &mut Lab) -> Result<()> {
+    let bob = fetched(lab)?;
+    bob.write("hello.wac", OPEN)?;
+    // What is in `deps` it does not ask a registry for.
+    let ran = lab.run(&bob, "wac compose --output composed.wasm hello.wac")?.succeeds()?;
+    let asked = ran.exchanges("POST", "/v1/fetch/", "");
+    ensure!(asked.is_empty(), "asked for what is there: {asked:?}");
+    let line = "wac compose --import-dependencies --output open.wasm hello.wac";
+    lab.run(&bob, line)?.succeeds()?;
+    let said = lab.run(&bob, "our-warg inspect open.wasm")?.succeeds()?;
+    said.says("unlocked-dep=<test:greeter@{>=0.1.0}>")?.says("wac-parser 0.12.0")?;
+
+    let line = "our-warg lock open.wasm --file open.lock --component locked.wasm";
+    lab.run(&bob, line)?.succeeds()?;
+    lab.run(&bob, "our-warg bundle open.wasm --file open.lock --output bundle.wasm")?.succeeds()?;
+    validated(&bob, "bundle.wasm")?;
+    compare(lab, &bob, "composed.wasm", "bundle.wasm")?;
+
+    // The world that our client writes down is that of the bundle, and of nothing that imports more.
+    lab.run(&bob, "our-warg wit composed.wasm --output wit")?.succeeds()?;
+    lab.run(&bob, "wac targets bundle.wasm --wit wit")?.succeeds()?;
+    let imports = ["locked-dep=<test:greeter@0.1.0>,integrity=<sha256-", "locked-dep=<test:tower@"];
+    lab.run(&bob, "wac targets locked.wasm --wit wit")?.fails(&imports)?;
+
+    bob.write("higher.wac", HIGHER)?;
+    for (from, command) in [
+        ("bundle", "wac compose --dep test:hello=bundle.wasm higher.wac"),
+        ("bundle", "wac plug --plug bundle.wasm deps/test/tower/0.1.0.wasm"),
+        ("locked", "wac compose --dep test:hello=locked.wasm higher.wac"),
+        ("locked", "wac plug --plug locked.wasm deps/test/tower/0.1.0.wasm"),
+    ] {
+        lab.run(&bob, &format!("{command} --output higher.wasm"))?.succeeds()?;
+        let said = lab.run(&bob, "our-warg inspect higher.wasm")?.succeeds()?;
+        if from == "bundle" {
+            said.keeps_quiet_about("-dep=<")?;
+            compare(lab, &bob, "composed.wasm", "higher.wasm")?;
+            continue;
+        }
+        // What was locked stays so, and our client can put it in its place now.
+        for import in imports {
+            said.says(import)?;
+        }
+        lab.run(&bob, "our-warg bundle higher.wasm --no-lock --output highest.wasm")?.succeeds()?;
+        compare(lab, &bob, "composed.wasm", "highest.wasm")?;
+    }
+    Ok(())
+}
+
+/// Alice has published, and our client has put on Bob's machine what she did.
+fn fetched(lab: &mut Lab) -> Result<Machine> {
+    let alice = lab.person_with(Warg::Ours, ALICE, ALICE.name)?;
+    let bob = lab.person_with(Warg::Ours, BOB, BOB.name)?;
+    for (name, bytes) in [("greeter", GREETER), ("tower", TOWER)] {
+        alice.write(&format!("{name}.wasm"), bytes)?;
+        let line = format!("our-warg publish {name}.wasm --name test:{name} --release 0.1.0");
+        lab.run(&alice, &line)?.succeeds()?;
+    }
+    lab.run(&bob, "our-warg lock test:greeter@0.1.0 test:tower@0.1.0")?.succeeds()?;
+    lab.run(&bob, "our-warg fetch")?.succeeds()?;
+    Ok(bob)
+}
+
+/// From outside, nobody can tell one from the other.
+fn compare(lab: &mut Lab, machine: &Machine, one: &str, other: &str) -> Result<()> {
+    let line = format!("our-warg diff {one} {other} --check");
+    lab.run(machine, &line)?.succeeds()?.says("Nothing changed that can be seen from outside")?;
     Ok(())
 }
 

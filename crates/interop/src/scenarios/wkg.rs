@@ -3,7 +3,7 @@
 use anyhow::{Result, ensure};
 
 use crate::fixtures::{ALICE, BOB, Person, TOWER};
-use crate::lab::Lab;
+use crate::lab::{Lab, Warg};
 use crate::machine::Machine;
 
 /// A WIT package without dependencies, and one that needs it.
@@ -50,9 +50,49 @@ pub(super) fn wit(lab: &mut Lab) -> Result<()> {
     Ok(())
 }
 
+/// What our client has locked, `wkg` takes over as it is.
+pub(super) fn lock(lab: &mut Lab) -> Result<()> {
+    // It takes registry and key from our client's configuration.
+    let alice = person_with(lab, Warg::Ours, ALICE)?;
+    alice.write("wit/greet.wit", GREET)?;
+    lab.run(&alice, "wkg wit build --output greet.wasm")?.succeeds()?;
+    lab.run(&alice, "wkg publish greet.wasm")?.succeeds()?;
+
+    let bob = person_with(lab, Warg::Ours, BOB)?;
+    bob.write("wit/app.wit", APP)?;
+    let line = "our-warg lock test:greet@0.1.0 --export-wkg wkg.lock";
+    lab.run(&bob, line)?.succeeds()?;
+    let exported = String::from_utf8(bob.read("wkg.lock")?)?;
+    lab.run(&bob, "wkg wit fetch")?.succeeds()?;
+    let kept = String::from_utf8(bob.read("wkg.lock")?)?;
+    // It writes the file anew each time, with a comment of its own.
+    ensure!(entries(&exported).eq(entries(&kept)), "exported\n{exported}\nkept\n{kept}");
+    lab.run(&bob, "wkg wit build --output app.wasm")?.succeeds()?;
+
+    // What is locked counts: another digest is refused.
+    let digest = format!("sha256:{}", "0".repeat(64));
+    let other = exported.lines().map(|line| {
+        let is_digest = line.starts_with("digest");
+        if is_digest { format!("digest = \"{digest}\"\n") } else { format!("{line}\n") }
+    });
+    bob.write("wkg.lock", other.collect::<String>())?;
+    lab.run(&bob, "wkg wit fetch")?.fails(&["the lock file specifies digest"])?;
+    Ok(())
+}
+
+/// The lines of a lock that say something.
+fn entries(lock: &str) -> impl Iterator<Item = &str> {
+    lock.lines().filter(|line| !line.is_empty() && !line.starts_with('#'))
+}
+
 /// The machine of somebody who has configured `warg` and told the newer tools about the registry.
 pub(super) fn person(lab: &mut Lab, person: Person) -> Result<Machine> {
-    let machine = lab.person(person)?;
+    person_with(lab, Warg::Released, person)
+}
+
+/// The same with this client.
+fn person_with(lab: &mut Lab, client: Warg, person: Person) -> Result<Machine> {
+    let machine = lab.person_with(client, person, person.name)?;
     let host = lab.host();
     let config = format!(
         "[namespace_registries]\ntest = \"{host}\"\n\n[registry.\"{host}\"]\ndefault = \
