@@ -209,14 +209,6 @@ fn what_a_lock_names_is_fetched_and_never_taken_for_something_else() {
     let output = session.run(&["bundle", "app.wasm", "--vendored", "nowhere"]);
     assert_eq!(output.code, Some(2), "{output}");
 
-    // What the lock names no more goes on demand, and nothing else.
-    fs::write(tower.folder.join("deps/demo/add/0.9.0.wasm"), b"old").unwrap();
-    fs::write(tower.folder.join("deps/demo/add/notes.txt"), b"mine").unwrap();
-    let pruned = tower.json(&["fetch", "--prune"]);
-    assert_eq!(pruned["removed"].as_array().unwrap().len(), 1, "{pruned}");
-    assert!(!tower.folder.join("deps/demo/add/0.9.0.wasm").exists());
-    assert!(tower.folder.join("deps/demo/add/notes.txt").exists());
-
     // A lock that says something else than the log is believed in nothing.
     let text = fs::read_to_string(tower.folder.join("warg.lock")).unwrap();
     let digest = wargate_crypto::Digest::of(&right).to_string();
@@ -225,6 +217,21 @@ fn what_a_lock_names_is_fetched_and_never_taken_for_something_else() {
     let output = session.run(&["bundle", "app.wasm"]);
     assert_eq!(output.code, Some(2), "{output}");
     assert!(output.err.contains("`demo:add@1.1.0` is locked to"), "{output}");
+}
+
+#[test]
+fn what_a_lock_names_no_more_is_removed_on_demand_and_nothing_else() {
+    let registry = Registry::start();
+    let tower = Tower::new(&registry, &[0]);
+    tower.session.fine(&["lock", "demo:add"]);
+    tower.session.fine(&["fetch"]);
+    fs::write(tower.folder.join("deps/demo/add/0.9.0.wasm"), b"old").unwrap();
+    fs::write(tower.folder.join("deps/demo/add/notes.txt"), b"mine").unwrap();
+    let pruned = tower.json(&["fetch", "--prune"]);
+    assert_eq!(pruned["removed"].as_array().unwrap().len(), 1, "{pruned}");
+    assert!(!tower.folder.join("deps/demo/add/0.9.0.wasm").exists());
+    assert!(tower.folder.join("deps/demo/add/notes.txt").exists());
+    assert!(tower.folder.join("deps/demo/add/1.0.0.wasm").exists());
 }
 
 #[test]
