@@ -95,8 +95,12 @@ impl Client {
         Ok(self.configured(&domain).map_or_else(|| domain.to_url(), Ok)?)
     }
 
-    /// The client that asks for the packages of a lock where the lock has them from.
-    pub(crate) fn routed_by(&self, lock: &Lock) -> Result<Self, Error> {
+    /// The client that asks for the packages of a lock where the lock has them from, unless the settings
+    /// name another registry for one or its namespace.
+    ///
+    /// # Errors
+    /// [`Error::Domain`] if the lock names a registry that cannot be.
+    pub fn routed_by(&self, lock: &Lock) -> Result<Self, Error> {
         let mut settings = (*self.settings).clone();
         for (id, package) in &lock.packages {
             let Origin::Registry(name) = &package.origin else { continue };

@@ -207,7 +207,7 @@ fn interfaces_and_worlds_have_their_full_names() {
         ("adapter-command", "wasi:cli/command@0.2.12"),
         ("adapter-proxy", "wasmtime:adapter/adapter"),
         // It has a package of several worlds, and says which.
-        ("adapter-command-2023", "wasi:cli/command@0.2.0"),
+        ("adapter-command-old", "wasi:cli/command@0.2.0"),
     ] {
         let path = testdata().join(format!("components/modules/{name}.wasm"));
         assert_eq!(look(&fs::read(path).unwrap()).worlds, [world], "{name}");

@@ -74,8 +74,9 @@ pub(crate) fn outdated(context: &Context, options: &Outdated) -> Result<Report, 
     };
     let mut names: Vec<PackageName> = known.packages.iter().filter_map(of_registry).collect();
     names.dedup();
-    let names = &names;
-    let packages = context.run(|client| async move { Ok(client.update(names).await?) })?;
+    let (names, lock) = (&names, &known);
+    let packages =
+        context.run(|client| async move { Ok(client.routed_by(lock)?.update(names).await?) })?;
     let packages: BTreeMap<_, _> =
         packages.into_iter().map(|package| (package.name().clone(), package)).collect();
     let mut table = Table::new(["PACKAGE", "LOCKED", "UPDATE", "NEWEST", ""]);
