@@ -76,7 +76,6 @@ pub(crate) struct Shape<'a> {
     /// The section of documentation.
     pub(crate) documentation: Option<&'a [u8]>,
     /// The sections of a core module that have its worlds.
-    #[cfg_attr(not(feature = "wit"), expect(dead_code, reason = "only its text is made of them"))]
     pub(crate) sections: Vec<&'a [u8]>,
     /// How many sections stand in a core module that look like worlds and cannot be read as ones.
     pub(crate) unreadable_worlds: usize,
