@@ -4,6 +4,8 @@
 
 #[path = "link/fixtures.rs"]
 mod fixtures;
+#[path = "link/random.rs"]
+mod random;
 #[path = "link/real.rs"]
 mod real;
 #[path = "link/refused.rs"]

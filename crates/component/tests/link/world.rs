@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use wargate_component::link::{LinkError, Output, Root, bundle, lock};
-use wargate_component::solve::{Answer, Options, Release, Snapshot, Solution, solve};
+use wargate_component::solve::{Answer, Edge, Node, Options, Release, Snapshot, Solution, solve};
 use wargate_component::{ImportName, Inspection, Limits, inspect};
 use wargate_crypto::Digest;
 use wargate_protocol::{PackageName, Version};
@@ -51,13 +51,18 @@ impl World {
         self.solve_with(root, &Options::default())
     }
 
+    /// Solves for a root that may have no answer.
+    pub(crate) fn try_solve(&self, root: &[u8]) -> Option<Case> {
+        self.answer(root, &Options::default(), imports).ok()
+    }
+
     /// Solves for a root that needs only releases that import nothing, without a look at these.
     pub(crate) fn solve_unseen(&self, root: &[u8]) -> Case {
-        self.answer(root, &Options::default(), |_| Vec::new())
+        self.answer(root, &Options::default(), |_| Vec::new()).unwrap()
     }
 
     pub(crate) fn solve_with(&self, root: &[u8], options: &Options) -> Case {
-        self.answer(root, options, imports)
+        self.answer(root, options, imports).unwrap()
     }
 
     fn answer(
@@ -65,7 +70,7 @@ impl World {
         root: &[u8],
         options: &Options,
         of_release: impl Fn(&[u8]) -> Vec<ImportName>,
-    ) -> Case {
+    ) -> Result<Case, Box<Answer>> {
         let mut packages: BTreeMap<PackageName, Vec<Release>> = BTreeMap::new();
         for ((package, version), bytes) in &self.0 {
             packages.entry(package.clone()).or_default().push(Release {
@@ -81,13 +86,11 @@ impl World {
         }
         let solution = match solve(&imports(root), &snapshot, options).unwrap() {
             Answer::Solved(solution) => solution,
-            other => panic!("{other:?}"),
+            other => return Err(Box::new(other)),
         };
-        let content = |node: &wargate_component::solve::Node| {
-            self.0[&(node.package.clone(), node.version.clone())].clone()
-        };
+        let content = |node: &Node| self.0[&(node.package.clone(), node.version.clone())].clone();
         let contents = solution.nodes.iter().map(content).collect();
-        Case { root: root.to_vec(), solution, contents }
+        Ok(Case { root: root.to_vec(), solution, contents })
     }
 
     /// Links a root from WAT in all ways.
@@ -100,7 +103,8 @@ impl World {
         let (locked, bundle) = (case.lock().unwrap(), case.bundle().unwrap());
         check_locked(&locked, &case);
         check_bundle(&bundle);
-        case.check_shuffled(&locked, &bundle);
+        let turned: Vec<usize> = (0..case.contents.len()).rev().collect();
+        case.permuted(&turned).check(&locked, &bundle);
         let relocked = self.solve(&locked);
         assert_eq!(relocked.lock().unwrap(), locked, "a locked component stays as it is");
         let rebundled = relocked.bundle().unwrap();
@@ -134,22 +138,27 @@ impl Case {
         self.contents.iter().map(Vec::as_slice).collect()
     }
 
-    /// Turns the solution around, which changes nothing.
-    fn check_shuffled(&self, locked: &[u8], bundle: &[u8]) {
-        let mut solution = self.solution.clone();
-        let last = solution.nodes.len().saturating_sub(1);
-        solution.nodes.reverse();
-        let edges = solution.nodes.iter_mut().map(|node| &mut node.edges);
-        for edges in edges.chain([&mut solution.roots]) {
-            edges.reverse();
-            for edge in edges {
-                edge.to = last - edge.to;
-            }
-        }
-        let contents = self.contents.iter().rev().cloned().collect();
-        let shuffled = Self { root: self.root.clone(), solution, contents };
-        assert_eq!(shuffled.lock().unwrap(), locked);
-        assert_eq!(shuffled.bundle().unwrap(), bundle);
+    /// The same with other numbers for the releases, which changes nothing. The order says which release
+    /// comes first, second, and so on.
+    pub(crate) fn permuted(&self, order: &[usize]) -> Self {
+        let place = |of: usize| order.iter().position(|node| *node == of).unwrap();
+        let turned = |edges: &[Edge]| {
+            let edges = edges.iter().rev();
+            edges.map(|edge| Edge { to: place(edge.to), ..edge.clone() }).collect()
+        };
+        let nodes = order.iter().map(|at| {
+            let node = &self.solution.nodes[*at];
+            Node { edges: turned(&node.edges), ..node.clone() }
+        });
+        let (nodes, roots) = (nodes.collect(), turned(&self.solution.roots));
+        let contents = order.iter().map(|at| self.contents[*at].clone()).collect();
+        Self { root: self.root.clone(), solution: Solution { roots, nodes }, contents }
+    }
+
+    /// Makes both forms again and compares them with what they were.
+    pub(crate) fn check(&self, locked: &[u8], bundle: &[u8]) {
+        assert_eq!(self.lock().unwrap(), locked);
+        assert_eq!(self.bundle().unwrap(), bundle);
     }
 }
 
@@ -203,7 +212,8 @@ pub(crate) fn imported(bytes: &[u8]) -> Vec<String> {
     look(bytes).imports.into_iter().map(|import| import.name).collect()
 }
 
-fn imports(bytes: &[u8]) -> Vec<ImportName> {
+/// What a component imports.
+pub(crate) fn imports(bytes: &[u8]) -> Vec<ImportName> {
     imported(bytes).iter().map(|name| name.parse().unwrap()).collect()
 }
 
