@@ -2,7 +2,7 @@
 //!
 //! What a registry says a release depends on is used to choose, and is no more than a hint: releases,
 //! their digests, and which are yanked come from verified logs, and whoever downloads what was chosen
-//! compares the content with what was said ([`Client::check_imports`]).
+//! compares the content with what was said ([`Client::whole_locked`]).
 //!
 //! A registry of ours is asked once for the packages that it looks at for the same question, and then for
 //! the logs and the dependencies of all of them at once. Of another registry, the releases that the
