@@ -1,4 +1,5 @@
-//! Wargate beside the published crates of the reference implementation, version 0.10.0.
+//! Wargate beside the published crates of the reference implementation, version 0.10.0, and beside those
+//! of `wac`, version 0.12.0.
 //!
 //! - `tests/agreement`: random input to both, the same bytes, roots, proofs and verdicts from both.
 //! - `src/compare`: the same work done by both, alternating, and how long it takes.
@@ -7,6 +8,7 @@
 //! translation of our records, checkpoints and ids into theirs, field by field and never through the
 //! bytes that are to be compared.
 
+pub mod bundle;
 pub mod keys;
 pub mod log;
 pub mod map;

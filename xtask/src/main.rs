@@ -85,8 +85,8 @@ const COMMANDS: &[Subcommand] = &[
     },
     Subcommand {
         name: "oracle",
-        arguments: "[--json]",
-        about: "how fast we are beside the reference implementation's crates",
+        arguments: "[--json] [WORD…]",
+        about: "how fast we are beside the reference implementation's crates and `wac`",
         run: oracle::run,
     },
     Subcommand {

@@ -1,4 +1,4 @@
-//! `cargo xtask oracle`: how fast we are beside the reference, measured in turns in one run.
+//! `cargo xtask oracle`: how fast we are beside the reference and `wac`, measured in turns in one run.
 
 use anyhow::Result;
 

@@ -204,6 +204,7 @@ fn what_is_no_lock_is_refused_with_the_place() {
             "twice",
         ),
         ("<test:inc/calc>", "<test:add>", "twice"),
+        ("<test:inc/calc>", "<test:add@*>", "twice"),
     ] {
         let error = change(from, to);
         assert!(error.contains(why), "{from} -> {to}: {error}");

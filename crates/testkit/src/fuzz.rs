@@ -19,6 +19,7 @@
 mod api;
 mod components;
 mod link;
+mod lock;
 mod log;
 mod machine;
 mod map;
@@ -39,12 +40,13 @@ use wargate_crypto::PrivateKey;
 pub use api::api_body;
 pub use components::{diff, wit};
 pub use link::link;
+pub use lock::lock;
 pub use log::{entry_bundle, log_bundle, log_numbers, tile};
 pub use machine::{operator_machine, package_machine};
 pub use map::{map_bundle, map_page};
 pub use notes::{note, note_checkpoint, note_key};
 pub use records::{checkpoint, envelope, ledger, operator_record, package_record, state_json};
-pub use texts::{key_text, name, registry_hint, resource_path, timestamp, version};
+pub use texts::{import_name, key_text, name, registry_hint, resource_path, timestamp, version};
 pub use verifier::transcript;
 
 /// A target: panics if a decoder breaks a promise over these bytes.
@@ -57,9 +59,11 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("diff", diff),
     ("entry_bundle", entry_bundle),
     ("envelope", envelope),
+    ("import_name", import_name),
     ("key_text", key_text),
     ("ledger", ledger),
     ("link", link),
+    ("lock", lock),
     ("log_bundle", log_bundle),
     ("log_numbers", log_numbers),
     ("map_bundle", map_bundle),

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use serde_json::{Value, json};
 
 use crate::measure::{Outcome, Unit};
-use crate::sizes::{REFERENCE, ROUNDS};
+use crate::sizes::{REFERENCE, ROUNDS, WAC};
 
 /// The table as text.
 pub(crate) fn table(outcomes: &[Outcome]) -> String {
@@ -52,11 +52,12 @@ pub(crate) fn json(outcomes: &[Outcome]) -> Value {
         })
     };
     let rows: Vec<_> = outcomes.iter().map(row).collect();
-    json!({ "reference": REFERENCE, "rounds": ROUNDS, "rows": rows })
+    json!({ "reference": REFERENCE, "wac": WAC, "rounds": ROUNDS, "rows": rows })
 }
 
 fn quantity(value: f64, unit: Unit) -> String {
     match unit {
+        Unit::Bytes if value >= 1e6 => format!("{:.1} MB", value / 1e6),
         Unit::Bytes => format!("{value:.0} B"),
         Unit::Nanoseconds if value < 1e3 => format!("{value:.0} ns"),
         Unit::Nanoseconds if value < 1e6 => format!("{:.2} µs", value / 1e3),

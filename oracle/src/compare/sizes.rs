@@ -11,6 +11,9 @@ pub(crate) const ROUND_TIME: Duration = Duration::from_millis(20);
 /// The version of the reference's crates, pinned in `Cargo.toml`.
 pub(crate) const REFERENCE: &str = "0.10.0";
 
+/// The version of the crates of `wac`, likewise.
+pub(crate) const WAC: &str = "0.12.0";
+
 /// Length of a message that is signed, in bytes: about that of a record.
 pub(crate) const MESSAGE_BYTES: usize = 256;
 
@@ -32,6 +35,12 @@ pub(crate) const MAP_BATCH: usize = 1_000;
 /// Different leaves, lengths, keys or messages that a row goes through in turn, so that neither the
 /// caches nor the branch predictor know one by heart.
 pub(crate) const INPUTS: usize = 1_024;
+
+/// The component of which each level of the tower is made that is bundled.
+pub(crate) const TOWER_COMPONENT: &str = "tower-go";
+
+/// Levels of the tower: 35 MB.
+pub(crate) const TOWER_LEVELS: usize = 14;
 
 /// How often the memory of each side is measured, each time in a process of its own.
 pub(crate) const MEMORY_ROUNDS: usize = 3;

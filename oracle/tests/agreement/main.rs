@@ -6,6 +6,7 @@
 
 #![expect(clippy::print_stderr, reason = "a failure names its seed")]
 
+mod bundles;
 mod checkpoints;
 mod crypto;
 mod differences;

@@ -1,11 +1,11 @@
 //! Towers of real components: each greets by means of the one below.
 
 use std::fs;
+use std::path::Path;
 
 use wargate_component::ImportName;
 use wargate_component::solve::{Edge, Node, Solution};
 use wargate_crypto::Digest;
-use wargate_testkit::vectors::testdata;
 use wasmparser::{Parser, Payload};
 
 /// The interface that all of them have.
@@ -16,7 +16,13 @@ pub(crate) type Tower = (Vec<u8>, Solution, Vec<Vec<u8>>);
 
 /// A real component.
 pub(crate) fn component(name: &str) -> Vec<u8> {
-    fs::read(testdata().join(format!("components/{name}.wasm"))).unwrap()
+    // Other workspaces include this file, too.
+    let mut folders = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors();
+    let components = folders.find_map(|folder| {
+        let components = folder.join("testdata/components");
+        components.is_dir().then_some(components)
+    });
+    fs::read(components.unwrap().join(format!("{name}.wasm"))).unwrap()
 }
 
 /// A tower of the named components, the root first. Each is a release of its own, whatever it is.

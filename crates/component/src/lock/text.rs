@@ -1,6 +1,6 @@
 //! The text of a lock.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fmt;
 
 use serde::Deserialize;
@@ -12,6 +12,7 @@ use super::{
     Origin, PackageId,
 };
 use crate::limits::{LOCK_BYTES_MAX, LOCK_TEXT_BYTES_MAX};
+use crate::names::ImportName;
 use crate::solve::{self, Release};
 
 /// Why a text is no lock. It is the fault of whoever has changed the file, or of a newer program.
@@ -242,19 +243,21 @@ fn read_edges(
     importer: &str,
     edges: Vec<WrittenDependency>,
 ) -> Result<BTreeSet<LockedDependency>, LockError> {
-    let mut read = BTreeMap::new();
+    let (mut read, mut names) = (BTreeSet::new(), BTreeSet::new());
     for WrittenDependency { import, package } in edges {
         let package = package.parse().map_err(|_| {
             LockError::Form(format!(
                 "{importer} needs {package:?}, which is no package in a version"
             ))
         })?;
-        // An import has one answer.
-        if read.insert(import.clone(), package).is_some() {
+        // An import has one answer, however its name is written.
+        let name = import.parse::<ImportName>();
+        if !names.insert(name.map_or_else(|_| import.clone(), |name| name.to_string())) {
             return Err(LockError::Twice(format!("the import {import:?} of {importer}")));
         }
+        read.insert(LockedDependency { import, package });
     }
-    Ok(read.into_iter().map(|(import, package)| LockedDependency { import, package }).collect())
+    Ok(read)
 }
 
 /// A path that is relative to the lock's folder. It may lead out of it, to what is built elsewhere.

@@ -52,6 +52,7 @@ fn sources(target: &str) -> &'static [(&'static [&'static str], Form)] {
         "key_text" => {
             &[(&["keys", "signatures", "hashes"], Text), (&["keys", "signatures"], Bytes)]
         }
+        "import_name" => &[(&["import-names"], Text)],
         "ledger" => &[(&["registry"], Bytes), (&["leaves"], Json)],
         "log_bundle" => &[(&["log-proofs"], Bytes)],
         "map_bundle" => &[(&["map"], Bytes)],
@@ -101,7 +102,17 @@ fn made(target: &str) -> Vec<Vec<u8>> {
         "diff" => pairs(&files()),
         "wit" => files(),
         "entry_bundle" => [1_u8, 2, 17].map(entries).into(),
+        "import_name" => texts(&[
+            "unlocked-dep=<a:b/c@{>=1.2.3-rc.1 <2.0.0}>\n^1.2, <1.9.0\n1.3.0\n1.9.0",
+            "unlocked-dep=<a:b@*>\n~0.1\n0.1.7\n0.2.0\n0.1.0-rc.1",
+            "locked-dep=<a:b@1.0.0+c>,integrity=<sha256-aa?b  sha512-cc==>\n=1\n1.0.0",
+            "url=<https://a.example/>,integrity=<sha384-aa>\n>0.0.3, <=0.0.4\n0.0.4",
+            "integrity=<sha256-aa>\n*\n1.0.0",
+            "a:b/c@1.0.0",
+            "custom-hook",
+        ]),
         "link" => vec![components()],
+        "lock" => locks(),
         "log_numbers" => [3_u64, 256, 65_537, (1 << 63) - 1].map(numbers).into(),
         "map_page" => pages(),
         "note" | "note_checkpoint" | "note_key" => notes(target),
@@ -177,6 +188,55 @@ fn components() -> Vec<u8> {
         [&u16::try_from(bytes.len()).unwrap().to_le_bytes(), bytes.as_slice()].concat()
     });
     pieces.collect::<Vec<_>>().concat()
+}
+
+/// A lock of a root that is a file and of one that is none, with packages of a registry and of a file.
+fn locks() -> Vec<Vec<u8>> {
+    let [log, map, app, add, inc] = [b"1", b"2", b"3", b"4", b"5"].map(|of| Digest::of(of));
+    let lock = format!(
+        r#"# A comment.
+format = 1
+
+[[registry]]
+name = "registry.example"
+log-length = 12
+log-root = "{log}"
+map-root = "{map}"
+
+[[root]]
+file = "build/my \"app\".wasm"
+digest = "{app}"
+dependencies = [
+    {{ import = "unlocked-dep=<test:inc@{{>=0.1.0-rc.1 <2.0.0}}>", package = "test:inc@0.1.0" }},
+]
+
+[[root]]
+dependencies = [{{ import = "unlocked-dep=<test:add@{{>=2.0.0}}>", package = "test:add@2.0.0" }}]
+
+[[package]]
+name = "test:add"
+version = "1.0.0+linux"
+digest = "{add}"
+registry = "registry.example"
+
+[[package]]
+name = "test:add"
+version = "2.0.0"
+digest = "{add}"
+registry = "registry.example"
+
+[[package]]
+name = "test:inc"
+version = "0.1.0"
+digest = "{inc}"
+file = "../inc.wasm"
+dependencies = [
+    {{ import = "locked-dep=<test:add@1.0.0+linux>", package = "test:add@1.0.0+linux" }},
+    {{ import = "unlocked-dep=<test:add/calc@{{>=2.0.0}}>", package = "test:add@2.0.0" }},
+]
+"#
+    );
+    vec![lock.into_bytes(), b"format = 1".to_vec()]
 }
 
 /// Numbers around one that matters, each with how far it is shifted.

@@ -1,6 +1,8 @@
 //! Names, versions, times, keys, digests, hints and paths.
 
 use wargate_api::headers;
+use wargate_component::limits::IMPORT_NAME_BYTES_MAX;
+use wargate_component::{ImportName, PackageRange};
 use wargate_crypto::{AnyDigest, Digest, KeyId, PrivateKey, PublicKey, Signature};
 use wargate_protocol::{
     LogId, Namespace, PackageName, RecordId, Timestamp, Version, VersionReq, base64,
@@ -24,6 +26,41 @@ pub fn name(data: &[u8]) {
     exact_text::<Namespace>(data);
     text::<LogId>(data);
     text::<RecordId>(data);
+}
+
+/// The name of an import in the first line, a requirement in the second, versions in the others.
+pub fn import_name(data: &[u8]) {
+    let Ok(data) = std::str::from_utf8(data) else { return };
+    let mut lines = data.lines();
+    let Some(line) = lines.next() else { return };
+    let name = text::<ImportName>(line);
+    let asks = line.starts_with("unlocked-dep=") || line.starts_with("locked-dep=");
+    if let Some(name) = &name {
+        assert_eq!(name.dependency().is_some(), asks);
+        let is_any =
+            matches!(name, ImportName::Unlocked { range, .. } if *range == PackageRange::ANY);
+        assert!(is_any || name.to_string() == line, "only what asks for any version has two texts");
+        if let ImportName::Locked { integrity: Some(integrity), .. } = name {
+            integrity.sha256();
+        }
+    } else {
+        assert!(asks || line.len() > IMPORT_NAME_BYTES_MAX, "any other text is some name");
+    }
+
+    let Some(requirement) = lines.next().and_then(|line| line.parse::<VersionReq>().ok()) else {
+        return;
+    };
+    let Some(range) = PackageRange::of(&requirement) else { return };
+    let package: PackageName = "a:b".parse().unwrap();
+    let made = ImportName::Unlocked { package, projection: None, range: range.clone() };
+    assert_eq!(text::<ImportName>(&made.to_string()), Some(made));
+    for version in lines.take(8).filter_map(|line| line.parse::<Version>().ok()) {
+        if !version.is_prerelease() {
+            let (wanted, found) =
+                (requirement.matches(&version), range.requirement().matches(&version));
+            assert_eq!(wanted, found, "{requirement} {range} {version}");
+        }
+    }
 }
 
 /// A requirement in the first line, versions in the others.
