@@ -7,7 +7,8 @@ use std::process::Command;
 
 use anyhow::Result;
 
-use crate::{process, wasm, workspace};
+use crate::workspace::{self, Metadata};
+use crate::{process, wasm};
 
 struct Satellite {
     folder: &'static str,
@@ -63,11 +64,16 @@ pub(crate) fn clippy() -> Result<()> {
 }
 
 impl Satellite {
-    /// A cargo in the satellite's folder, for its target.
+    /// A cargo in the satellite's folder, for its target. It shares what the main workspace has built,
+    /// of which the most is the same.
     fn cargo(&self) -> Result<Command> {
         let mut cargo = match self.kind {
             Kind::Guests { target } => wasm::command(target)?,
-            Kind::Tested | Kind::Programs => process::cargo(),
+            Kind::Tested | Kind::Programs => {
+                let mut cargo = process::cargo();
+                cargo.env("CARGO_TARGET_DIR", Metadata::read()?.target_directory);
+                cargo
+            }
         };
         cargo.current_dir(workspace::root().join(self.folder));
         Ok(cargo)

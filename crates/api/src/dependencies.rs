@@ -45,6 +45,18 @@ pub struct ReleaseDependencies {
     pub imports: Option<Vec<String>>,
 }
 
+/// A release without what it depends on, which [`DependenciesResponse::contents`] says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ListedRelease {
+    /// The version.
+    pub version: Version,
+    /// The digest of its content.
+    pub digest: AnyDigest,
+    /// Whether it is yanked.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub yanked: bool,
+}
+
 /// Request to [`DEPENDENCIES`](crate::paths::DEPENDENCIES). An unknown member is refused.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -60,7 +72,10 @@ pub struct DependenciesResponse {
     /// The length of the log that all of it is of.
     pub log_length: LogLength,
     /// All releases of each package, in the order of its log; none for a package that is not here.
-    pub packages: OrderedMap<PackageName, Vec<ReleaseDependencies>>,
+    pub packages: OrderedMap<PackageName, Vec<ListedRelease>>,
+    /// The names of the imports of their contents that are dependencies, as they stand there. Content
+    /// that the registry has not looked into is missing.
+    pub contents: OrderedMap<AnyDigest, Vec<String>>,
     /// Packages for which there was no room, to be asked for again.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rest: Vec<PackageName>,
@@ -72,11 +87,12 @@ pub struct DependenciesResponse {
 pub struct DependentsResponse {
     /// How far the registry has looked: releases from this length on may be missing.
     pub log_length: LogLength,
-    /// Releases that depend on the package, in the order of the log.
+    /// Releases that depend on the package: those with one content together, and each as often as it
+    /// imports the package.
     pub dependents: Vec<Dependent>,
     /// Where the list goes on, to be sent as `after` in the query; absent at its end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub next: Option<u64>,
+    pub next: Option<String>,
 }
 
 /// A release that depends on a package.

@@ -85,3 +85,6 @@ pub const MISSING_PACKAGES_MAX: usize = 100;
 
 /// Most bytes of names in a list of what depends on a package.
 pub const DEPENDENTS_BYTES_MAX: usize = 16 << 20;
+
+/// Longest word of a registry for a place in a list, in bytes.
+pub(crate) const PLACE_BYTES_MAX: usize = 64;

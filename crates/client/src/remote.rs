@@ -162,9 +162,12 @@ impl Remote {
     pub(crate) async fn dependents(
         &self,
         package: &PackageName,
-        after: u64,
+        after: Option<&str>,
     ) -> Result<DependentsResponse, CallError<DependenciesError>> {
-        let path = format!("{}?after={after}", paths::dependents(package));
+        let mut path = paths::dependents(package);
+        if let Some(after) = after {
+            path.extend(["?after=", after]);
+        }
         self.get(&path, "what depends on a package", LARGE_ANSWER_BYTES_MAX).await
     }
 

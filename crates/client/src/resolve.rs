@@ -9,21 +9,22 @@
 //! solver chooses are downloaded and looked into, until it chooses none that is not known.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use wargate_api::dependencies::{
-    self, DependenciesRequest, Dependent, ReleaseDependencies, SolveRequest,
+    self, DependenciesRequest, DependenciesResponse, Dependent, ListedRelease, SolveRequest,
 };
 use wargate_component::ImportName;
 use wargate_component::inspect::{InspectError, Limits, inspect};
 use wargate_component::lock::{Lock, LockedFile, LockedRegistry, Origin, PackageId};
 use wargate_component::solve::{self, Answer, Options, Release, Snapshot, Solution};
-use wargate_crypto::Digest;
+use wargate_crypto::{AnyDigest, Digest};
 use wargate_protocol::{Checkpoint, LogLength, PackageName, SignedCheckpoint, Version};
 
 use crate::client::{Client, Selector, Wanted};
 use crate::error::{Error, NotAsLocked};
 use crate::limits::{
-    DEPENDENTS_BYTES_MAX, DEPENDENTS_MAX, MISSING_PACKAGES_MAX, RESOLVE_ROUNDS_MAX,
+    DEPENDENTS_BYTES_MAX, DEPENDENTS_MAX, MISSING_PACKAGES_MAX, PLACE_BYTES_MAX, RESOLVE_ROUNDS_MAX,
 };
 use crate::origin::Domain;
 use crate::package::Package;
@@ -86,9 +87,18 @@ struct Knowledge {
     /// imported nothing.
     unseen: BTreeSet<(PackageName, Version)>,
     /// What was said, and what was seen in content: imports by digest.
-    imports: BTreeMap<Digest, Vec<ImportName>>,
+    imports: BTreeMap<Digest, Arc<[ImportName]>>,
     /// How many packages no registry has.
     missing: usize,
+}
+
+/// What a registry says of a release.
+struct Told {
+    version: Version,
+    digest: Digest,
+    /// What it imports, which all releases with one content share; `None` if the registry does not know,
+    /// or if it cannot be read.
+    imports: Option<Arc<[ImportName]>>,
 }
 
 impl Client {
@@ -144,9 +154,9 @@ impl Client {
         }
         let registry = self.route(package)?;
         let remote = registry.remote().await?;
-        let (mut after, mut bytes, mut dependents) = (0, 0, Vec::new());
+        let (mut after, mut bytes, mut dependents) = (None::<String>, 0, Vec::new());
         loop {
-            let page = remote.dependents(package, after).await;
+            let page = remote.dependents(package, after.as_deref()).await;
             let page = page.map_err(|error| registry.refused(error))?;
             let is_empty = page.dependents.is_empty();
             for dependent in page.dependents {
@@ -155,8 +165,8 @@ impl Client {
             }
             let is_full = dependents.len() >= DEPENDENTS_MAX || bytes >= DEPENDENTS_BYTES_MAX;
             match page.next {
-                // A list that does not go on is at its end, whatever is said.
-                Some(next) if next > after && !is_empty && !is_full => after = next,
+                // A list that has nothing more is at its end, whatever is said.
+                Some(next) if !is_empty && !is_full && is_place(&next) => after = Some(next),
                 _ => return Ok((page.log_length, dependents)),
             }
         }
@@ -257,7 +267,7 @@ impl Client {
     async fn dependencies_of(
         &self,
         names: &[PackageName],
-    ) -> Result<BTreeMap<PackageName, Vec<ReleaseDependencies>>, Error> {
+    ) -> Result<BTreeMap<PackageName, Vec<Told>>, Error> {
         let mut said = BTreeMap::new();
         let Some(first) = names.first().filter(|_| !self.settings.offline) else { return Ok(said) };
         let remote = self.route(first)?.remote().await?;
@@ -268,11 +278,12 @@ impl Client {
             let Ok(answer) = remote.dependencies(&DependenciesRequest { packages }).await else {
                 return Ok(said);
             };
-            let asked = answer.packages.into_iter().filter(|(package, _)| names.contains(package));
+            let rest = answer.rest.clone();
+            let asked = told(answer).filter(|(package, _)| names.contains(package));
             said.extend(asked);
             // Whoever answers none of what was asked would be asked for ever.
-            if !answer.rest.is_empty() && answer.rest.len() < count {
-                parts.push(answer.rest);
+            if !rest.is_empty() && rest.len() < count {
+                parts.push(rest);
             }
         }
         Ok(said)
@@ -284,7 +295,7 @@ impl Client {
     async fn yanked_digests(
         &self,
         package: &Package,
-        told: &[ReleaseDependencies],
+        told: &[Told],
         known: &Knowledge,
     ) -> Result<BTreeMap<Version, Digest>, Error> {
         let mut digests = BTreeMap::new();
@@ -293,8 +304,7 @@ impl Client {
             let version = &release.version;
             let id = PackageId { package: package.name().clone(), version: version.clone() };
             let locked = known.locked.packages.get(&id).map(|locked| locked.digest);
-            let told = told.iter().find(|told| told.version == *version);
-            let told = told.and_then(|told| Digest::try_from(&told.digest).ok());
+            let told = told.iter().find(|told| told.version == *version).map(|told| told.digest);
             let digest = match told.or(locked) {
                 Some(digest) => digest,
                 None if self.settings.offline => continue,
@@ -334,7 +344,7 @@ impl Client {
             let imports = imports_of(&bytes).map_err(|error| {
                 Error::Unsolvable(format!("{id} cannot be looked into: {error}"))
             })?;
-            known.imports.insert(fetched.digest, imports);
+            known.imports.insert(fetched.digest, imports.into());
             known.unseen.remove(&(name.clone(), fetched.release.version.clone()));
             changed.insert(name);
         }
@@ -384,11 +394,11 @@ fn insert(
 /// content, counts for nothing.
 fn releases(
     package: &Package,
-    said: Vec<ReleaseDependencies>,
+    said: Vec<Told>,
     yanked: &BTreeMap<Version, Digest>,
     known: &mut Knowledge,
 ) -> Vec<Release> {
-    let mut said: BTreeMap<Version, ReleaseDependencies> =
+    let mut said: BTreeMap<Version, Told> =
         said.into_iter().map(|said| (said.version.clone(), said)).collect();
     let mut releases = Vec::new();
     for release in package.state().releases() {
@@ -396,17 +406,39 @@ fn releases(
         let told = said.remove(&version);
         let logged = release.content().and_then(|digest| Digest::try_from(digest).ok());
         let Some(digest) = logged.or_else(|| yanked.get(&version).copied()) else { continue };
-        let told = told.filter(|told| Digest::try_from(&told.digest).is_ok_and(|it| it == digest));
-        let texts = told.and_then(|told| told.imports);
-        let names = texts.map(|texts| texts.iter().map(|text| text.parse().ok()).collect());
-        let names = names.flatten().or_else(|| known.imports.get(&digest).cloned());
+        let told = told.filter(|told| told.digest == digest).and_then(|told| told.imports);
+        let names = told.or_else(|| known.imports.get(&digest).cloned());
         let imports = names.unwrap_or_else(|| {
             known.unseen.insert((package.name().clone(), version.clone()));
-            Vec::new()
+            Arc::default()
         });
         releases.push(Release { version, digest, yanked: release.is_yanked(), imports });
     }
     releases
+}
+
+/// What an answer says of the releases of each package.
+fn told(answer: DependenciesResponse) -> impl Iterator<Item = (PackageName, Vec<Told>)> {
+    let content = |(digest, texts): (AnyDigest, Vec<String>)| {
+        let names = texts.iter().map(|text| text.parse::<ImportName>().ok());
+        Some((Digest::try_from(&digest).ok()?, names.collect::<Option<Arc<[_]>>>()?))
+    };
+    let contents: BTreeMap<Digest, Arc<[ImportName]>> =
+        answer.contents.into_iter().filter_map(content).collect();
+    answer.packages.into_iter().map(move |(package, releases)| {
+        let release = |listed: ListedRelease| {
+            let digest = Digest::try_from(&listed.digest).ok()?;
+            let imports = contents.get(&digest).cloned();
+            Some(Told { version: listed.version, digest, imports })
+        };
+        (package, releases.into_iter().filter_map(release).collect())
+    })
+}
+
+/// Whether a registry's word for a place in a list can stand in a query.
+fn is_place(text: &str) -> bool {
+    (1..=PLACE_BYTES_MAX).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
 }
 
 /// Releases that were locked have the content that was locked.

@@ -34,7 +34,7 @@ fn tower() -> Lock {
         ("test:five", "1.0.0-rc.1", &["unlocked-dep=<test:add>", "unlocked-dep=<test:inc/calc>"]),
     ] {
         let digest = digest(package);
-        let imports = names(imports);
+        let imports = names(imports).into();
         let version = version.parse().unwrap();
         let release = Release { version, digest, yanked: false, imports };
         snapshot.insert(package.parse().unwrap(), vec![release]).unwrap();

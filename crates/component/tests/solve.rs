@@ -26,7 +26,7 @@ fn registry(text: &str) -> Registry {
             version: version.parse().unwrap(),
             digest: digest(package, version),
             yanked: words.next() == Some("yanked"),
-            imports: imports(names),
+            imports: imports(names).into(),
         });
     }
     registry
@@ -315,7 +315,7 @@ fn limits() {
         version: format!("1.0.{patch}").parse().unwrap(),
         digest: digest("x:x", &patch.to_string()),
         yanked: false,
-        imports: imports(&names),
+        imports: imports(&names).into(),
     };
     let many = (0..=limits::RELEASES_PER_PACKAGE_MAX).map(|at| release(at, String::new()));
     let error = known.insert(name("x:x"), many.collect()).unwrap_err();

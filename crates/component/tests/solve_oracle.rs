@@ -234,7 +234,8 @@ fn some_registry(locks: bool) -> impl Strategy<Value = Registry> {
         (subsequence(&VERSIONS[..], 2..=6), releases).prop_map(move |(versions, releases)| {
             let made = versions.into_iter().zip(releases).map(|(version, (yanked, imports))| {
                 let digest = digest(name, version);
-                Release { version: version.parse().unwrap(), digest, yanked, imports }
+                let version = version.parse().unwrap();
+                Release { version, digest, yanked, imports: imports.into() }
             });
             (name.parse::<PackageName>().unwrap(), made.collect::<Vec<_>>())
         })
@@ -309,7 +310,7 @@ proptest! {
             let middle = at.index(releases.len());
             releases.rotate_left(middle);
             for release in releases {
-                release.imports.reverse();
+                release.imports = release.imports.iter().rev().cloned().collect();
             }
         }
         let reversed: Vec<_> = roots.iter().rev().cloned().collect();

@@ -9,6 +9,7 @@ use axum::response::Response;
 use http_body::Body as _;
 use serde::Serialize;
 use wargate_api::headers::JSON;
+use wargate_crypto::Digest;
 
 use crate::problem::Problem;
 
@@ -26,11 +27,22 @@ pub(crate) const FOR_EVER: &str = "public, max-age=31536000, immutable";
 
 /// JSON, with exactly the content type that clients compare (specification 12.1).
 pub(crate) fn json<T: Serialize>(body: &T) -> Answer {
-    let bytes = serde_json::to_vec(body).map_err(|error| {
+    Ok(of_bytes(written(body)?, JSON))
+}
+
+/// JSON that is named by its digest, and left out if whoever asks has it.
+pub(crate) fn tagged_json<T: Serialize>(body: &T, asked: &HeaderMap) -> Answer {
+    let bytes = written(body)?;
+    let tag = HeaderValue::from_str(&format!("\"{}\"", Digest::of(&bytes)));
+    let tag = tag.map_err(|_| Problem::internal())?;
+    Ok(tagged(of_bytes(bytes, JSON), tag, asked))
+}
+
+fn written<T: Serialize>(body: &T) -> Result<Vec<u8>, Problem> {
+    serde_json::to_vec(body).map_err(|error| {
         tracing::error!(%error, "an answer cannot be written");
         Problem::internal()
-    })?;
-    Ok(of_bytes(bytes, JSON))
+    })
 }
 
 /// Bytes of a type.

@@ -11,6 +11,7 @@ use serde::de::DeserializeOwned;
 use serde_json::error::Category;
 use wargate_crypto::AnyDigest;
 use wargate_protocol::{LogId, Namespace, PackageName, RecordId, RegistryIndex, Version};
+use wargate_registry::index::Place;
 
 use crate::front::Front;
 use crate::limits::{BODY_PAUSE_MAX, BRIEF_BODY_BYTES_MAX};
@@ -103,14 +104,17 @@ impl Call {
         parse("version", self.params.text("version"))
     }
 
-    /// A number in the query; `None` if it is not there.
-    pub(crate) fn number(&self, name: &str) -> Result<Option<u64>, Problem> {
-        let pairs = self.parts.uri.query().unwrap_or_default().split('&');
-        let mut values = pairs.filter_map(|pair| pair.strip_prefix(name)?.strip_prefix('='));
-        let number = |value: &str| {
-            value.parse().map_err(|_| Problem::bad_request(format!("`{name}` must be a number")))
+    /// The place in a list in a query parameter; the beginning if there is none.
+    pub(crate) fn place(&self, name: &str) -> Result<Place, Problem> {
+        let place = |value: &str| {
+            value.parse().map_err(|error| Problem::bad_request(format!("`{name}`: {error}")))
         };
-        values.next().map(number).transpose()
+        Ok(self.query(name).map(place).transpose()?.unwrap_or_default())
+    }
+
+    fn query(&self, name: &str) -> Option<&str> {
+        let mut pairs = self.parts.uri.query().unwrap_or_default().split('&');
+        pairs.find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='))
     }
 
     /// A parameter that the handler itself makes sense of.

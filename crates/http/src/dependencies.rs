@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use axum::http::StatusCode;
 use wargate_api::dependencies::{
     ContentDependencies, DependenciesRequest, DependenciesResponse, Dependent, DependentsResponse,
-    PACKAGES_MAX, ReleaseDependencies, SOLVE_IMPORTS_MAX, Solution, SolveRequest, SolveResponse,
-    SolvedImport, SolvedRelease,
+    ListedRelease, PACKAGES_MAX, ReleaseDependencies, SOLVE_IMPORTS_MAX, Solution, SolveRequest,
+    SolveResponse, SolvedImport, SolvedRelease,
 };
 use wargate_component::ImportName;
 use wargate_component::solve::{self, Answer as Solved, Options};
@@ -32,8 +32,11 @@ pub(crate) async fn content(call: Call) -> Answer {
 /// `GET v1/dependencies/{namespace}/{name}/{version}`
 pub(crate) async fn release(call: Call) -> Answer {
     let (package, version) = (call.package()?, call.version()?);
+    let asked = call.headers().clone();
     let found = call.front.ask(move |registry| registry.release_dependencies(&package, &version));
-    let mut response = answer::json(&written(found.await?))?;
+    let (read::ListedRelease { version, digest, yanked }, imports) = found.await?;
+    let release = ReleaseDependencies { version, digest, yanked, imports };
+    let mut response = answer::tagged_json(&release, &asked)?;
     // It may be yanked at any time.
     answer::cache(&mut response, answer::NO_CACHE);
     Ok(response)
@@ -52,12 +55,20 @@ pub(crate) async fn packages(mut call: Call) -> Answer {
     // Writing the answer takes as long as reading what it is made of.
     let answered = call.front.ask(move |registry| {
         let page = registry.packages_dependencies(&packages)?;
-        let of_package = |(package, releases): (PackageName, Vec<_>)| {
-            (package, releases.into_iter().map(written).collect())
+        let listed = |read::ListedRelease { version, digest, yanked }| ListedRelease {
+            version,
+            digest,
+            yanked,
         };
+        let of_package = |(package, releases): (PackageName, Vec<_>)| {
+            (package, releases.into_iter().map(listed).collect())
+        };
+        let mut contents: Vec<_> = page.contents.into_iter().collect();
+        contents.sort();
         Ok::<_, ReadError>(answer::json(&DependenciesResponse {
             log_length: page.length,
             packages: page.packages.into_iter().map(of_package).collect(),
+            contents: contents.into_iter().collect(),
             rest: page.rest,
         }))
     });
@@ -66,14 +77,9 @@ pub(crate) async fn packages(mut call: Call) -> Answer {
     Ok(response)
 }
 
-fn written(release: read::ReleaseDependencies) -> ReleaseDependencies {
-    let read::ReleaseDependencies { version, digest, yanked, imports } = release;
-    ReleaseDependencies { version, digest, yanked, imports }
-}
-
 /// `GET v1/dependents/{namespace}/{name}`
 pub(crate) async fn dependents(call: Call) -> Answer {
-    let (package, after) = (call.package()?, call.number("after")?.unwrap_or(0));
+    let (package, after) = (call.package()?, call.place("after")?);
     let page = call.front.ask(move |registry| registry.dependents(&package, after)).await?;
     let dependents = page.dependents.into_iter().map(|(row, yanked)| Dependent {
         package: row.package,
@@ -85,7 +91,7 @@ pub(crate) async fn dependents(call: Call) -> Answer {
     let mut response = answer::json(&DependentsResponse {
         log_length: page.length,
         dependents: dependents.collect(),
-        next: page.next,
+        next: page.next.map(|place| place.to_string()),
     })?;
     answer::cache(&mut response, answer::NO_CACHE);
     Ok(response)

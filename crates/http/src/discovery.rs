@@ -1,12 +1,11 @@
 //! How to find the API, and whether it is there.
 
-use axum::http::header::ACCEPT;
 use axum::http::{HeaderValue, StatusCode};
+use axum::http::header::ACCEPT;
 use serde_json::json;
 use wargate_api::headers::JSON;
 use wargate_api::paths;
 use wargate_api::well_known::{WargBlock, WellKnown};
-use wargate_crypto::Digest;
 use wargate_protocol::RegistryIndex;
 
 use crate::answer::{self, Answer};
@@ -27,10 +26,7 @@ use crate::routes::OPENAPI;
 pub(crate) async fn well_known(call: Call) -> Answer {
     let url = call.front.options().public_url.to_string();
     let document = WellKnown { warg: Some(WargBlock { url: Some(url) }), ..WellKnown::default() };
-    let bytes = serde_json::to_vec(&document).map_err(|_| Problem::internal())?;
-    let tag = Digest::of(&bytes);
-    let tag = HeaderValue::from_str(&format!("\"{tag}\"")).map_err(|_| Problem::internal())?;
-    let mut response = answer::tagged(answer::of_bytes(bytes, JSON), tag, call.headers());
+    let mut response = answer::tagged_json(&document, call.headers())?;
     answer::cache(&mut response, "public, max-age=60");
     Ok(response)
 }

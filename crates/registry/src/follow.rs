@@ -1,11 +1,13 @@
 //! Following the log: what an [`Index`](crate::index::Index) is made of.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
+use wargate_component::ImportName;
+use wargate_crypto::Digest;
 use wargate_protocol::{LogId, LogLength, PackageEnvelope, PackageName, RegistryIndex};
 
 use crate::content::{dependencies_in, releases};
-use crate::index::{Dependent, IndexStep, Through};
+use crate::index::{IndexStep, IndexedImport, IndexedRelease, Through};
 use crate::limits::FOLLOWED_RECORDS_MAX;
 use crate::registry::Registry;
 use crate::store::{LogQuery, LoggedRecord, StoreError, StoreResult};
@@ -38,12 +40,12 @@ pub fn step(registry: &Registry) -> StoreResult<bool> {
     };
     let through =
         Through { length: LogLength::new(last.index.get() + 1), last: Some(last.leaf.record_id) };
-    let mut names = HashMap::new();
-    let mut dependents = Vec::new();
+    let step = IndexStep { through, contents: Vec::new(), releases: Vec::new() };
+    let mut found = Found { step, known: HashMap::new(), names: HashMap::new() };
     for record in &records {
-        dependents.extend(of_record(registry, record, &mut names)?);
+        found.take_in(registry, record)?;
     }
-    index.apply(&IndexStep { through, dependents })?;
+    index.apply(&found.step)?;
     Ok(through.length < newest)
 }
 
@@ -59,37 +61,64 @@ fn is_of_this_log(registry: &Registry, through: Through, newest: LogLength) -> S
     Ok(leaf.is_some_and(|leaf| leaf.record_id == last))
 }
 
-/// The dependencies of the releases in a record, each with the package that is depended on.
-fn of_record(
-    registry: &Registry,
-    record: &LoggedRecord,
-    names: &mut HashMap<LogId, PackageName>,
-) -> StoreResult<Vec<(PackageName, Dependent)>> {
-    let log = record.leaf.log_id;
-    let mut found = Vec::new();
-    if log == LogId::operator() {
-        return Ok(found);
-    }
-    let damaged = |error| StoreError::Damaged(format!("a record of the log: {error}"));
-    let envelope = PackageEnvelope::decode(record.envelope.clone()).map_err(damaged)?;
-    for (version, digest) in releases(&envelope) {
-        let Some(row) = registry.store().content(&digest)? else { continue };
-        for import in dependencies_in(&row.facts) {
-            // A name that nobody can read leads to no package; whoever asks for the release's own
-            // dependencies is told of it.
-            let Ok(name) = import.parse::<wargate_component::ImportName>() else { continue };
-            let Some(target) = name.dependency().cloned() else { continue };
-            let package = if let Some(package) = names.get(&log) {
-                package.clone()
-            } else {
-                let package = name_of(registry, log)?;
-                names.insert(log, package.clone());
-                package
-            };
-            found.push((target, Dependent { package, version: version.clone(), digest, import }));
+/// What was found in some records.
+struct Found {
+    step: IndexStep,
+    /// Whether content that was looked at has dependencies.
+    known: HashMap<Digest, bool>,
+    names: HashMap<LogId, PackageName>,
+}
+
+impl Found {
+    /// The releases of a record whose content depends on packages.
+    fn take_in(&mut self, registry: &Registry, record: &LoggedRecord) -> StoreResult<()> {
+        let log = record.leaf.log_id;
+        if log == LogId::operator() {
+            return Ok(());
         }
+        let damaged = |error| StoreError::Damaged(format!("a record of the log: {error}"));
+        let envelope = PackageEnvelope::decode(record.envelope.clone()).map_err(damaged)?;
+        for (version, digest) in releases(&envelope) {
+            if !self.depends(registry, digest)? {
+                continue;
+            }
+            let package = match self.names.get(&log) {
+                Some(package) => package.clone(),
+                None => self.names.entry(log).or_insert(name_of(registry, log)?).clone(),
+            };
+            let version = version.clone();
+            self.step.releases.push(IndexedRelease { package, version, digest });
+        }
+        Ok(())
     }
-    Ok(found)
+
+    /// Whether content depends on packages. What it imports is taken in once.
+    fn depends(&mut self, registry: &Registry, digest: Digest) -> StoreResult<bool> {
+        if let Some(&depends) = self.known.get(&digest) {
+            return Ok(depends);
+        }
+        let mut depends = registry.index().has_content(&digest)?;
+        if !depends && let Some(row) = registry.store().content(&digest)? {
+            let imports = imports_in(&row.facts);
+            depends = !imports.is_empty();
+            if depends {
+                self.step.contents.push((digest, imports));
+            }
+        }
+        self.known.insert(digest, depends);
+        Ok(depends)
+    }
+}
+
+/// The dependencies in the facts of content, each once. A name that nobody can read leads to no package;
+/// whoever asks for the release's own dependencies is told of it.
+fn imports_in(facts: &str) -> Vec<IndexedImport> {
+    let mut seen = HashSet::new();
+    let package = |import: String| {
+        let package = import.parse::<ImportName>().ok()?.dependency()?.clone();
+        seen.insert(import.clone()).then_some((package, import))
+    };
+    dependencies_in(facts).into_iter().filter_map(package).collect()
 }
 
 fn name_of(registry: &Registry, log: LogId) -> StoreResult<PackageName> {

@@ -9,7 +9,11 @@
 //! - **Atomic**: [`Index::apply`] happens whole or not at all, [`Index::through`] included.
 //! - **One writer**: one [`follow::step`](crate::follow::step) at a time.
 //! - **Order**: lists are in the order in which their rows were applied, which is the log's.
+//! - **Once**: what content imports is kept once, however many releases have it.
 //! - An index validates nothing.
+
+use std::fmt;
+use std::str::FromStr;
 
 use wargate_crypto::Digest;
 use wargate_protocol::{LogLength, PackageName, RecordId, Version};
@@ -43,13 +47,60 @@ pub struct Dependent {
     pub import: String,
 }
 
+/// A release whose content depends on packages.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IndexedRelease {
+    /// The package.
+    pub package: PackageName,
+    /// The version.
+    pub version: Version,
+    /// The digest of the content, which is in the index before or comes with the same step.
+    pub digest: Digest,
+}
+
+/// A name of an import of content, and the package that it depends on.
+pub type IndexedImport = (PackageName, String);
+
 /// What some records add.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IndexStep {
     /// How far the index is with it.
     pub through: Through,
-    /// Releases, each with the package that it depends on.
-    pub dependents: Vec<(PackageName, Dependent)>,
+    /// Content with its imports that are dependencies, in the file's order. Content that is in the index
+    /// already adds nothing.
+    pub contents: Vec<(Digest, Vec<IndexedImport>)>,
+    /// Releases, in the order of the log.
+    pub releases: Vec<IndexedRelease>,
+}
+
+/// A place in the list of what depends on a package: an import, and a release that has it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    /// The import, counted over the contents of the index.
+    pub import: u64,
+    /// The release, counted likewise.
+    pub release: u64,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.import, self.release)
+    }
+}
+
+/// A text is no place in a list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a place in a list is two numbers with a point between them")]
+pub struct PlaceError;
+
+impl FromStr for Place {
+    type Err = PlaceError;
+
+    fn from_str(text: &str) -> Result<Self, PlaceError> {
+        let (import, release) = text.split_once('.').ok_or(PlaceError)?;
+        let number = |text: &str| text.parse().map_err(|_| PlaceError);
+        Ok(Self { import: number(import)?, release: number(release)? })
+    }
 }
 
 /// An index.
@@ -72,16 +123,22 @@ pub trait Index: Send + Sync {
     /// [`StoreError`](crate::store::StoreError)
     fn clear(&self) -> StoreResult<()>;
 
+    /// Whether the imports of content are in it.
+    ///
+    /// # Errors
+    /// [`StoreError`](crate::store::StoreError)
+    fn has_content(&self, digest: &Digest) -> StoreResult<bool>;
+
     /// Releases that depend on a package, behind a place of this list, at most `limit`, each with its
-    /// own place. Places ascend, and are the same in an index that was made again. 0 begins with the
-    /// first.
+    /// own place. Places ascend, and are the same in an index that was made again. The default one is
+    /// before the first.
     ///
     /// # Errors
     /// [`StoreError`](crate::store::StoreError)
     fn dependents(
         &self,
         package: &PackageName,
-        after: u64,
+        after: Place,
         limit: usize,
-    ) -> StoreResult<Vec<(u64, Dependent)>>;
+    ) -> StoreResult<Vec<(Place, Dependent)>>;
 }

@@ -20,7 +20,7 @@ use crate::store::{
 };
 use crate::view;
 
-pub use self::dependencies::{DependenciesPage, DependentsPage, ReleaseDependencies, SolvedPage};
+pub use self::dependencies::{DependenciesPage, DependentsPage, ListedRelease, SolvedPage};
 pub use self::proofs::InclusionProofs;
 pub use self::transcript::{TranscriptPage, TranscriptRequest};
 

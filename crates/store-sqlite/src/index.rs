@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 use std::{fs, io};
 
 use rusqlite::Connection;
+use wargate_crypto::Digest;
 use wargate_protocol::{LogLength, PackageName};
-use wargate_registry::index::{Dependent, Index, IndexStep, Through};
+use wargate_registry::index::{Dependent, Index, IndexStep, IndexedImport, Place, Through};
 use wargate_registry::store::StoreResult;
 
 use crate::columns::{self, all, one, run};
@@ -18,7 +19,7 @@ use crate::pool::{self, Pool, Role};
 /// Marks the file: "WrgI".
 const APPLICATION_ID: u32 = 0x5772_6749;
 /// A file of another format is thrown away.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 const TABLES: &str = "
     CREATE TABLE through (
@@ -27,15 +28,24 @@ const TABLES: &str = "
         last BLOB
     ) STRICT;
     INSERT INTO through VALUES (1, 0, NULL);
-    CREATE TABLE dependent (
+    CREATE TABLE contents (
+        place INTEGER PRIMARY KEY,
+        digest BLOB NOT NULL UNIQUE
+    ) STRICT;
+    CREATE TABLE imports (
         place INTEGER PRIMARY KEY,
         target TEXT NOT NULL,
-        package TEXT NOT NULL,
-        version TEXT NOT NULL,
-        digest BLOB NOT NULL,
-        import TEXT NOT NULL
+        content INTEGER NOT NULL,
+        name TEXT NOT NULL
     ) STRICT;
-    CREATE INDEX dependent_by_target ON dependent (target, place);
+    CREATE INDEX imports_by_target ON imports (target, place);
+    CREATE TABLE releases (
+        place INTEGER PRIMARY KEY,
+        content INTEGER NOT NULL,
+        package TEXT NOT NULL,
+        version TEXT NOT NULL
+    ) STRICT;
+    CREATE INDEX releases_by_content ON releases (content, place);
 ";
 
 /// Connections: one that follows, and those that ask.
@@ -114,16 +124,15 @@ impl Index for SqliteIndex {
     fn apply(&self, step: &IndexStep) -> StoreResult<()> {
         let apply = |on: &mut Connection| {
             let transaction = on.transaction()?;
-            for (target, row) in &step.dependents {
-                let sql = "INSERT INTO dependent (target, package, version, digest, import)
-                           VALUES (?1, ?2, ?3, ?4, ?5)";
-                let Dependent { package, version, digest, import } = row;
-                let (version, digest) = (version.to_string(), digest.as_bytes());
-                run(
-                    &transaction,
-                    sql,
-                    (target.as_str(), package.as_str(), version, digest, import),
-                )?;
+            for (digest, imports) in &step.contents {
+                add_content(&transaction, digest, imports)?;
+            }
+            for release in &step.releases {
+                let sql = "INSERT INTO releases (content, package, version)
+                           SELECT place, ?2, ?3 FROM contents WHERE digest = ?1";
+                let version = release.version.to_string();
+                let params = (release.digest.as_bytes(), release.package.as_str(), version);
+                run(&transaction, sql, params)?;
             }
             set_through(&transaction, step.through)?;
             Ok(transaction.commit()?)
@@ -134,33 +143,69 @@ impl Index for SqliteIndex {
     fn clear(&self) -> StoreResult<()> {
         let clear = |on: &mut Connection| {
             let transaction = on.transaction()?;
-            transaction.execute_batch("DELETE FROM dependent")?;
+            transaction
+                .execute_batch("DELETE FROM contents; DELETE FROM imports; DELETE FROM releases")?;
             set_through(&transaction, Through::START)?;
             Ok(transaction.commit()?)
         };
         self.pool.run(clear).map_err(Fault::into_store_error)
     }
 
+    fn has_content(&self, digest: &Digest) -> StoreResult<bool> {
+        self.pool
+            .run(|on| content_place(on, digest))
+            .map_err(Fault::into_store_error)
+            .map(|it| it.is_some())
+    }
+
     fn dependents(
         &self,
         package: &PackageName,
-        after: u64,
+        after: Place,
         limit: usize,
-    ) -> StoreResult<Vec<(u64, Dependent)>> {
-        let sql = "SELECT place, package, version, digest, import FROM dependent
-                   WHERE target = ?1 AND place > ?2 ORDER BY place LIMIT ?3";
-        let params = (package.as_str(), columns::bound(after), columns::limit(limit));
+    ) -> StoreResult<Vec<(Place, Dependent)>> {
+        // Both indexes have the order, so that a page is read and nothing else.
+        let sql = "SELECT imports.place, releases.place, package, version, digest, name
+                   FROM imports
+                       CROSS JOIN contents ON contents.place = imports.content
+                       CROSS JOIN releases ON releases.content = contents.place
+                   WHERE target = ?1 AND imports.place >= ?2
+                       AND (imports.place > ?2 OR releases.place > ?3)
+                   ORDER BY imports.place, releases.place LIMIT ?4";
+        let (import, release) = (columns::bound(after.import), columns::bound(after.release));
+        let params = (package.as_str(), import, release, columns::limit(limit));
         let read = |row: &rusqlite::Row<'_>| {
+            let place =
+                Place { import: columns::number(row, 0)?, release: columns::number(row, 1)? };
             let nameless = || Fault::damaged("a dependent has no name");
-            let package = columns::name(row, 1)?.ok_or_else(nameless)?;
-            let version: String = row.get(2)?;
+            let package = columns::name(row, 2)?.ok_or_else(nameless)?;
+            let version: String = row.get(3)?;
             let version =
                 version.parse().map_err(|error| Fault::Damaged(format!("a version: {error}")))?;
-            let (digest, import) = (columns::digest(row, 3)?, row.get(4)?);
-            Ok((columns::number(row, 0)?, Dependent { package, version, digest, import }))
+            let (digest, import) = (columns::digest(row, 4)?, row.get(5)?);
+            Ok((place, Dependent { package, version, digest, import }))
         };
         self.pool.run(|on| all(on, sql, params, read)).map_err(Fault::into_store_error)
     }
+}
+
+fn content_place(on: &Connection, digest: &Digest) -> Result<Option<u64>, Fault> {
+    let sql = "SELECT place FROM contents WHERE digest = ?1";
+    one(on, sql, (digest.as_bytes(),), |row| columns::number(row, 0))
+}
+
+/// Keeps what content imports, unless it is there.
+fn add_content(on: &Connection, digest: &Digest, imports: &[IndexedImport]) -> Result<(), Fault> {
+    if content_place(on, digest)?.is_some() {
+        return Ok(());
+    }
+    run(on, "INSERT INTO contents (digest) VALUES (?1)", (digest.as_bytes(),))?;
+    let content = on.last_insert_rowid();
+    for (target, name) in imports {
+        let sql = "INSERT INTO imports (target, content, name) VALUES (?1, ?2, ?3)";
+        run(on, sql, (target.as_str(), content, name))?;
+    }
+    Ok(())
 }
 
 fn through(on: &Connection) -> Result<Through, Fault> {

@@ -4,8 +4,11 @@
 
 use std::sync::Mutex;
 
+use wargate_crypto::Digest;
 use wargate_protocol::PackageName;
-use wargate_registry::index::{Dependent, Index, IndexStep, Through};
+use wargate_registry::index::{
+    Dependent, Index, IndexStep, IndexedImport, IndexedRelease, Place, Through,
+};
 use wargate_registry::store::StoreResult;
 
 /// An [`Index`] in memory.
@@ -15,12 +18,23 @@ pub struct MemoryIndex(Mutex<Rows>);
 #[derive(Debug)]
 struct Rows {
     through: Through,
-    dependents: Vec<(PackageName, Dependent)>,
+    imports: Vec<(Digest, IndexedImport)>,
+    releases: Vec<IndexedRelease>,
 }
 
 impl Default for MemoryIndex {
     fn default() -> Self {
-        Self(Mutex::new(Rows { through: Through::START, dependents: Vec::new() }))
+        Self(Mutex::new(Rows::new()))
+    }
+}
+
+impl Rows {
+    fn new() -> Self {
+        Self { through: Through::START, imports: Vec::new(), releases: Vec::new() }
+    }
+
+    fn has(&self, content: &Digest) -> bool {
+        self.imports.iter().any(|(digest, _)| digest == content)
     }
 }
 
@@ -31,25 +45,44 @@ impl Index for MemoryIndex {
 
     fn apply(&self, step: &IndexStep) -> StoreResult<()> {
         let mut rows = self.0.lock().unwrap();
-        rows.dependents.extend(step.dependents.iter().cloned());
+        for (digest, imports) in &step.contents {
+            if !rows.has(digest) {
+                rows.imports.extend(imports.iter().map(|import| (*digest, import.clone())));
+            }
+        }
+        rows.releases.extend(step.releases.iter().cloned());
         rows.through = step.through;
         Ok(())
     }
 
     fn clear(&self) -> StoreResult<()> {
-        *self.0.lock().unwrap() = Rows { through: Through::START, dependents: Vec::new() };
+        *self.0.lock().unwrap() = Rows::new();
         Ok(())
+    }
+
+    fn has_content(&self, digest: &Digest) -> StoreResult<bool> {
+        Ok(self.0.lock().unwrap().has(digest))
     }
 
     fn dependents(
         &self,
         package: &PackageName,
-        after: u64,
+        after: Place,
         limit: usize,
-    ) -> StoreResult<Vec<(u64, Dependent)>> {
+    ) -> StoreResult<Vec<(Place, Dependent)>> {
         let rows = self.0.lock().unwrap();
-        let places = rows.dependents.iter().zip(1..);
-        let found = places.filter(|((target, _), place)| target == package && *place > after);
-        Ok(found.map(|((_, row), place)| (place, row.clone())).take(limit).collect())
+        let mut found = Vec::new();
+        for ((digest, (target, import)), import_place) in rows.imports.iter().zip(1..) {
+            for (release, release_place) in rows.releases.iter().zip(1..) {
+                let place = Place { import: import_place, release: release_place };
+                if target == package && release.digest == *digest && place > after {
+                    let IndexedRelease { package, version, digest } = release.clone();
+                    let import = import.clone();
+                    found.push((place, Dependent { package, version, digest, import }));
+                }
+            }
+        }
+        found.truncate(limit);
+        Ok(found)
     }
 }

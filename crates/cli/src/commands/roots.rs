@@ -121,7 +121,7 @@ impl Resolving {
             let bytes = read(&place)?;
             let (version, digest) = (id.version.clone(), Digest::of(&bytes));
             let imports = imports(&place, &bytes)?;
-            let release = Release { version, digest, yanked: false, imports };
+            let release = Release { version, digest, yanked: false, imports: imports.into() };
             self.files.insert(id.package.clone(), path.clone());
             self.question.local.entry(id.package.clone()).or_default().push(release);
         }
@@ -206,7 +206,7 @@ fn replacement(text: &str, folder: &Path) -> Result<(PackageName, Release, Strin
         (package, version)
     };
     let (digest, imports) = (Digest::of(&bytes), imports(&path, &bytes)?);
-    let release = Release { version, digest, yanked: false, imports };
+    let release = Release { version, digest, yanked: false, imports: imports.into() };
     Ok((package, release, relative(&path, folder)?))
 }
 

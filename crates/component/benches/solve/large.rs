@@ -50,7 +50,7 @@ pub(crate) fn registry(packages: usize) -> (Vec<ImportName>, BTreeMap<PackageNam
             };
             let digest = Digest::of(format!("{at} {version}").as_bytes());
             let yanked = at % 6 == 0 && minor == VERSIONS - 1;
-            releases.push(Release { version, digest, yanked, imports });
+            releases.push(Release { version, digest, yanked, imports: imports.into() });
         }
         registry.insert(name(at).parse().unwrap(), releases);
     }

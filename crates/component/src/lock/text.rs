@@ -207,7 +207,8 @@ impl Lock {
                 return Err(LockError::Nowhere { importer: importer(), package: package.clone() });
             };
             let (version, digest) = (package.version.clone(), target.digest);
-            let release = Release { version, digest, yanked: false, imports: Vec::new() };
+            let release =
+                Release { version, digest, yanked: false, imports: std::sync::Arc::default() };
             let answers = |name| solve::may_answer(&name, &package.package, &release);
             if !edge.name().is_ok_and(answers) {
                 let (import, package) = (import.clone(), package.clone());

@@ -1,6 +1,7 @@
 //! What is known of a registry.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use wargate_crypto::Digest;
 use wargate_protocol::{PackageName, Version};
@@ -18,7 +19,7 @@ pub struct Release {
     /// Whether it is yanked.
     pub yanked: bool,
     /// The names of its imports. Those that name no package count for nothing.
-    pub imports: Vec<ImportName>,
+    pub imports: Arc<[ImportName]>,
 }
 
 /// The packages of a registry that are known so far. A package is known wholly or not at all.
@@ -90,15 +91,19 @@ impl Snapshot {
         if let Some(pair) = releases.windows(2).find(|pair| pair[0].version == pair[1].version) {
             return Err(SnapshotError::Twice { package, version: pair[0].version.clone() });
         }
+        // Those of one content are shared by all releases that have it, and stay so.
+        let mut ordered: HashMap<*const ImportName, Arc<[ImportName]>> = HashMap::new();
         for release in &mut releases {
-            release.imports = in_name_order(std::mem::take(&mut release.imports));
+            let shared = ordered.entry(release.imports.as_ptr());
+            let shared = shared.or_insert_with(|| in_name_order(release.imports.to_vec()).into());
+            release.imports = Arc::clone(shared);
             if release.imports.len() > IMPORTS_PER_RELEASE_MAX {
                 let version = release.version.clone();
                 let imports_max = IMPORTS_PER_RELEASE_MAX;
                 return Err(SnapshotError::TooManyImports { package, version, imports_max });
             }
         }
-        let imports = releases.iter().flat_map(|release| &release.imports);
+        let imports = ordered.values().flat_map(|imports| imports.iter());
         self.locked.extend(imports.filter_map(locked).cloned());
         self.packages.insert(package, releases);
         Ok(())

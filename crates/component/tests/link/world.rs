@@ -77,7 +77,7 @@ impl World {
                 version: version.clone(),
                 digest: Digest::of(bytes),
                 yanked: false,
-                imports: of_release(bytes),
+                imports: of_release(bytes).into(),
             });
         }
         let mut snapshot = Snapshot::default();

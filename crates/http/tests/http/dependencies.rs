@@ -34,12 +34,18 @@ async fn dependencies_are_told_by_digest_by_release_and_by_package() {
     for version in ["1.0.0-rc.1+b", "1.0.0-rc.1%2Bb"] {
         let by_release = world.get(&format!("/v1/dependencies/test/inc/{version}")).await;
         assert_eq!(by_release.json(), release);
+        let tag = by_release.header("etag").unwrap();
+        let path = format!("/v1/dependencies/test/inc/{version}");
+        let again = world.get_with(&path, "if-none-match", tag).await;
+        assert_eq!(again.status, StatusCode::NOT_MODIFIED);
     }
+    let listed = json!({ "version": "1.0.0-rc.1+b", "digest": digest });
     let packages = json!({ "packages": ["test:inc", "test:nobody"] });
     let by_package = world.post("/v1/dependencies", &packages).await;
     let expected = json!({
         "logLength": world.length(),
-        "packages": { "test:inc": [release], "test:nobody": [] },
+        "packages": { "test:inc": [listed], "test:nobody": [] },
+        "contents": { digest.to_string(): [IMPORT] },
     });
     assert_eq!(by_package.json(), expected);
 }
@@ -50,7 +56,7 @@ async fn dependents_are_told() {
     let none = world.get("/v1/dependents/test/add").await;
     assert_eq!(none.json(), json!({ "logLength": 0, "dependents": [] }));
     assert!(!follow::step(&world.registry).unwrap());
-    let page = world.get("/v1/dependents/test/add?x=1&after=0").await;
+    let page = world.get("/v1/dependents/test/add?x=1&after=0.0").await;
     let row = json!({
         "package": "test:inc", "version": "1.0.0-rc.1+b", "digest": digest, "import": IMPORT,
     });
@@ -95,7 +101,8 @@ async fn bad_questions_are_refused_with_the_reason() {
         ("/v1/dependencies/Test/inc/1.0.0".into(), StatusCode::BAD_REQUEST),
         ("/v1/dependencies/test/in%20c/1.0.0".into(), StatusCode::BAD_REQUEST),
         ("/v1/dependents/test/-".into(), StatusCode::BAD_REQUEST),
-        ("/v1/dependents/test/add?after=-1".into(), StatusCode::BAD_REQUEST),
+        ("/v1/dependents/test/add?after=1".into(), StatusCode::BAD_REQUEST),
+        ("/v1/dependents/test/add?after=1.-1".into(), StatusCode::BAD_REQUEST),
     ] {
         world.get(&path).await.error(status);
     }

@@ -1,6 +1,7 @@
 //! What releases depend on, what depends on them, and which releases answer.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use wargate_component::ImportName;
 use wargate_component::solve::{self, Answer, Options, Release, Snapshot};
@@ -11,7 +12,7 @@ use wargate_protocol::{
 
 use crate::content::{Facts, dependencies_in};
 use crate::error::ReadError;
-use crate::index::Dependent;
+use crate::index::{Dependent, Place};
 use crate::limits::{
     DEPENDENCIES_BYTES_MAX, DEPENDENTS_PER_REQUEST_MAX, LOOKED_THROUGH_BYTES_MAX, SOLVE_SECONDS_MAX,
 };
@@ -20,18 +21,15 @@ use crate::sequencer::seconds;
 use crate::store::{LogQuery, StoreError, StoreResult};
 use crate::view;
 
-/// A release, and what it depends on.
+/// A release, as of a length of the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ReleaseDependencies {
+pub struct ListedRelease {
     /// The version.
     pub version: Version,
     /// The digest of its content.
     pub digest: AnyDigest,
     /// Whether it is yanked.
     pub yanked: bool,
-    /// The names of its imports that are dependencies, as they stand in the content; `None` if nobody
-    /// has looked into it.
-    pub imports: Option<Vec<String>>,
 }
 
 /// What packages depend on.
@@ -40,7 +38,10 @@ pub struct DependenciesPage {
     /// The length of the log that all of it is of.
     pub length: LogLength,
     /// The releases of each package in the order of the log; none for a package that is not here.
-    pub packages: Vec<(PackageName, Vec<ReleaseDependencies>)>,
+    pub packages: Vec<(PackageName, Vec<ListedRelease>)>,
+    /// The names of the imports of their contents that are dependencies, as they stand there. Those that
+    /// nobody has looked into are missing.
+    pub contents: HashMap<AnyDigest, Vec<String>>,
     /// Packages for which there was no room: to be asked for again.
     pub rest: Vec<PackageName>,
 }
@@ -53,7 +54,7 @@ pub struct DependentsPage {
     /// Them, and whether each is yanked.
     pub dependents: Vec<(Dependent, bool)>,
     /// Where the list goes on, if it does.
-    pub next: Option<u64>,
+    pub next: Option<Place>,
 }
 
 /// What the solver found.
@@ -102,7 +103,8 @@ impl Registry {
         Ok(Facts::from_row(&row).map(|_| dependencies_in(&row.facts)))
     }
 
-    /// The release of a version, as of the newest checkpoint.
+    /// The release of a version, as of the newest checkpoint, and the names of its imports that are
+    /// dependencies, as they stand in the content; `None` if nobody has looked into it.
     ///
     /// # Errors
     /// [`ReadError::PackageNotFound`], [`ReadError::ReleaseNotFound`]
@@ -110,7 +112,7 @@ impl Registry {
         &self,
         package: &PackageName,
         version: &Version,
-    ) -> Result<ReleaseDependencies, ReadError> {
+    ) -> Result<(ListedRelease, Option<Vec<String>>), ReadError> {
         let mut effort = Effort(LOOKED_THROUGH_BYTES_MAX);
         let length = self.newest().committed.length();
         let releases = self.releases_at(package, length, &mut effort)?;
@@ -118,12 +120,12 @@ impl Registry {
             return Err(ReadError::PackageNotFound(package.clone()));
         }
         let found = releases.into_iter().find(|release| release.version == *version);
-        let mut found = found.ok_or_else(|| ReadError::ReleaseNotFound {
+        let found = found.ok_or_else(|| ReadError::ReleaseNotFound {
             package: package.clone(),
             version: version.clone(),
         })?;
-        found.imports = self.imports_of(&found.digest, &mut effort)?;
-        Ok(found)
+        let imports = self.imports_of(&found.digest, &mut effort)?;
+        Ok((found, imports))
     }
 
     /// The releases of packages, as of the newest checkpoint, with what each depends on.
@@ -136,30 +138,42 @@ impl Registry {
     ) -> Result<DependenciesPage, ReadError> {
         let mut effort = Effort(LOOKED_THROUGH_BYTES_MAX);
         let length = self.newest().committed.length();
-        let mut page = DependenciesPage { length, packages: Vec::new(), rest: Vec::new() };
+        let mut page = DependenciesPage {
+            length,
+            packages: Vec::new(),
+            contents: HashMap::new(),
+            rest: Vec::new(),
+        };
         let mut bytes = 0;
         for package in packages {
             if bytes >= DEPENDENCIES_BYTES_MAX {
                 page.rest.push(package.clone());
                 continue;
             }
-            let releases = self.known(package, length, &mut effort)?;
-            let names = releases.iter().flat_map(|release| release.imports.iter().flatten());
-            bytes += releases.len() * 128 + names.map(String::len).sum::<usize>();
+            let releases = self.releases_at(package, length, &mut effort)?;
+            bytes += releases.len() * 128;
+            for release in &releases {
+                if !page.contents.contains_key(&release.digest)
+                    && let Some(imports) = self.imports_of(&release.digest, &mut effort)?
+                {
+                    bytes += 128 + imports.iter().map(String::len).sum::<usize>();
+                    page.contents.insert(release.digest.clone(), imports);
+                }
+            }
             page.packages.push((package.clone(), releases));
         }
         Ok(page)
     }
 
-    /// Releases that depend on a package, behind a place that an earlier answer named; 0 begins with
-    /// the first.
+    /// Releases that depend on a package, behind a place that an earlier answer named; the default one
+    /// begins with the first.
     ///
     /// # Errors
     /// [`ReadError::Store`]
     pub fn dependents(
         &self,
         package: &PackageName,
-        after: u64,
+        after: Place,
     ) -> Result<DependentsPage, ReadError> {
         let index = self.index();
         let length = index.through()?.length;
@@ -238,32 +252,26 @@ impl Registry {
         effort: &mut Effort,
     ) -> Result<Vec<Release>, ReadError> {
         let mut releases = Vec::new();
-        for release in self.known(package, length, effort)? {
-            let ReleaseDependencies { version, digest, yanked, imports } = release;
-            let Ok(digest) = Digest::try_from(&digest) else { continue };
+        let mut contents: HashMap<Digest, Arc<[ImportName]>> = HashMap::new();
+        for ListedRelease { version, digest: said, yanked } in
+            self.releases_at(package, length, effort)?
+        {
+            let Ok(digest) = Digest::try_from(&said) else { continue };
             let unreadable = |why: &dyn std::fmt::Display| {
                 ReadError::Unsolvable(format!(
                     "what {package} {version} imports is not known: {why}"
                 ))
             };
-            let texts = imports.ok_or_else(|| unreadable(&"nobody has looked into it"))?;
-            let names = texts.iter().map(|text| text.parse::<ImportName>());
-            let imports = names.collect::<Result<_, _>>().map_err(|error| unreadable(&error))?;
+            let imports = if let Some(imports) = contents.get(&digest) {
+                Arc::clone(imports)
+            } else {
+                let texts = self.imports_of(&said, effort)?;
+                let texts = texts.ok_or_else(|| unreadable(&"nobody has looked into it"))?;
+                let names = texts.iter().map(|text| text.parse::<ImportName>());
+                names.collect::<Result<_, _>>().map_err(|error| unreadable(&error))?
+            };
+            contents.insert(digest, Arc::clone(&imports));
             releases.push(Release { version, digest, yanked, imports });
-        }
-        Ok(releases)
-    }
-
-    /// The releases of a package with what they import.
-    fn known(
-        &self,
-        package: &PackageName,
-        length: LogLength,
-        effort: &mut Effort,
-    ) -> Result<Vec<ReleaseDependencies>, ReadError> {
-        let mut releases = self.releases_at(package, length, effort)?;
-        for release in &mut releases {
-            release.imports = self.imports_of(&release.digest, effort)?;
         }
         Ok(releases)
     }
@@ -279,14 +287,13 @@ impl Registry {
         Ok((!row.facts.is_empty()).then(|| dependencies_in(&row.facts)))
     }
 
-    /// The releases of a package at a length, in the order of the log; none if it is not there. What
-    /// they import is not read yet.
+    /// The releases of a package at a length, in the order of the log; none if it is not there.
     fn releases_at(
         &self,
         package: &PackageName,
         length: LogLength,
         effort: &mut Effort,
-    ) -> Result<Vec<ReleaseDependencies>, ReadError> {
+    ) -> Result<Vec<ListedRelease>, ReadError> {
         /// Records that are read at once.
         const CHUNK: usize = 100;
         let log = LogId::package(package);
@@ -309,11 +316,11 @@ impl Registry {
 }
 
 /// What an entry of a package's log does to its releases. It was validated when it came.
-fn take_in(releases: &mut Vec<ReleaseDependencies>, entry: &wargate_protocol::PackageEntry) {
+fn take_in(releases: &mut Vec<ListedRelease>, entry: &wargate_protocol::PackageEntry) {
     match entry {
         Entry::Action(PackageAction::Release { version, content }) => {
             let (version, digest) = (version.clone(), content.clone());
-            releases.push(ReleaseDependencies { version, digest, yanked: false, imports: None });
+            releases.push(ListedRelease { version, digest, yanked: false });
         }
         Entry::Action(PackageAction::Yank { version }) => {
             let yanked = releases.iter_mut().find(|release| release.version == *version);

@@ -7,7 +7,7 @@ use wargate_component::ImportName;
 use wargate_component::solve::{Answer, Options, Release, Snapshot, solve};
 use wargate_crypto::{AnyDigest, Digest};
 use wargate_protocol::{Entry, PackageEnvelope, PackageName};
-use wargate_registry::index::{Index, Through};
+use wargate_registry::index::{Index, Place, Through};
 use wargate_registry::limits::DEPENDENTS_PER_REQUEST_MAX;
 use wargate_registry::{ReadError, Registry, follow};
 use wargate_testkit::memory_index::MemoryIndex;
@@ -66,7 +66,7 @@ fn follow_all(registry: &Registry) -> usize {
 }
 
 fn dependents(registry: &Registry, package: &str) -> Vec<String> {
-    let page = registry.dependents(&name(package), 0).unwrap();
+    let page = registry.dependents(&name(package), Place::default()).unwrap();
     let line = |(row, yanked): &(wargate_registry::index::Dependent, bool)| {
         let mark = if *yanked { " yanked" } else { "" };
         format!("{} {} {}{mark}", row.package, row.version, row.import)
@@ -88,7 +88,7 @@ async fn releases_say_what_they_depend_on() {
         registry.release_dependencies(&name(package), &version.parse().unwrap())
     };
     let meet = of("test:meet", "1.0.0").unwrap();
-    assert_eq!(meet.imports.unwrap(), [ANY_INC, "locked-dep=<test:five@1.0.0>"]);
+    assert_eq!(meet.1.unwrap(), [ANY_INC, "locked-dep=<test:five@1.0.0>"]);
     assert!(matches!(of("test:meet", "1.0.1"), Err(ReadError::ReleaseNotFound { .. })));
     assert!(matches!(of("test:nobody", "1.0.0"), Err(ReadError::PackageNotFound(_))));
 
@@ -98,6 +98,8 @@ async fn releases_say_what_they_depend_on() {
     assert_eq!(page.length, registry.newest().committed.length());
     let versions: Vec<_> = page.packages.iter().map(|(_, releases)| releases.len()).collect();
     assert_eq!((versions, page.rest.len()), (vec![1, 0, 3], 0));
+    // Two releases of `test:add` have the same content.
+    assert_eq!(page.contents.len(), 3);
 }
 
 #[tokio::test]
@@ -121,7 +123,7 @@ async fn what_depends_on_a_package_is_found_page_by_page() {
         versions.iter().map(|version| (&**version, &[ADD] as &[&str])).collect();
     let last = package(&registry, "test:many", &releases).await;
     follow_all(&registry);
-    let first = registry.dependents(&name("test:add"), 0).unwrap();
+    let first = registry.dependents(&name("test:add"), Place::default()).unwrap();
     assert_eq!(first.dependents.len(), DEPENDENTS_PER_REQUEST_MAX);
     let second = registry.dependents(&name("test:add"), first.next.unwrap()).unwrap();
     assert_eq!((second.dependents.len(), second.next), (5, None));
@@ -158,7 +160,7 @@ async fn an_index_of_another_history_begins_anew() {
         package(&other, "test:other", &releases).await;
         follow_all(&other);
         assert_eq!(dependents(&other, "test:add"), [""; 0]);
-        let page = other.dependents(&name("test:inc"), 0).unwrap();
+        let page = other.dependents(&name("test:inc"), Place::default()).unwrap();
         assert_eq!(page.dependents.len() as u64, records);
     }
     index.clear().unwrap();
@@ -176,13 +178,15 @@ async fn the_registry_solves_as_whoever_has_what_it_looked_at() {
     let looked_at: Vec<_> = page.packages.iter().map(PackageName::name).collect();
     assert_eq!(looked_at, ["add", "five", "inc", "meet"]);
 
+    let names = |texts: &[String]| texts.iter().map(|name| name.parse().unwrap()).collect();
     let mut snapshot = Snapshot::default();
-    for (package, releases) in registry.packages_dependencies(&page.packages).unwrap().packages {
+    let known = registry.packages_dependencies(&page.packages).unwrap();
+    for (package, releases) in known.packages {
         let releases = releases.into_iter().map(|release| Release {
             version: release.version,
             digest: Digest::try_from(&release.digest).unwrap(),
             yanked: release.yanked,
-            imports: release.imports.unwrap().iter().map(|name| name.parse().unwrap()).collect(),
+            imports: names(&known.contents[&release.digest]),
         });
         snapshot.insert(package, releases.collect()).unwrap();
     }

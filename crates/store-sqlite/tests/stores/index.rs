@@ -27,7 +27,8 @@ fn an_index_is_there_when_it_is_opened_again_and_made_anew_if_it_cannot_be_used(
     let length = LogLength::new(7);
     let fill = || {
         let index = SqliteIndex::open(&path).unwrap();
-        index.apply(&IndexStep { through: Through { length, last: None }, dependents: vec![] })
+        let through = Through { length, last: None };
+        index.apply(&IndexStep { through, contents: Vec::new(), releases: Vec::new() })
     };
     let reopened = || SqliteIndex::open(&path).unwrap().through().unwrap();
     fill().unwrap();

@@ -25,7 +25,7 @@ pub fn link(data: &[u8]) {
             version: format!("{}.0.0", 1 + number / 3).parse().unwrap(),
             digest: Digest::of(content),
             yanked: false,
-            imports: imports(content),
+            imports: imports(content).into(),
         };
         packages.entry(format!("{letter}:{letter}")).or_default().push((release, content));
     }

@@ -18,7 +18,7 @@ pub fn lock(data: &[u8]) {
     };
     same_again(&lock);
 
-    let exported = lock.to_wkg();
+    let exported = lock.to_wkg(str::to_owned);
     let of_registries =
         lock.packages.values().filter(|package| matches!(package.origin, Origin::Registry(_)));
     assert_eq!(exported.matches("[[packages.versions]]\n").count(), of_registries.count());
