@@ -14,6 +14,8 @@ pub(crate) mod walk;
 mod work;
 
 pub(crate) use code::Code;
+#[cfg(feature = "wit")]
+pub(crate) use error::one_line;
 pub(crate) use nesting::Part;
 pub(crate) use work::{Work, values};
 

@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 use wit_component_258::WitPrinter;
 use wit_parser::{PackageId, Resolve};
 
-use crate::inspect::{Extern, InspectError, Kind, Limits, guarded};
+use crate::inspect::{Extern, InspectError, Kind, Limits, guarded, one_line};
 use crate::limits::REASON_BYTES_MAX;
 
 /// The interfaces of a file as one text. Its JSON form has members in camel case.
@@ -242,5 +242,5 @@ impl Document {
 /// The words of a library, which may quote the file.
 fn reason(error: &impl std::fmt::Display) -> String {
     let text = format!("{error:#}");
-    text[..text.floor_char_boundary(REASON_BYTES_MAX)].to_owned()
+    one_line(&text[..text.floor_char_boundary(REASON_BYTES_MAX)])
 }

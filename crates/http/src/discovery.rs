@@ -1,7 +1,7 @@
 //! How to find the API, and whether it is there.
 
-use axum::http::{HeaderValue, StatusCode};
 use axum::http::header::ACCEPT;
+use axum::http::{HeaderValue, StatusCode};
 use serde_json::json;
 use wargate_api::headers::JSON;
 use wargate_api::paths;

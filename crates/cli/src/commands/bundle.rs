@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use wargate_component::lock::Lock;
 
 use super::linking::{Form, Linking};
-use super::locking::Locking;
+use super::locking::{Locking, refuse_inputs};
 use crate::args::Bundle;
 use crate::context::Context;
 use crate::failure::Failure;
@@ -40,6 +40,7 @@ pub(crate) fn run(context: &Context, options: &Bundle) -> Result<Report, Failure
     let folder = folder_of(&locking.path);
     let linking = Linking::gather(context, &lock, folder, options.vendored.as_deref())?;
     let path = options.output.clone().unwrap_or_else(|| linking.file_name(Form::Bundle));
+    refuse_inputs(&locking, [Some(&*path)])?;
     linking.write(context, Form::Bundle, &path)
 }
 

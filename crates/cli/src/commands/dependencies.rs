@@ -17,6 +17,9 @@ use crate::context::Context;
 use crate::failure::Failure;
 use crate::output::Report;
 
+/// Digits of a digest that the tree shows; `--json` has all.
+const DIGEST_DIGITS: usize = 12;
+
 /// Shows what components depend on.
 pub(crate) fn run(context: &Context, options: &Dependencies) -> Result<Report, Failure> {
     if let Some(package) = &options.reverse {
@@ -61,6 +64,12 @@ impl Shown<'_> {
         format!("{}@{}", node.package, node.version)
     }
 
+    /// The beginning of the digest of its content, by which people tell it from others.
+    fn digest(&self, at: usize) -> String {
+        let digest = self.resolved.solution.nodes[at].digest.to_string();
+        digest.rsplit(':').flat_map(str::chars).take(DIGEST_DIGITS).collect()
+    }
+
     /// Packages that stand in more than one version.
     fn doubled(&self) -> BTreeSet<&PackageName> {
         let mut counts: BTreeMap<&PackageName, usize> = BTreeMap::new();
@@ -96,7 +105,11 @@ impl Shown<'_> {
             let is_package = self.resolving.roots[root].0.is_none();
             if let (true, [edge]) = (is_package, edges.as_slice()) {
                 let remarks = self.remarks(edge.to, &doubled);
-                text.push_str(&format!("{}{remarks}\n", self.id(edge.to)));
+                text.push_str(&format!(
+                    "{}{remarks}  {}\n",
+                    self.id(edge.to),
+                    self.digest(edge.to)
+                ));
                 told.insert(edge.to);
                 self.branches(edge.to, "", &doubled, &mut told, &mut text);
             } else {
@@ -144,7 +157,11 @@ impl Shown<'_> {
             let remarks = self.remarks(*to, doubled);
             let is_new = told.insert(*to);
             let has_more = !self.resolved.solution.nodes[*to].edges.is_empty();
-            let mark = if !is_new && has_more { " (*)" } else { "" };
+            let mark = match (is_new, has_more) {
+                (true, _) => format!("  {}", self.digest(*to)),
+                (false, true) => " (*)".to_owned(),
+                (false, false) => String::new(),
+            };
             text.push_str(&format!("{before}{branch}{}{remarks}{mark}\n", self.id(*to)));
             if is_new {
                 self.branches(*to, &format!("{before}{further}"), doubled, told, text);

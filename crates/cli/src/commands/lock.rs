@@ -8,7 +8,8 @@ use wargate_component::lock::{Lock, Origin};
 use wargate_console::counted;
 
 use super::linking::{Form, Linking};
-use super::locking::{Locking, changes, line};
+use super::locking::{Locking, changes, line, refuse_inputs};
+use super::roots::Resolving;
 use crate::args::LockArguments;
 use crate::context::Context;
 use crate::failure::{EXIT_OTHER, Failure};
@@ -23,6 +24,10 @@ pub(crate) fn run(context: &Context, options: &LockArguments) -> Result<Report, 
             .hint("leave out `--json`, or name a file"));
     }
     let locking = Locking::new(context, &options.roots, &options.place)?;
+    if options.place.file.is_none() && !options.roots.named.is_empty() {
+        refuse_other_roots(context, &locking)?;
+    }
+    refuse_inputs(&locking, [options.component.as_deref(), options.export_wkg.as_deref()])?;
     let known = locking.known.as_ref();
     let lock = if context.config.settings.offline {
         locking.solve_within()?
@@ -54,6 +59,23 @@ pub(crate) fn run(context: &Context, options: &LockArguments) -> Result<Report, 
         report.json["component"] = linked.json;
     }
     Ok(report)
+}
+
+/// The lock of a project is for all that the project has.
+fn refuse_other_roots(context: &Context, locking: &Locking) -> Result<(), Failure> {
+    let project = &context.config.project;
+    if project.files.is_empty() && project.dependencies.is_empty() {
+        return Ok(());
+    }
+    let folder = folder_of(&locking.path);
+    let whole = Resolving::of_project(context, &project.dependencies, folder)?;
+    let asked = &locking.resolving.roots;
+    if whole.roots.iter().all(|root| asked.contains(root)) {
+        return Ok(());
+    }
+    let path = locking.path.display();
+    Err(Failure::usage(format!("{path} is the lock of the project, and not of what is named"))
+        .hint("`warg lock` locks the project; `--file other.lock` is for anything else"))
 }
 
 /// The host of a registry of this name, with its port if it has one.

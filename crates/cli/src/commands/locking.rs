@@ -190,6 +190,32 @@ pub(crate) fn read(path: &Path) -> Result<Option<Lock>, Failure> {
     }
 }
 
+/// Refuses to write over the lock, or over what it is made of.
+pub(crate) fn refuse_inputs<'a>(
+    locking: &Locking,
+    outputs: impl IntoIterator<Item = Option<&'a Path>>,
+) -> Result<(), Failure> {
+    let folder = folder_of(&locking.path);
+    let files = locking.resolving.roots.iter().filter_map(|(file, _)| Some(&file.as_ref()?.path));
+    let inputs = files.chain(locking.resolving.files.values()).map(|path| folder.join(path));
+    let inputs: Vec<_> = inputs.chain([locking.path.clone()]).collect();
+    for output in outputs.into_iter().flatten().filter(|path| *path != Path::new("-")) {
+        // What is not there yet, is not read either.
+        let is_same = |input: &PathBuf| {
+            output == input
+                || output
+                    .canonicalize()
+                    .is_ok_and(|output| Some(output) == input.canonicalize().ok())
+        };
+        if inputs.iter().any(is_same) {
+            let output = output.display();
+            return Err(Failure::usage(format!("{output} would be written over, and it is read"))
+                .hint("name another file to write"));
+        }
+    }
+    Ok(())
+}
+
 /// The lock that must be there.
 pub(crate) fn existing(path: &Path) -> Result<Lock, Failure> {
     read(path)?.ok_or_else(|| {

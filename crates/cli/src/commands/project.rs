@@ -1,6 +1,8 @@
 //! `warg add` and `warg remove`: what the project needs, in `[dependencies]` of its `warg.toml`.
 
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use serde_json::json;
@@ -79,9 +81,10 @@ fn chosen(
 ) -> Result<String, Failure> {
     let state = found.state();
     let wanted = requirement.clone().unwrap_or(VersionReq::ANY);
+    let range = PackageRange::of(&wanted).filter(|_| prereleases);
+    let fits = |version| range.as_ref().is_some_and(|range| range.spans(version));
     let newest = state.latest(&wanted).or_else(|| {
-        let releases = state.releases().rev();
-        releases.into_iter().find(|release| prereleases && !release.is_yanked())
+        state.releases().rev().find(|release| !release.is_yanked() && fits(&release.version))
     });
     match (newest, requirement) {
         (Some(_), Some(requirement)) => Ok(requirement.to_string()),
@@ -107,16 +110,13 @@ fn change(
 ) -> Result<Report, Failure> {
     let project = &context.config.project;
     let path = project.file.clone().unwrap_or_else(|| PathBuf::from(PROJECT_FILE));
-    let text = edited(&path, edits)?;
-    let mut dependencies = project.dependencies.clone();
-    for (package, requirement) in edits {
-        match requirement.as_deref().and_then(|text| text.parse().ok()) {
-            Some(requirement) => drop(dependencies.insert(package.clone(), requirement)),
-            None => drop(dependencies.remove(package)),
-        }
-    }
+    // Of several at once, each goes on from what the one before has written.
+    let _turn = Turn::wait_for(folder_of(&path))?;
+    let document = edited(&path, edits)?;
+    let dependencies = dependencies_of(&path, &document)?;
+    let text = document.to_string();
     let locked = if no_lock { None } else { Some(relock(context, &dependencies, prereleases)?) };
-    if edited(&path, edits)? != text {
+    if edited(&path, edits)?.to_string() != text {
         return Err(Failure::usage(format!("{} was changed meanwhile", path.display()))
             .hint("run the command again"));
     }
@@ -166,10 +166,10 @@ fn relock(
 }
 
 /// The project's file with other dependencies; all else in it stays as it is.
-fn edited(path: &Path, edits: &[(PackageName, Option<String>)]) -> Result<String, Failure> {
+fn edited(path: &Path, edits: &[(PackageName, Option<String>)]) -> Result<DocumentMut, Failure> {
     let text = match std::fs::read_to_string(path) {
         Ok(text) => text,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
+        Err(error) if error.kind() == ErrorKind::NotFound => String::new(),
         Err(error) => {
             return Err(Failure::local(format!("cannot read {}: {error}", path.display())));
         }
@@ -189,5 +189,45 @@ fn edited(path: &Path, edits: &[(PackageName, Option<String>)]) -> Result<String
     if table.is_empty() {
         document.remove("dependencies");
     }
-    Ok(document.to_string())
+    Ok(document)
+}
+
+/// What the project's file says that it depends on.
+fn dependencies_of(
+    path: &Path,
+    document: &DocumentMut,
+) -> Result<BTreeMap<PackageName, VersionReq>, Failure> {
+    let table = document.get("dependencies").and_then(Item::as_table_like);
+    let rows = table.into_iter().flat_map(|table| table.iter());
+    let row = |(name, requirement): (&str, &Item)| {
+        let bad = || {
+            let (path, name) = (path.display(), name.escape_debug());
+            Failure::usage(format!("{path}: `{name}` in `[dependencies]` cannot be read"))
+                .hint("a line is like `\"my:package\" = \"1.2\"`")
+        };
+        let package = name.parse().map_err(|_| bad())?;
+        let text = requirement.as_str().ok_or_else(bad)?;
+        Ok((package, text.parse().map_err(|_| bad())?))
+    };
+    rows.map(row).collect()
+}
+
+/// A folder that nobody else who asks for a turn changes meanwhile. Where the system locks no folders,
+/// whoever comes second is told that the file was changed.
+struct Turn {
+    _folder: Option<File>,
+}
+
+impl Turn {
+    fn wait_for(folder: &Path) -> Result<Self, Failure> {
+        let Ok(file) = File::open(folder) else { return Ok(Self { _folder: None }) };
+        match file.lock() {
+            Ok(()) => Ok(Self { _folder: Some(file) }),
+            Err(error) if error.kind() == ErrorKind::Unsupported => Ok(Self { _folder: None }),
+            Err(error) => {
+                let folder = folder.display();
+                Err(Failure::local(format!("cannot wait for a turn in {folder}: {error}")))
+            }
+        }
+    }
 }

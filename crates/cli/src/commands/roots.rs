@@ -171,10 +171,11 @@ fn wanted_import(package: PackageName, wanted: Option<&str>) -> Result<ImportNam
     Ok(ImportName::Unlocked { package, projection: None, range })
 }
 
-/// Whether a text names a file: one that is there, or what no package is called.
+/// Whether a text names a file: what no package is called. A file that somebody has called as a package
+/// is named with `./` before it.
 pub(crate) fn is_file(text: &str) -> bool {
     let before = text.split('@').next().unwrap_or(text);
-    before.parse::<PackageName>().is_err() || Path::new(text).is_file()
+    before.parse::<PackageName>().is_err()
 }
 
 fn of_file(path: &Path, folder: &Path) -> Result<(Option<LockedFile>, Vec<ImportName>), Failure> {

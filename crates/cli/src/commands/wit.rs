@@ -1,5 +1,6 @@
 //! `warg wit`: the interfaces of a component, as text or as the files of a folder.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
@@ -15,6 +16,9 @@ use crate::context::Context;
 use crate::failure::Failure;
 use crate::files::{below, write_text};
 use crate::output::{Report, note};
+
+/// Where the packages are that a WIT package needs, as all tools have it.
+const DEPENDENCIES: &str = "deps";
 
 /// The command.
 pub(crate) fn run(context: &Context, options: &Wit) -> Result<Report, Failure> {
@@ -104,6 +108,36 @@ fn write(folder: &WitFolder, directory: &Path, overwrite: bool) -> Result<(), Fa
             Failure::local(format!("cannot make the directory {}: {error}", parent.display()))
         })?;
         write_text(&path, text)?;
+    }
+    if overwrite {
+        remove_earlier(folder, directory)?;
+    }
+    Ok(())
+}
+
+/// Removes the packages that an earlier component needed: whoever reads the folder would take them for
+/// those of this one. Whatever else is in their folders stays.
+fn remove_earlier(folder: &WitFolder, directory: &Path) -> Result<(), Failure> {
+    let failed = |path: &Path, error: &std::io::Error| {
+        Failure::local(format!("cannot remove {}: {error}", path.display()))
+    };
+    let written: BTreeSet<_> = folder.files.iter().map(|file| directory.join(&file.path)).collect();
+    let packages = directory.join(DEPENDENCIES);
+    let entries = |path: &Path| fs::read_dir(path).into_iter().flatten().flatten();
+    for package in entries(&packages) {
+        let is_folder = package.file_type().is_ok_and(|kind| kind.is_dir());
+        for file in entries(&package.path()).filter(|_| is_folder) {
+            let path = file.path();
+            let is_wit = path.extension().is_some_and(|extension| extension == "wit")
+                && file.file_type().is_ok_and(|kind| kind.is_file());
+            if is_wit && !written.contains(&path) {
+                fs::remove_file(&path).map_err(|error| failed(&path, &error))?;
+            }
+        }
+        // One that is not empty stays.
+        if is_folder {
+            let _ = fs::remove_dir(package.path());
+        }
     }
     Ok(())
 }

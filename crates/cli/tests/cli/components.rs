@@ -68,7 +68,12 @@ fn files_and_releases_are_looked_into_alike() {
     fs::write(here.join("world.wit"), "// mine").unwrap();
     let kept = session.run(&["wit", OTHER, "-o", "wit"]);
     assert_eq!(kept.code, Some(2), "{kept}");
+    // What an earlier component needed is not taken for what this one needs.
+    let earlier = here.join("deps/old-one");
+    fs::create_dir_all(&earlier).unwrap();
+    fs::write(earlier.join("package.wit"), "package old:one;").unwrap();
     session.fine(&["wit", OTHER, "-o", "wit", "--overwrite"]);
+    assert!(!earlier.exists());
     assert_eq!(fs::read_to_string(here.join("world.wit")).unwrap(), world);
 
     fs::write(session.user.home().join("here/text.wasm"), "no component").unwrap();

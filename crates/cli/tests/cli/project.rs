@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::PathBuf;
+use std::process::Stdio;
 
 use serde_json::Value;
 use wargate_component::lock::Lock;
@@ -87,6 +88,7 @@ fn what_is_added_is_locked_and_what_is_removed_is_not() {
         (vec!["add", "demo:none"], 3),
         (vec!["add", "demo:inc@^7"], 3),
         (vec!["add", "demo:pre"], 3),
+        (vec!["add", "demo:pre@^9", "--prereleases", "--no-lock"], 3),
         (vec!["add", "demo:inc@nonsense"], 2),
         (vec!["remove", "demo:pre"], 2),
     ] {
@@ -103,6 +105,56 @@ fn what_is_added_is_locked_and_what_is_removed_is_not() {
     session.fine(&["remove", "demo:inc"]);
     assert_eq!(project.toml(), "");
     assert!(project.locked().is_empty());
+}
+
+#[test]
+fn what_is_added_at_once_is_all_there() {
+    let registry = Registry::start();
+    let project = Project::new(&registry);
+    let spawn = |package: &str| {
+        let mut command = project.session.user.command(&["add", package]);
+        command.current_dir(&project.folder).env("WARG_REGISTRY", &registry.url);
+        command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap()
+    };
+    let running: Vec<_> = ["demo:add@*", "demo:inc", "demo:add"].map(spawn).into();
+    for one in running {
+        let output = one.wait_with_output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+    let toml = project.toml();
+    assert!(toml.contains("demo:add") && toml.contains("demo:inc"), "{toml}");
+    assert_eq!(project.locked(), ["demo:add@1.1.0", "demo:inc@0.1.0"]);
+    project.session.fine(&["lock", "--check"]);
+}
+
+#[test]
+fn what_is_read_is_not_written_over() {
+    let registry = Registry::start();
+    let project = Project::new(&registry);
+    let session = &project.session;
+    let app = r#"(component (import "unlocked-dep=<demo:inc>" (instance)))"#;
+    let app = wat::parse_str(app).unwrap();
+    fs::write(project.folder.join("app.wasm"), &app).unwrap();
+    fs::write(project.folder.join("demo:inc"), "a file that is called as a package").unwrap();
+    session.fine(&["lock", "app.wasm", "demo:inc@*"]);
+    for line in [
+        &["lock", "app.wasm", "--component", "app.wasm"][..],
+        &["lock", "app.wasm", "--export-wkg", "warg.lock"],
+        &["bundle", "app.wasm", "--no-lock", "-o", "./app.wasm"],
+    ] {
+        let output = session.run(line);
+        assert_eq!(output.code, Some(2), "{line:?}: {output}");
+        assert!(output.err.contains("written over"), "{line:?}: {output}");
+    }
+    assert_eq!(fs::read(project.folder.join("app.wasm")).unwrap(), app);
+
+    // A project's lock stays that of the project.
+    session.fine(&["add", "demo:add"]);
+    let before = fs::read(project.folder.join("warg.lock")).unwrap();
+    let other = session.run(&["lock", "app.wasm"]);
+    assert!(other.code == Some(2) && other.err.contains("--file other.lock"), "{other}");
+    session.fine(&["lock", "app.wasm", "--file", "other.lock"]);
+    assert_eq!(fs::read(project.folder.join("warg.lock")).unwrap(), before);
 }
 
 #[test]

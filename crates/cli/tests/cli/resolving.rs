@@ -78,10 +78,10 @@ fn dependencies_are_a_tree_reasons_and_a_picture() {
     tower.write("app.wasm", &[INC, "wasi:cli/run@0.2.0"]);
     let tree = tower.session.fine(&["dependencies", "demo:meet", "app.wasm"]);
     let expected = "\
-demo:meet@1.0.0
-├── demo:five@1.0.0
-│   ├── demo:add@1.1.0
-│   └── demo:inc@0.1.0
+demo:meet@1.0.0  d8a8478857f0
+├── demo:five@1.0.0  9ac48835e450
+│   ├── demo:add@1.1.0  a215392083c9
+│   └── demo:inc@0.1.0  b5647e956320
 │       └── demo:add@1.1.0
 └── demo:inc@0.1.0 (*)
 app.wasm

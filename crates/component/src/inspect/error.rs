@@ -138,7 +138,7 @@ impl InspectError {
 
 impl From<wasmparser::Error> for InspectError {
     fn from(error: wasmparser::Error) -> Self {
-        let reason = cut(error.message(), REASON_BYTES_MAX).to_owned();
+        let reason = one_line(cut(error.message(), REASON_BYTES_MAX));
         Self::Invalid { offset: error.offset(), reason }
     }
 }
@@ -159,6 +159,12 @@ pub(super) fn check_header(bytes: &[u8]) -> Result<(), InspectError> {
 }
 
 /// The beginning of a text, at most `bytes_max` bytes, ending with a whole character.
+/// The words of a library in one line: each of its lines explains the one before.
+pub(crate) fn one_line(text: &str) -> String {
+    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    lines.collect::<Vec<_>>().join(": ")
+}
+
 pub(super) fn cut(text: &str, bytes_max: usize) -> &str {
     &text[..text.floor_char_boundary(bytes_max)]
 }

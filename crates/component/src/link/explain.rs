@@ -153,7 +153,7 @@ impl Context<'_, '_> {
 /// The validator's words, in one line.
 fn reason(error: &InspectError) -> String {
     match error {
-        InspectError::Invalid { reason, .. } => reason.replace('\n', ": "),
+        InspectError::Invalid { reason, .. } => reason.clone(),
         other => other.to_string(),
     }
 }

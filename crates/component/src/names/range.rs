@@ -36,6 +36,20 @@ impl PackageRange {
         &self.requirement
     }
 
+    /// Whether a version, pre-release or not, lies between the bounds. The pre-releases of an upper bound
+    /// that is none itself do not: whoever wants less than 2.0.0 does not want 2.0.0-rc.1.
+    pub fn spans(&self, version: &Version) -> bool {
+        let version = version.as_semver();
+        let above =
+            self.lower().is_none_or(|lower| version.cmp_precedence(lower.as_semver()).is_ge());
+        let below = self.upper().map(Version::as_semver).is_none_or(|upper| {
+            let same = (version.major, version.minor, version.patch)
+                == (upper.major, upper.minor, upper.patch);
+            version.cmp_precedence(upper).is_lt() && !(same && upper.pre.is_empty())
+        });
+        above && below
+    }
+
     /// The versions that satisfy a requirement, if they are all those between two bounds. `None` if they
     /// are not, as those of `>1.0.0-rc.1`; no bound has build metadata.
     pub fn of(wanted: &VersionReq) -> Option<Self> {
@@ -49,6 +63,9 @@ impl PackageRange {
             && lower >= upper
         {
             return None;
+        }
+        if lower.is_none() && upper.is_none() {
+            return Some(Self::ANY);
         }
         let requirement = requirement(lower.as_ref(), upper.as_ref()).ok()?;
         Some(Self { lower, upper, requirement })

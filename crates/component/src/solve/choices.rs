@@ -126,7 +126,7 @@ impl<'a> Demand<'a> {
         match &self.kind {
             Kind::Range(range) => {
                 range.requirement().matches(&release.version)
-                    || prereleases && in_bounds(range, &release.version)
+                    || prereleases && range.spans(&release.version)
             }
             Kind::Version(version, digest) => {
                 release.version == **version && digest.is_none_or(|digest| digest == release.digest)
@@ -151,7 +151,7 @@ impl<'a> Demand<'a> {
         match &self.kind {
             Kind::Range(range) => {
                 let mut inside =
-                    releases.iter().filter(|release| in_bounds(range, &release.version)).peekable();
+                    releases.iter().filter(|release| range.spans(&release.version)).peekable();
                 let highest = inside.peek().map(|release| release.version.clone());
                 let unyanked = inside.find(|release| !release.yanked);
                 match (highest, unyanked.map(|release| release.version.clone())) {
@@ -178,17 +178,4 @@ impl<'a> Demand<'a> {
 fn checked(package: &PackageName, integrity: &Integrity) -> Result<Digest, Box<Problem>> {
     let uncheckable = || Problem::UncheckableIntegrity { package: package.clone() };
     integrity.sha256().ok_or_else(|| Box::new(uncheckable()))
-}
-
-/// Whether a version, pre-release or not, lies between the bounds. The pre-releases of an upper bound
-/// that is none itself do not: whoever wants less than 2.0.0 does not want 2.0.0-rc.1.
-fn in_bounds(range: &PackageRange, version: &Version) -> bool {
-    let version = version.as_semver();
-    let above = range.lower().is_none_or(|lower| version.cmp_precedence(lower.as_semver()).is_ge());
-    let below = range.upper().map(Version::as_semver).is_none_or(|upper| {
-        let same = (version.major, version.minor, version.patch)
-            == (upper.major, upper.minor, upper.patch);
-        version.cmp_precedence(upper).is_lt() && !(same && upper.pre.is_empty())
-    });
-    above && below
 }
