@@ -92,9 +92,13 @@ impl Theirs {
             }
             instances.push((instance, export));
         }
-        let (root, export) = instances.last().unwrap();
-        let alias = graph.alias_instance_export(*root, export).unwrap();
-        graph.export(alias, export).unwrap();
+        let (root, _) = instances.last().unwrap();
+        let package = graph[*root].package().unwrap();
+        let exports = graph.types()[graph[package].ty()].exports.keys().cloned();
+        for export in exports.collect::<Vec<_>>() {
+            let alias = graph.alias_instance_export(*root, &export).unwrap();
+            graph.export(alias, export).unwrap();
+        }
         let options = EncodeOptions { define_components: true, validate: true, processor: None };
         writer.write_all(&graph.encode(options).unwrap()).unwrap();
     }

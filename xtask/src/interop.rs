@@ -34,6 +34,8 @@ const REFERENCE_CLIENT: Release = Release::new("warg-cli", "0.10.0", "warg");
 const CLIENTS: &[Release] = &[
     REFERENCE_CLIENT,
     Release::new("wkg", "0.15.1", "wkg"),
+    // It has lost Warg, and reads locks and folders.
+    Release::new("wkg", "0.16.1", "wkg"),
     Release::new("wac-cli", "0.12.0", "wac"),
     Release::new("cargo-component", "0.21.1", "cargo-component"),
 ];

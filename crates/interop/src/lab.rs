@@ -26,13 +26,15 @@ pub(crate) struct Clients {
     pub(crate) ours: PathBuf,
 }
 
-/// The released programs: what a scenario calls them, and their crates, which
-/// `xtask/src/interop.rs` installs.
-const CLIENTS: &[(&str, &str)] = &[
-    ("warg", "warg-cli-0.10.0"),
-    ("wkg", "wkg-0.15.1"),
-    ("wac", "wac-cli-0.12.0"),
-    ("cargo-component", "cargo-component-0.21.1"),
+/// The released programs: what a scenario calls them, their crates, which `xtask/src/interop.rs`
+/// installs, and their files.
+const CLIENTS: &[(&str, &str, &str)] = &[
+    ("warg", "warg-cli-0.10.0", "warg"),
+    ("wkg", "wkg-0.15.1", "wkg"),
+    // It has lost Warg.
+    ("newest-wkg", "wkg-0.16.1", "wkg"),
+    ("wac", "wac-cli-0.12.0", "wac"),
+    ("cargo-component", "cargo-component-0.21.1", "cargo-component"),
 ];
 
 impl Clients {
@@ -40,11 +42,11 @@ impl Clients {
         if name == Warg::Ours.command() {
             return Ok(self.ours.clone());
         }
-        let (_, folder) = CLIENTS
+        let (_, folder, program) = CLIENTS
             .iter()
-            .find(|(client, _)| *client == name)
+            .find(|(client, ..)| *client == name)
             .with_context(|| format!("{name} is none of the clients"))?;
-        let file = format!("{name}{}", std::env::consts::EXE_SUFFIX);
+        let file = format!("{program}{}", std::env::consts::EXE_SUFFIX);
         let path = self.released.join(folder).join("bin").join(file);
         ensure!(
             path.is_file(),

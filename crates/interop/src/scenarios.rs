@@ -126,6 +126,11 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     common("wkg-component", "wkg publishes a component and gets it", wkg::component),
     common("wkg-wit", "wkg builds, publishes, gets and fetches WIT packages", wkg::wit),
     pair("wkg-lock", "wkg reads the lock that our warg wrote, and keeps it", wkg::lock),
+    pair(
+        "wkg-folder",
+        "the newest wkg goes on with the lock and the folder that our warg wrote",
+        wkg::folder,
+    ),
     common("wac-compose", "wac compose with packages of the registry", wac::compose),
     common("wac-plug", "wac plug with packages of the registry", wac::plug),
     pair("wac-bundle", "our warg bundles what wac leaves open, and wac goes on", wac::bundle),

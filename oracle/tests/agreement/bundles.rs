@@ -1,6 +1,6 @@
 //! Bundles beside what `wac` makes of the same components with the same wiring.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use wargate_component::{Inspection, Limits, inspect};
 use wargate_oracle::bundle::Tower;
@@ -30,7 +30,7 @@ fn bundles_import_and_export_the_same_as_those_of_wac() {
         tower.into_theirs().write(&mut theirs);
         let (ours, theirs) = (look(&ours), look(&theirs));
         assert_eq!(ours.exports, theirs.exports, "{names:?}");
-        let imports = |found: &Inspection| -> BTreeSet<_> {
+        let imports = |found: &Inspection| -> BTreeMap<_, _> {
             found.imports.iter().map(|import| (import.name.clone(), import.kind)).collect()
         };
         assert_eq!(imports(&ours), imports(&theirs), "{names:?}");

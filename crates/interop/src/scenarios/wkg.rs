@@ -63,20 +63,51 @@ pub(super) fn lock(lab: &mut Lab) -> Result<()> {
     let line = "our-warg lock test:greet@0.1.0 --export-wkg wkg.lock";
     lab.run(&bob, line)?.succeeds()?;
     let exported = String::from_utf8(bob.read("wkg.lock")?)?;
-    lab.run(&bob, "wkg wit fetch")?.succeeds()?;
-    let kept = String::from_utf8(bob.read("wkg.lock")?)?;
-    // It writes the file anew each time, with a comment of its own.
-    ensure!(entries(&exported).eq(entries(&kept)), "exported\n{exported}\nkept\n{kept}");
-    lab.run(&bob, "wkg wit build --output app.wasm")?.succeeds()?;
+    keeps(lab, &bob, "wkg", &exported)
+}
 
-    // What is locked counts: another digest is refused.
+/// The newest `wkg` reads no Warg, but folders: `warg fetch` writes one as it wants it.
+pub(super) fn folder(lab: &mut Lab) -> Result<()> {
+    let alice = lab.person_with(Warg::Ours, ALICE, ALICE.name)?;
+    alice.write("wit/greet.wit", GREET)?;
+    lab.run(&alice, "newest-wkg wit build --output greet.wasm")?.succeeds()?;
+    lab.run(&alice, "our-warg publish greet.wasm")?.succeeds()?;
+
+    let bob = lab.person_with(Warg::Ours, BOB, BOB.name)?;
+    let host = lab.host();
+    let config = format!(
+        "[namespace_registries]\ntest = \"{host}\"\n\n[registry.\"{host}\"]\ndefault = \
+         \"local\"\n\n[registry.\"{host}\".local]\nroot = \"deps\"\n"
+    );
+    bob.write_home(".config/wasm-pkg/config.toml", config)?;
+    bob.write("wit/app.wit", APP)?;
+    let line = "our-warg lock test:greet@0.1.0 --export-wkg wkg.lock";
+    lab.run(&bob, line)?.succeeds()?;
+    lab.run(&bob, "our-warg fetch")?.succeeds()?;
+    let exported = String::from_utf8(bob.read("wkg.lock")?)?;
+    keeps(lab, &bob, "newest-wkg", &exported)?;
+
+    let line = "newest-wkg get test:greet@0.1.0 --format wasm --output got.wasm";
+    lab.run(&bob, line)?.succeeds()?;
+    ensure!(bob.read("got.wasm")? == alice.read("greet.wasm")?, "other bytes came back");
+    Ok(())
+}
+
+/// A `wkg` keeps a lock as it is, builds with it, and refuses another digest than the one in it.
+fn keeps(lab: &mut Lab, machine: &Machine, wkg: &str, exported: &str) -> Result<()> {
+    lab.run(machine, &format!("{wkg} wit fetch"))?.succeeds()?;
+    let kept = String::from_utf8(machine.read("wkg.lock")?)?;
+    // It writes the file anew each time, with a comment of its own.
+    ensure!(entries(exported).eq(entries(&kept)), "exported\n{exported}\nkept\n{kept}");
+    lab.run(machine, &format!("{wkg} wit build --output app.wasm"))?.succeeds()?;
+
     let digest = format!("sha256:{}", "0".repeat(64));
     let other = exported.lines().map(|line| {
         let is_digest = line.starts_with("digest");
         if is_digest { format!("digest = \"{digest}\"\n") } else { format!("{line}\n") }
     });
-    bob.write("wkg.lock", other.collect::<String>())?;
-    lab.run(&bob, "wkg wit fetch")?.fails(&["the lock file specifies digest"])?;
+    machine.write("wkg.lock", other.collect::<String>())?;
+    lab.run(machine, &format!("{wkg} wit fetch"))?.fails(&["the lock file specifies digest"])?;
     Ok(())
 }
 
