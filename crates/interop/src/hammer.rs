@@ -14,7 +14,8 @@ use tokio::net::TcpStream;
 use wargate_api::publish::PublishRecordRequest;
 use wargate_api::{OrderedMap, paths};
 use wargate_protocol::{
-    Entry, LogId, PackageEnvelope, PackageName, PackagePermission, PackageRecord, Timestamp,
+    Entry, LogId, PackageEnvelope, PackageName, PackagePermission, PackageRecord, SignedCheckpoint,
+    Timestamp,
 };
 
 use crate::fixtures::Person;
@@ -41,12 +42,16 @@ pub(crate) fn publish(
             let post = post(&mut sender, server, &path, body).await;
             post.with_context(|| format!("record {number} of {name}"))?;
         }
-        Ok(())
+        // And the operator's own.
+        covered(&mut sender, server, records as u64 + 1).await
     })
 }
 
 /// How often a record is sent.
 const TRIES_MAX: usize = 10_000;
+
+/// How often a checkpoint is asked for: the reference implementation's server makes one every five seconds.
+const LOOKS_MAX: usize = 1_000_000;
 
 /// The requests that publish the records, in their order.
 fn sign(name: &PackageName, owner: Person, other: Person, records: usize) -> Result<Vec<Bytes>> {
@@ -72,6 +77,27 @@ fn sign(name: &PackageName, owner: Person, other: Person, records: usize) -> Res
         bodies.push(serde_json::to_vec(&request)?.into());
     }
     Ok(bodies)
+}
+
+/// Waits for a checkpoint of a log that has as many records: who asks before does not see the newest ones,
+/// and cannot add to them.
+async fn covered(
+    sender: &mut SendRequest<Full<Bytes>>,
+    server: SocketAddr,
+    records: u64,
+) -> Result<()> {
+    for _ in 0..LOOKS_MAX {
+        let request = Request::get(format!("/{}", paths::FETCH_CHECKPOINT))
+            .header(HOST, server.to_string())
+            .body(Full::default())?;
+        sender.ready().await?;
+        let body = sender.send_request(request).await?.into_body().collect().await?.to_bytes();
+        let found: SignedCheckpoint = serde_json::from_slice(&body)?;
+        if found.contents.checkpoint.log_length.get() >= records {
+            return Ok(());
+        }
+    }
+    bail!("no checkpoint has all {records} records")
 }
 
 async fn post(
