@@ -97,7 +97,7 @@ pub(super) fn folder(lab: &mut Lab) -> Result<()> {
     let exported = String::from_utf8(bob.read("wkg.lock")?)?;
     keeps(lab, &bob, "newest-wkg", &exported)?;
 
-    let line = "newest-wkg get test:greet@0.1.0 --format wasm --output got.wasm";
+    let line = "newest-wkg get test:greet@0.1.0 --format wasm --output ./got.wasm";
     lab.run(&bob, line)?.succeeds()?;
     ensure!(bob.read("got.wasm")? == alice.read("greet.wasm")?, "other bytes came back");
     Ok(())
