@@ -8,7 +8,7 @@ use wargate_protocol::{LogId, LogLength, PackageEnvelope, PackageName, RegistryI
 
 use crate::content::{dependencies_in, releases};
 use crate::index::{IndexStep, IndexedImport, IndexedRelease, Through};
-use crate::limits::FOLLOWED_RECORDS_MAX;
+use crate::limits::{FOLLOWED_NAMES_BYTES_MAX, FOLLOWED_RECORDS_MAX};
 use crate::registry::Registry;
 use crate::store::{LogQuery, LoggedRecord, StoreError, StoreResult};
 
@@ -35,18 +35,19 @@ pub fn step(registry: &Registry) -> StoreResult<bool> {
     }
     let first = RegistryIndex::new(through.length.get());
     let records = registry.store().records(first, count)?;
-    let Some(last) = records.last() else {
+    if records.is_empty() {
         return Err(StoreError::Damaged("records of the log are missing".into()));
-    };
-    let through =
-        Through { length: LogLength::new(last.index.get() + 1), last: Some(last.leaf.record_id) };
+    }
     let step = IndexStep { through, contents: Vec::new(), releases: Vec::new() };
-    let mut found = Found { step, known: HashMap::new(), names: HashMap::new() };
+    let mut found = Found { step, known: HashMap::new(), names: HashMap::new(), bytes: 0 };
     for record in &records {
         found.take_in(registry, record)?;
+        if found.bytes >= FOLLOWED_NAMES_BYTES_MAX {
+            break;
+        }
     }
     index.apply(&found.step)?;
-    Ok(through.length < newest)
+    Ok(found.step.through.length < newest)
 }
 
 /// Whether an index may go on where it is. A registry that was restored may have another record there,
@@ -67,11 +68,15 @@ struct Found {
     /// Whether content that was looked at has dependencies.
     known: HashMap<Digest, bool>,
     names: HashMap<LogId, PackageName>,
+    /// How long the names of imports in the step are.
+    bytes: usize,
 }
 
 impl Found {
-    /// The releases of a record whose content depends on packages.
+    /// A record: its releases whose content depends on packages.
     fn take_in(&mut self, registry: &Registry, record: &LoggedRecord) -> StoreResult<()> {
+        let length = LogLength::new(record.index.get() + 1);
+        self.step.through = Through { length, last: Some(record.leaf.record_id) };
         let log = record.leaf.log_id;
         if log == LogId::operator() {
             return Ok(());
@@ -102,6 +107,7 @@ impl Found {
             let imports = imports_in(&row.facts);
             depends = !imports.is_empty();
             if depends {
+                self.bytes += imports.iter().map(|(_, name)| name.len()).sum::<usize>();
                 self.step.contents.push((digest, imports));
             }
         }

@@ -25,6 +25,9 @@ pub const CONSISTENCIES_PER_REQUEST_MAX: usize = 4;
 /// Most records that an index takes in at once.
 pub const FOLLOWED_RECORDS_MAX: usize = 500;
 
+/// Names of imports that an index takes in at once, in bytes; those of the last record may go beyond.
+pub const FOLLOWED_NAMES_BYTES_MAX: usize = 1 << 20;
+
 /// Most packages in one request for what they depend on.
 pub const DEPENDENCIES_PACKAGES_MAX: usize = 1000;
 

@@ -164,13 +164,14 @@ impl Index for SqliteIndex {
         after: Place,
         limit: usize,
     ) -> StoreResult<Vec<(Place, Dependent)>> {
-        // Both indexes have the order, so that a page is read and nothing else.
+        // Both indexes have the order and begin at the place, so that a page is read and nothing else.
+        // Places begin with 1.
         let sql = "SELECT imports.place, releases.place, package, version, digest, name
                    FROM imports
                        CROSS JOIN contents ON contents.place = imports.content
                        CROSS JOIN releases ON releases.content = contents.place
                    WHERE target = ?1 AND imports.place >= ?2
-                       AND (imports.place > ?2 OR releases.place > ?3)
+                       AND releases.place > CASE WHEN imports.place = ?2 THEN ?3 ELSE 0 END
                    ORDER BY imports.place, releases.place LIMIT ?4";
         let (import, release) = (columns::bound(after.import), columns::bound(after.release));
         let params = (package.as_str(), import, release, columns::limit(limit));

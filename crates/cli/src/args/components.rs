@@ -28,7 +28,7 @@ pub(crate) struct Wit {
     /// Write a folder with files, and print nothing of them
     #[arg(short, long, value_name = "DIR")]
     pub(crate) output: Option<PathBuf>,
-    /// Replace files that are there and say something else
+    /// Replace files that are there and say something else, and remove packages in `deps` that are not needed
     #[arg(long, requires = "output")]
     pub(crate) overwrite: bool,
 }

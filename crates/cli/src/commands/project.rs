@@ -1,7 +1,7 @@
 //! `warg add` and `warg remove`: what the project needs, in `[dependencies]` of its `warg.toml`.
 
 use std::collections::BTreeMap;
-use std::fs::File;
+use std::fs::{File, TryLockError};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
@@ -19,7 +19,7 @@ use crate::args::{Add, LockPlace, Remove};
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::files::{folder_of, write_text};
-use crate::output::Report;
+use crate::output::{Report, note};
 
 /// How the project's file is called.
 const PROJECT_FILE: &str = "warg.toml";
@@ -221,6 +221,9 @@ struct Turn {
 impl Turn {
     fn wait_for(folder: &Path) -> Result<Self, Failure> {
         let Ok(file) = File::open(folder) else { return Ok(Self { _folder: None }) };
+        if matches!(file.try_lock(), Err(TryLockError::WouldBlock)) {
+            note("another `warg` changes the project just now: waiting for it");
+        }
         match file.lock() {
             Ok(()) => Ok(Self { _folder: Some(file) }),
             Err(error) if error.kind() == ErrorKind::Unsupported => Ok(Self { _folder: None }),

@@ -212,6 +212,10 @@ fn replacement(text: &str, folder: &Path) -> Result<(PackageName, Release, Strin
 }
 
 pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Failure> {
+    if path == Path::new("-") {
+        return Err(Failure::usage("standard input is not read here")
+            .hint("a lock names files: write it to one; `inspect`, `wit` and `diff` take `-`"));
+    }
     let failed = |error: std::io::Error| {
         Failure::usage(format!("{}: {error}", path.display()))
             .hint("a component is a file, or a package: NAMESPACE:NAME[@VERSION]")

@@ -123,6 +123,10 @@ fn remove_earlier(folder: &WitFolder, directory: &Path) -> Result<(), Failure> {
     };
     let written: BTreeSet<_> = folder.files.iter().map(|file| directory.join(&file.path)).collect();
     let packages = directory.join(DEPENDENCIES);
+    // A link may lead to what is somebody else's.
+    if !packages.symlink_metadata().is_ok_and(|there| there.is_dir()) {
+        return Ok(());
+    }
     let entries = |path: &Path| fs::read_dir(path).into_iter().flatten().flatten();
     for package in entries(&packages) {
         let is_folder = package.file_type().is_ok_and(|kind| kind.is_dir());

@@ -74,6 +74,18 @@ fn files_and_releases_are_looked_into_alike() {
     fs::write(earlier.join("package.wit"), "package old:one;").unwrap();
     session.fine(&["wit", OTHER, "-o", "wit", "--overwrite"]);
     assert!(!earlier.exists());
+    #[cfg(unix)]
+    {
+        // Nor is anything removed behind a link.
+        let outside = session.user.home().join("outside/one");
+        fs::create_dir_all(&outside).unwrap();
+        fs::write(outside.join("package.wit"), "package their:own;").unwrap();
+        let _ = fs::remove_dir_all(here.join("deps"));
+        std::os::unix::fs::symlink(outside.parent().unwrap(), here.join("deps")).unwrap();
+        session.run(&["wit", OTHER, "-o", "wit", "--overwrite"]);
+        assert!(outside.join("package.wit").exists());
+        fs::remove_file(here.join("deps")).unwrap();
+    }
     assert_eq!(fs::read_to_string(here.join("world.wit")).unwrap(), world);
 
     fs::write(session.user.home().join("here/text.wasm"), "no component").unwrap();

@@ -139,6 +139,31 @@ async fn what_depends_on_a_package_is_found_page_by_page() {
 }
 
 #[tokio::test]
+async fn many_long_names_are_taken_in_by_steps() {
+    let registry = World::new().open();
+    let count = 40;
+    let target = format!("test:{}", "a".repeat(60));
+    let imports: Vec<Vec<String>> = (0..count)
+        .map(|n| (0..500).map(|m| format!("unlocked-dep=<{target}@{{>={n}.{m}.0}}>")).collect())
+        .collect();
+    let imports: Vec<Vec<&str>> =
+        imports.iter().map(|them| them.iter().map(String::as_str).collect()).collect();
+    let versions: Vec<_> = (0..count).map(|n| format!("1.0.{n}")).collect();
+    let releases: Vec<(&str, &[&str])> =
+        versions.iter().zip(&imports).map(|(version, them)| (&**version, &**them)).collect();
+    package(&registry, "test:many", &releases).await;
+    assert_eq!(follow_all(&registry), 2);
+    let mut after = Some(Place::default());
+    let mut seen = 0;
+    while let Some(place) = after {
+        let page = registry.dependents(&name(&target), place).unwrap();
+        seen += page.dependents.len();
+        after = page.next;
+    }
+    assert_eq!(seen, count * 500);
+}
+
+#[tokio::test]
 async fn an_index_of_another_history_begins_anew() {
     let mut world = World::new();
     let index = Arc::new(MemoryIndex::default());
