@@ -8,11 +8,17 @@
 //!
 //! [`diff`] says what changed between two releases, and whether the later one can take the place of the
 //! earlier one. With the feature `wit`, the module of that name says the interfaces of a file as WIT
-//! text.
+//! text, and [`wasi`] has those of WASI. With the feature `compose`, WAC documents become components,
+//! plugs are put in sockets, core modules become components, and components are compared with worlds.
+//! What came of it says what it was made from: [`provenance`].
 //!
 //! Everything here is computation over bytes: no clock, no randomness, no files, no network. Nothing
 //! is ever run or instantiated.
 
+#[cfg(feature = "compose")]
+pub mod adapt;
+#[cfg(feature = "compose")]
+pub mod compose;
 pub mod diff;
 pub mod inspect;
 pub mod limits;
@@ -21,8 +27,13 @@ pub mod link;
 pub mod lock;
 pub mod names;
 pub mod picture;
+pub mod provenance;
 mod shape;
 pub mod solve;
+#[cfg(feature = "compose")]
+pub mod targets;
+#[cfg(feature = "wit")]
+pub mod wasi;
 #[cfg(feature = "wit")]
 pub mod wit;
 

@@ -118,3 +118,21 @@ pub const LINK_STEPS_MAX: usize = 1 << 24;
 
 /// Most types that are written for the imports of a locked component or a bundle.
 pub const LINK_ITEMS_MAX: usize = 1 << 20;
+
+/// Longest WAC document, in bytes. Those that people write have some thousand.
+pub const WAC_BYTES_MAX: usize = 1 << 20;
+
+/// How deep the brackets of a WAC document may be nested.
+pub const WAC_NESTING_MAX: usize = 100;
+
+/// Most packages that a WAC document may name.
+pub const WAC_PACKAGES_MAX: usize = 1 << 10;
+
+/// Longest WIT text that a module is told its world with, in bytes. That of all of WASI has some 130,000.
+pub const WIT_BYTES_MAX: usize = 4 << 20;
+
+/// Longest statement of a component about its sources, in bytes: some 5,000 of them.
+pub const PROVENANCE_BYTES_MAX: usize = 1 << 20;
+
+/// How deep within a component its sources are looked for. Each level is hashed once more.
+pub const PROVENANCE_DEPTH_MAX: usize = 4;

@@ -111,6 +111,13 @@ pub struct LockedDependency {
 #[error("a package in a version has the form <namespace>:<name>@<version>")]
 pub struct PackageIdError;
 
+impl PackageId {
+    /// That of a release that the solver found.
+    pub fn of(node: &Node) -> Self {
+        Self { package: node.package.clone(), version: node.version.clone() }
+    }
+}
+
 impl FromStr for PackageId {
     type Err = PackageIdError;
 
@@ -139,26 +146,25 @@ impl LockedDependency {
 
 impl Lock {
     /// The lock of some roots, each with its imports, from the solver's answer to all of these. `origin`
-    /// says where each package comes from. Imports that name no package are left out.
+    /// says where each release comes from. Imports that name no package are left out.
     pub fn new(
         roots: &[(Option<LockedFile>, Vec<ImportName>)],
         solution: &Solution,
-        mut origin: impl FnMut(&PackageName) -> Origin,
+        mut origin: impl FnMut(&PackageId) -> Origin,
     ) -> Self {
         let dependency = |edge: &Edge| {
             let node = &solution.nodes[edge.to];
-            let package =
-                PackageId { package: node.package.clone(), version: node.version.clone() };
+            let package = PackageId::of(node);
             LockedDependency { import: edge.import.to_string(), package }
         };
         let packages = solution.nodes.iter().map(|node| {
+            let id = PackageId::of(node);
             let locked = LockedPackage {
                 digest: node.digest,
-                origin: origin(&node.package),
+                origin: origin(&id),
                 dependencies: node.edges.iter().map(dependency).collect(),
             };
-            let (package, version) = (node.package.clone(), node.version.clone());
-            (PackageId { package, version }, locked)
+            (id, locked)
         });
         let packages = packages.collect();
         let roots = roots.iter().map(|(file, imports)| {

@@ -6,8 +6,10 @@ mod svg;
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 /// A directed graph without cycles.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Graph {
     /// The boxes.
     pub nodes: Vec<Node>,
@@ -16,7 +18,7 @@ pub struct Graph {
 }
 
 /// A box.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Node {
     /// What it is called.
     pub title: String,
@@ -27,7 +29,7 @@ pub struct Node {
 }
 
 /// How a box is drawn.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum NodeKind {
     /// Where it begins.
     Root,

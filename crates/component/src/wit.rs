@@ -1,5 +1,5 @@
 //! The interfaces of a file as WIT text: [`wit`] in one text, [`folder`] as the files that build tools
-//! read.
+//! read. [`encode()`] goes the other way, from texts to a package.
 //!
 //! The text is the public library's, which is made for the types of one side. What it cannot say is
 //! never left out silently; it stands in the [notes](Note):
@@ -12,6 +12,7 @@
 //!   with other contents, and then the text has what either has, and of what both have the import's.
 
 mod decode;
+mod encode;
 mod rename;
 
 use std::collections::HashSet;
@@ -19,6 +20,8 @@ use std::collections::HashSet;
 use serde::{Deserialize, Serialize};
 use wit_component_258::WitPrinter;
 use wit_parser::{PackageId, Resolve};
+
+pub use encode::encode;
 
 use crate::inspect::{Extern, InspectError, Kind, Limits, guarded, one_line};
 use crate::limits::REASON_BYTES_MAX;
@@ -128,6 +131,12 @@ pub enum WitError {
     UnreadableWorlds {
         /// How many there are.
         count: usize,
+    },
+    /// WIT text is not right.
+    #[error("{reason}")]
+    Text {
+        /// Why; at most [`REASON_BYTES_MAX`] bytes, which may quote the text.
+        reason: String,
     },
     /// It is valid, and what it exports or how its types hang together has no form in WIT.
     #[error("the interfaces of the file cannot be said in WIT: {reason}")]

@@ -10,7 +10,7 @@ use wargate_component::ImportName;
 use wargate_component::lock::{Lock, LockError, LockedFile, LockedRegistry, Origin, PackageId};
 use wargate_component::solve::{Answer, Options, Release, Snapshot, solve};
 use wargate_crypto::Digest;
-use wargate_protocol::{LogLength, PackageName};
+use wargate_protocol::LogLength;
 
 fn names(imports: &[&str]) -> Vec<ImportName> {
     imports.iter().map(|import| import.parse().unwrap()).collect()
@@ -43,7 +43,7 @@ fn tower() -> Lock {
     let answer = solve(&roots, &snapshot, &Options::default()).unwrap();
     let Answer::Solved(solution) = answer else { panic!("{answer:?}") };
     let file = LockedFile { path: "build/my \"app\".wasm".into(), digest: digest("app") };
-    let origin = |package: &PackageName| match package.as_str() {
+    let origin = |id: &PackageId| match id.package.as_str() {
         "test:inc" => Origin::File("../inc.wasm".into()),
         _ => Origin::Registry("registry.example".into()),
     };

@@ -11,6 +11,7 @@ use super::targets::{Dependency, Wasi};
 use super::walk::{Facts, Watch};
 use super::{InspectError, Inspection, Limits, watched};
 use crate::limits::EMBEDDED_WORLDS_MAX;
+use crate::provenance::Provenance;
 
 /// All that can be said of a file without reading its interfaces.
 ///
@@ -34,6 +35,9 @@ pub struct Examination {
     /// component does not say which world it was made for.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub worlds: Vec<String>,
+    /// What it says that it was made from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provenance: Option<Provenance>,
     /// What takes the space.
     pub anatomy: Anatomy,
 }
@@ -57,6 +61,8 @@ pub fn examine(bytes: &[u8], limits: &Limits) -> Result<Examination, InspectErro
         found.worlds.extend(names.filter(|name| world.is(name)));
     }
     found.worlds.dedup();
+    // What cannot be read counts as unsaid.
+    found.provenance = Provenance::read(bytes).ok().flatten();
     Ok(found)
 }
 
@@ -102,6 +108,7 @@ impl<'a> Watch<'a> for Examiner<'a> {
             dependencies: inspection.dependencies(),
             interfaces: contents.interfaces,
             worlds: contents.worlds,
+            provenance: None,
             anatomy: self.measure.finish(),
             inspection,
         };

@@ -5,6 +5,8 @@ use std::io;
 
 use wargate_crypto::Digest;
 
+use crate::provenance::Provenance;
+
 /// A component that was put together. It refers to the contents that it holds.
 #[derive(Clone, Debug)]
 pub struct Output<'a> {
@@ -46,6 +48,11 @@ impl<'a> Output<'a> {
         let mut all = Vec::with_capacity(usize::try_from(self.len).unwrap_or_default());
         self.segments().for_each(|bytes| all.extend_from_slice(bytes));
         all
+    }
+
+    /// Says in it what it was made from.
+    pub fn state(&mut self, said: &Provenance) {
+        self.push(Segment { bytes: Cow::Owned(said.to_section()), part: None });
     }
 
     /// The digest of the bytes.

@@ -1,0 +1,226 @@
+//! Composition: WAC documents, and plugs in sockets.
+//!
+//! A [document](https://github.com/bytecodealliance/wac) names packages and says how they are wired.
+//! [`references`] lists the packages, [`compose`] makes a component of the document and their bytes. Both
+//! are functions: the same text and the same bytes give the same component.
+//!
+//! A package that is a core module becomes a component where the document instantiates it, with the
+//! [adapter](crate::adapt) that it needs.
+//!
+//! The libraries that read WAC trust what they get. Here every package is inspected before, texts and their
+//! nesting are bounded, a panic becomes [`ComposeError::Panicked`], and what comes out is validated. Time
+//! and memory have no limit beyond those: whoever composes what strangers wrote does it in a process that
+//! has one.
+
+mod error;
+mod graph;
+mod plug;
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use indexmap::IndexMap;
+use serde::{Deserialize, Serialize};
+use wac_graph::EncodeOptions;
+use wac_parser::Document;
+use wac_parser::resolution::Resolution;
+use wac_types::BorrowedPackageKey;
+use wargate_protocol::{PackageName, Version};
+
+pub use error::{ComposeError, Label};
+pub use plug::{Plug, plug};
+
+use crate::adapt::{self, AdaptError, Adapter};
+use crate::inspect::{Kind, Limits, inspect, one_line};
+use crate::limits::{REASON_BYTES_MAX, WAC_BYTES_MAX, WAC_NESTING_MAX, WAC_PACKAGES_MAX};
+use crate::names::{ImportName, PackageRange};
+use crate::picture::Graph;
+
+/// A package that a document names: without a version, any will do.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Reference {
+    /// The package.
+    pub package: PackageName,
+    /// Its version, if the document says one.
+    pub version: Option<Version>,
+}
+
+impl Reference {
+    /// The import that asks for the package.
+    pub fn to_import(&self) -> ImportName {
+        let (package, projection) = (self.package.clone(), None);
+        match &self.version {
+            Some(version) => {
+                let version = Some(version.clone());
+                ImportName::Locked { package, projection, version, integrity: None }
+            }
+            None => ImportName::Unlocked { package, projection, range: PackageRange::ANY },
+        }
+    }
+}
+
+/// What a document is composed of.
+#[derive(Clone, Debug, Default)]
+pub struct Packages<'a> {
+    /// The bytes of the packages: components, WIT packages as Wasm, or core modules.
+    pub contents: BTreeMap<Reference, &'a [u8]>,
+    /// The adapters that core modules among them need.
+    pub adapters: BTreeMap<Adapter, &'a [u8]>,
+}
+
+/// How a document becomes a component.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Form {
+    /// It holds its packages.
+    Whole,
+    /// It imports them, as `unlocked-dep`.
+    Open,
+}
+
+/// A component that was composed.
+#[derive(Clone, Debug)]
+pub struct Composition {
+    /// Its bytes, which are valid.
+    pub bytes: Vec<u8>,
+    /// What is wired with what.
+    pub graph: Graph,
+}
+
+/// The packages that a document names, each once, in the order of the text, with the byte in it where
+/// each is first named.
+///
+/// # Errors
+/// [`ComposeError`] of the text.
+pub fn references(source: &str) -> Result<Vec<(Reference, usize)>, ComposeError> {
+    contained(|| {
+        let document = parse(source)?;
+        let keys = wac_resolver::packages(&document).map_err(|error| ComposeError::of(&error))?;
+        let reference = |(key, span): (BorrowedPackageKey<'_>, miette::SourceSpan)| {
+            Ok((to_reference(&key, span)?, span.offset()))
+        };
+        keys.into_iter().map(reference).collect()
+    })
+}
+
+/// Makes a component of a document and its packages.
+///
+/// # Errors
+/// [`ComposeError`] of the text, or of a package.
+pub fn compose(
+    source: &str,
+    packages: &Packages<'_>,
+    form: Form,
+) -> Result<Composition, ComposeError> {
+    let mut components = BTreeMap::new();
+    for (reference, bytes) in &packages.contents {
+        components.insert(reference, prepare(reference, bytes, &packages.adapters)?);
+    }
+    contained(|| {
+        let document = parse(source)?;
+        let keys = wac_resolver::packages(&document).map_err(|error| ComposeError::of(&error))?;
+        let mut contents = IndexMap::new();
+        for (key, span) in keys {
+            let reference = to_reference(&key, span)?;
+            let bytes = components.get(&reference).ok_or_else(|| {
+                ComposeError::unknown_package(&reference, Label::at(span, "nothing is known of it"))
+            })?;
+            contents.insert(key, bytes.to_vec());
+        }
+        let resolution = document.resolve(contents).map_err(|error| ComposeError::of(&error))?;
+        encode(&resolution, form)
+    })
+}
+
+fn encode(resolution: &Resolution<'_>, form: Form) -> Result<Composition, ComposeError> {
+    let options =
+        EncodeOptions { define_components: form == Form::Whole, validate: true, processor: None };
+    let bytes = resolution.encode(options).map_err(|error| ComposeError::of(&error))?;
+    Ok(Composition { bytes, graph: graph::picture(resolution.graph()) })
+}
+
+/// Reads a text that is no longer and no deeper than it may be.
+fn parse(source: &str) -> Result<Document<'_>, ComposeError> {
+    if source.len() > WAC_BYTES_MAX {
+        return Err(ComposeError::TooLong { bytes_max: WAC_BYTES_MAX });
+    }
+    let mut depth = 0usize;
+    for (offset, byte) in source.bytes().enumerate() {
+        match byte {
+            b'(' | b'{' | b'<' | b'[' => depth += 1,
+            b')' | b'}' | b'>' | b']' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        if depth > WAC_NESTING_MAX {
+            return Err(ComposeError::TooDeep { offset, levels_max: WAC_NESTING_MAX });
+        }
+    }
+    let document = Document::parse(source).map_err(|error| ComposeError::of(&error))?;
+    let keys = wac_resolver::packages(&document).map_err(|error| ComposeError::of(&error))?;
+    if keys.len() > WAC_PACKAGES_MAX {
+        return Err(ComposeError::TooManyPackages { packages_max: WAC_PACKAGES_MAX });
+    }
+    Ok(document)
+}
+
+/// A package as our protocol calls it. WAC lets packages be nested in one another; registries do not.
+fn to_reference(
+    key: &BorrowedPackageKey<'_>,
+    span: miette::SourceSpan,
+) -> Result<Reference, ComposeError> {
+    let package = key.name.parse().map_err(|error| ComposeError::Document {
+        message: format!("`{}` is the name of no package: {error}", key.name),
+        labels: vec![Label::at(span, "it is NAMESPACE:NAME")],
+        hint: None,
+    })?;
+    // Both read versions alike.
+    let version = key.version.and_then(|version| version.to_string().parse().ok());
+    Ok(Reference { package, version })
+}
+
+/// A package as a component, which can be read within the limits for what strangers send.
+fn prepare<'a>(
+    reference: &Reference,
+    bytes: &'a [u8],
+    adapters: &BTreeMap<Adapter, &[u8]>,
+) -> Result<Cow<'a, [u8]>, ComposeError> {
+    let Reference { package, version } = reference;
+    let unreadable = |reason: String| ComposeError::Package {
+        package: package.clone(),
+        version: version.clone(),
+        reason,
+    };
+    let found =
+        inspect(bytes, &Limits::default()).map_err(|error| unreadable(error.to_string()))?;
+    if found.kind != Kind::CoreModule {
+        return Ok(bytes.into());
+    }
+    let refused = |error: AdaptError| match error {
+        AdaptError::NeedsAdapter(adapter) => ComposeError::NeedsAdapter {
+            package: package.clone(),
+            version: version.clone(),
+            adapter,
+        },
+        error => unreadable(error.to_string()),
+    };
+    let adapter = adapt::look(bytes).map_err(refused)?.adapter;
+    let adapter = adapter.and_then(|adapter| adapters.get(&adapter).copied());
+    adapt::adapt(bytes, adapter).map(Cow::Owned).map_err(refused)
+}
+
+/// Does work of the libraries, which panic where they know no way on.
+fn contained<T>(work: impl FnOnce() -> Result<T, ComposeError>) -> Result<T, ComposeError> {
+    caught(work).unwrap_or_else(|reason| Err(ComposeError::Panicked { reason }))
+}
+
+/// Does work that may panic, and says the last words of what did. Nothing outlives a panic: what is run
+/// owns all that it changes.
+pub(crate) fn caught<T>(work: impl FnOnce() -> T) -> Result<T, String> {
+    catch_unwind(AssertUnwindSafe(work)).map_err(|panic| {
+        let words = panic.downcast_ref::<&str>().map(ToString::to_string);
+        let words = words.or_else(|| panic.downcast_ref::<String>().cloned());
+        let mut words = one_line(&words.unwrap_or_default());
+        words.truncate(words.floor_char_boundary(REASON_BYTES_MAX));
+        words
+    })
+}

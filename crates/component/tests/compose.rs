@@ -1,0 +1,167 @@
+//! Composition: documents and plugs, of handwritten components and of real ones.
+
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+use std::collections::BTreeMap;
+use std::fs;
+
+use wargate_component::compose::{
+    ComposeError, Form, Packages, Plug, Reference, compose, plug, references,
+};
+use wargate_component::inspect::{Limits, inspect};
+use wargate_testkit::vectors::testdata;
+use wasmtime::component::{Component, Linker};
+use wasmtime::{Engine, Store};
+
+fn reference(text: &str) -> Reference {
+    let (package, version) = match text.split_once('@') {
+        Some((package, version)) => (package, Some(version.parse().unwrap())),
+        None => (text, None),
+    };
+    Reference { package: package.parse().unwrap(), version }
+}
+
+fn wat(text: &str) -> Vec<u8> {
+    wat::parse_str(text).unwrap()
+}
+
+fn real(name: &str) -> Vec<u8> {
+    fs::read(testdata().join(format!("components/{name}.wasm"))).unwrap()
+}
+
+/// Composes a document with packages.
+fn composed(source: &str, packages: &[(&str, &[u8])], form: Form) -> Result<Vec<u8>, ComposeError> {
+    let contents = packages.iter().map(|(name, bytes)| (reference(name), *bytes)).collect();
+    let packages = Packages { contents, adapters: BTreeMap::new() };
+    let once = compose(source, &packages, form)?;
+    assert_eq!(compose(source, &packages, form)?.bytes, once.bytes, "the same again");
+    Ok(once.bytes)
+}
+
+fn imports(bytes: &[u8]) -> Vec<String> {
+    let found = inspect(bytes, &Limits::default()).unwrap();
+    found.imports.into_iter().map(|import| import.name).collect()
+}
+
+#[test]
+fn references_are_those_of_the_text_each_once() {
+    let source = "package a:b targets c:d/e@1.0.0;\nlet x = new f:g {};\nlet y = new f:g@2.0.0 {};\n\
+                  let z = new f:g { ... };\nimport h: i:j/k@0.1.0;";
+    let found = references(source).unwrap();
+    let shown: Vec<_> = found
+        .iter()
+        .map(|(it, at)| {
+            format!(
+                "{} {:?} {}",
+                it.package,
+                it.version.as_ref().map(ToString::to_string),
+                &source[*at..*at + 3]
+            )
+        })
+        .collect();
+    assert_eq!(
+        shown,
+        [
+            "c:d Some(\"1.0.0\") c:d",
+            "f:g None f:g",
+            "f:g Some(\"2.0.0\") f:g",
+            "i:j Some(\"0.1.0\") i:j"
+        ]
+    );
+    assert_eq!(found[1].0.to_import().to_string(), "unlocked-dep=<f:g>");
+    assert_eq!(found[2].0.to_import().to_string(), "locked-dep=<f:g@2.0.0>");
+}
+
+#[test]
+fn two_versions_of_a_package_are_two() {
+    let one = wat(r#"(component (import "old" (func)) (export "f" (func 0)))"#);
+    let two = wat(r#"(component (import "new" (func)) (export "f" (func 0)))"#);
+    let source = "package a:b;\nlet one = new x:y@1.0.0 { ... };\nlet two = new x:y@2.0.0 { ... };\n\
+                  export one.f as \"one\";\nexport two.f as \"two\";";
+    let bytes = composed(source, &[("x:y@1.0.0", &one), ("x:y@2.0.0", &two)], Form::Whole).unwrap();
+    assert_eq!(imports(&bytes), ["old", "new"]);
+    let open = composed(source, &[("x:y@1.0.0", &one), ("x:y@2.0.0", &two)], Form::Open).unwrap();
+    assert!(imports(&open).iter().any(|name| name.starts_with("unlocked-dep=<x:y@")), "{open:?}");
+}
+
+#[test]
+fn faults_are_told_with_their_place() {
+    let component = wat(r#"(component (import "f" (func)))"#);
+    let module = wat("(module)");
+    for (source, packages, message, place) in [
+        ("package a:b;\nlet x = 5;", &[][..], "expected", "5"),
+        ("package a:b;\nlet x = new c:d {};", &[], "no package `c:d`", "c:d"),
+        ("package a:b;\nlet x = new c:d {};", &[("c:d", &*component)], "missing", "c:d"),
+        ("package a:b;\nlet x = new c:d { g: y };", &[("c:d", &*component)], "y", "y"),
+    ] {
+        let error = composed(source, packages, Form::Whole).unwrap_err();
+        let ComposeError::Document { labels, .. } = &error else { panic!("{error:?}") };
+        assert!(error.to_string().contains(message), "{error}");
+        let label = &labels[0];
+        let shown = &source[label.offset..label.offset + label.length];
+        assert!(shown.contains(place), "{error}: {shown}");
+    }
+    let error = composed("package a:b;\nlet x = new c:d {};", &[("c:d", &*module)], Form::Whole);
+    assert!(matches!(error, Err(ComposeError::Package { .. })), "{error:?}");
+    let deep = format!("package a:b;\nlet x = {}y{};", "(".repeat(10_000), ")".repeat(10_000));
+    let error = composed(&deep, &[], Form::Whole);
+    assert!(matches!(error, Err(ComposeError::TooDeep { .. })), "{error:?}");
+}
+
+#[test]
+fn plugs_feed_the_socket_and_each_other() {
+    let tower = real("tower-rust");
+    let lower = real("tower-c-wasip2");
+    let terminal = real("greeter-go");
+    let named = |name, bytes| Plug { reference: reference(name), bytes };
+    let plugs = [named("x:c", &*lower), named("x:go", &terminal), named("x:spare", &terminal)];
+    let (made, unused) =
+        plug(&named("x:rust", &tower), &plugs, &BTreeMap::new(), Form::Whole).unwrap();
+    assert_eq!(unused, [2]);
+    assert!(
+        imports(&made.bytes).iter().all(|name| name.starts_with("wasi:")),
+        "{:?}",
+        imports(&made.bytes)
+    );
+    assert_eq!(made.graph.nodes.iter().filter(|node| node.title.starts_with("x:")).count(), 3);
+    let again = plug(&named("x:rust", &tower), &plugs, &BTreeMap::new(), Form::Whole).unwrap();
+    assert_eq!(again.0.bytes, made.bytes);
+
+    // Two that each want what the other gives do not go round.
+    let round = [named("x:c", &*lower), named("x:other", &tower)];
+    let (open, unused) =
+        plug(&named("x:rust", &tower), &round, &BTreeMap::new(), Form::Whole).unwrap();
+    assert_eq!(unused.len(), 0);
+    assert!(imports(&open.bytes).iter().any(|name| !name.starts_with("wasi:")));
+
+    let error =
+        plug(&named("x:go", &terminal), &plugs[..1], &BTreeMap::new(), Form::Whole).unwrap_err();
+    assert!(matches!(error, ComposeError::NothingPlugged { .. }), "{error:?}");
+}
+
+#[test]
+fn a_tower_of_languages_runs() {
+    let source = "package example:tower;\n\
+                  let bottom = new tower:greeter {};\n\
+                  let script = new tower:script { greeting: bottom.greeting, ... };\n\
+                  let top = new tower:rust { ...script };\n\
+                  export top.greeting;";
+    let (rust, script, greeter) = (real("tower-rust"), real("tower-claw"), real("greeter-rust"));
+    let packages: [(&str, &[u8]); 3] =
+        [("tower:greeter", &greeter), ("tower:script", &script), ("tower:rust", &rust)];
+    let bytes = composed(source, &packages, Form::Whole).unwrap();
+    assert_eq!(imports(&bytes), [""; 0]);
+    assert_eq!(greet(&bytes, "Ada"), "Rust[Claw[Rust says hello to Ada]]");
+}
+
+/// Calls the greeting of a component that needs nothing.
+fn greet(bytes: &[u8], name: &str) -> String {
+    let engine = Engine::default();
+    let component = Component::from_binary(&engine, bytes).unwrap();
+    let mut store = Store::new(&engine, ());
+    let instance = Linker::new(&engine).instantiate(&mut store, &component).unwrap();
+    let interface = instance.get_export_index(&mut store, None, "example:greet/greeting@0.1.0");
+    let greet = instance.get_export_index(&mut store, interface.as_ref(), "greet").unwrap();
+    let greet = instance.get_typed_func::<(&str,), (String,)>(&mut store, &greet).unwrap();
+    greet.call(&mut store, (name,)).unwrap().0
+}
