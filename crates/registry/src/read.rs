@@ -7,8 +7,8 @@ mod trees;
 
 use wargate_crypto::{AnyDigest, Digest, KeyId};
 use wargate_protocol::{
-    LogId, LogLeaf, LogLength, LogState, Namespace, NamespaceState, Operator, OperatorEnvelope,
-    OperatorPermission, PackageName, RecordId, RegistryIndex, SignedCheckpoint,
+    Envelope, LogId, LogKind, LogLeaf, LogLength, LogState, Namespace, NamespaceState, Operator,
+    OperatorPermission, Package, PackageName, RecordId, RegistryIndex, SignedCheckpoint,
 };
 
 use crate::error::ReadError;
@@ -293,16 +293,32 @@ impl Registry {
     }
 
     fn operator_state_at(&self, length: LogLength) -> Result<LogState<Operator>, ReadError> {
-        let mut state = LogState::<Operator>::new();
+        self.log_state_at(&LogId::operator(), length)
+    }
+
+    /// The state of a package's log at the newest checkpoint, replayed; that of an empty log if there is
+    /// no such package.
+    ///
+    /// # Errors
+    /// [`ReadError::Store`]
+    pub fn package_state(&self, name: &PackageName) -> Result<LogState<Package>, ReadError> {
+        self.log_state_at(&LogId::package(name), self.newest().committed.length())
+    }
+
+    fn log_state_at<K: LogKind>(
+        &self,
+        log: &LogId,
+        length: LogLength,
+    ) -> Result<LogState<K>, ReadError> {
+        let mut state = LogState::<K>::new();
         let mut after = None;
-        let log = LogId::operator();
         loop {
-            let records = self.store().log_records(&log, after, length, 100)?;
+            let records = self.store().log_records(log, after, length, 100)?;
             let Some(last) = records.last() else { break };
             after = Some(last.index);
             for record in records {
                 let damaged = |why: String| StoreError::Damaged(why);
-                let envelope = OperatorEnvelope::decode(record.envelope)
+                let envelope = Envelope::<K>::decode(record.envelope)
                     .map_err(|error| damaged(error.to_string()))?;
                 state.append(&envelope).map_err(|error| damaged(error.to_string()))?;
             }

@@ -129,7 +129,7 @@ async fn answer(stream: UnixStream, desk: &Desk) -> Result<()> {
     tokio::time::timeout(Duration::from_secs(10), read.read_line(&mut line)).await??;
     let answer = match serde_json::from_str::<Request>(&line) {
         Ok(request) => match perform(desk, request).await {
-            Ok(report) => Answer::Done(report),
+            Ok(report) => Answer::Done(Box::new(report)),
             Err(error) => Answer::Failed { message: format!("{error:#}") },
         },
         Err(error) => Answer::Failed { message: format!("the request cannot be read: {error}") },

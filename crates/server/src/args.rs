@@ -53,6 +53,8 @@ pub(crate) enum Command {
     Doctor(Box<ServeOptions>),
     /// Ask a registry on this machine whether it can serve; takes the options of `serve`
     Health(Box<ServeOptions>),
+    /// Publish the WIT packages of WASI, and the adapters for core modules of WASI 0.1
+    Seed,
     /// Make everything anew that follows from the log
     Rebuild,
     /// Take a snapshot of the registry; list, verify and remove snapshots

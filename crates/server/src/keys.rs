@@ -22,6 +22,8 @@ pub(crate) struct KeyFiles {
     pub(crate) operator: PathBuf,
     pub(crate) checkpoint: PathBuf,
     pub(crate) note: PathBuf,
+    /// Signs what `wargate seed` publishes.
+    pub(crate) seed: PathBuf,
 }
 
 impl KeyFiles {
@@ -32,6 +34,7 @@ impl KeyFiles {
             operator: operator.unwrap_or_else(|| folder.join("operator.key")),
             checkpoint: folder.join("checkpoint.key"),
             note: folder.join("note.key"),
+            seed: folder.join("seed.key"),
         }
     }
 
@@ -54,8 +57,13 @@ impl KeyFiles {
         Ok(texts)
     }
 
-    fn roles(&self) -> [(&'static str, &Path); 3] {
-        [("operator", &self.operator), ("checkpoint", &self.checkpoint), ("note", &self.note)]
+    fn roles(&self) -> [(&'static str, &Path); 4] {
+        [
+            ("operator", &self.operator),
+            ("checkpoint", &self.checkpoint),
+            ("note", &self.note),
+            ("seed", &self.seed),
+        ]
     }
 
     /// The file in which a key waits until the operator log knows it.

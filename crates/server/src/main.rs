@@ -23,6 +23,7 @@ mod pause;
 mod process;
 mod recovery;
 mod restore;
+mod seed;
 mod serve;
 mod snapshot;
 mod sockets;
@@ -63,6 +64,7 @@ fn run(arguments: Arguments) -> Result<ExitCode> {
         Some(Command::Health(options)) => return health::run(&common, &options),
         Some(Command::Key(command)) => key::run(&common, &command),
         Some(Command::Operator(command)) => operator::run(&common, &command),
+        Some(Command::Seed) => seed::run(&common),
         Some(Command::Rebuild) => operator::rebuild(&common),
         Some(Command::Snapshot(options)) => return snapshot::run(&common, &options),
         Some(Command::Restore(options)) => return restore::run(&common, &options),

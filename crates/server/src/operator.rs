@@ -62,7 +62,7 @@ pub(crate) fn ask(common: &CommonOptions, request: Request) -> Result<Report> {
         None => directly(common, request)?,
     };
     match answer {
-        Answer::Done(report) => Ok(report),
+        Answer::Done(report) => Ok(*report),
         Answer::Failed { message } => bail!("{message}"),
     }
 }
@@ -74,7 +74,7 @@ fn directly(common: &CommonOptions, request: Request) -> Result<Answer> {
     let opened = process::open_alone(&data_dir, files)?;
     let runtime = tokio::runtime::Builder::new_current_thread().build()?;
     let report = runtime.block_on(admin::perform(&Desk::of(&opened), request))?;
-    Ok(Answer::Done(report))
+    Ok(Answer::Done(Box::new(report)))
 }
 
 fn print(command: &OperatorCommand, report: &Report) -> Result<()> {

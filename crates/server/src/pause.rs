@@ -113,7 +113,7 @@ pub(crate) fn resume(common: &CommonOptions) -> Result<()> {
 fn ask(common: &CommonOptions, request: &Request) -> Result<Report> {
     let path = data_dir_of(common)?;
     match admin::ask(&admin_socket(&path), request)? {
-        Some(Answer::Done(report)) => return Ok(report),
+        Some(Answer::Done(report)) => return Ok(*report),
         Some(Answer::Failed { message }) => bail!("{message}"),
         None => {}
     }

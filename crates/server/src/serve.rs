@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::thread;
 
@@ -22,6 +23,7 @@ use crate::keys::{self, KeyFiles};
 use crate::listener::{self, Door};
 use crate::metrics::{self, Exposition, Metrics, Source};
 use crate::process::{self, BlockingThreads, Opened, Setup};
+use crate::seed::SeedPolicy;
 use crate::sockets::{self, Passed, Word};
 use crate::sources::Fetcher;
 use crate::telemetry;
@@ -70,7 +72,8 @@ async fn serve(config: Config, passed: Passed, metrics: Arc<Metrics>, traces: bo
     content_store::choose(&data_dir, config.content_store.as_deref())?;
     let files = KeyFiles::new(&data_dir, config.operator_key_file.clone());
     let offload = Arc::new(BlockingThreads::current());
-    let opened = process::open(&data_dir, files, setup(&config), Some(offload), Some(&metrics))?;
+    let setup = setup(&config, &files.seed);
+    let opened = process::open(&data_dir, files, setup, Some(offload), Some(&metrics))?;
     let registry = Arc::clone(&opened.registry);
     let sequencer = Arc::clone(&registry);
     let (sequencer, ended) = in_thread("sequencer", move || sequencer.drive())?;
@@ -188,9 +191,11 @@ async fn listen(
     listener.map(Some)
 }
 
-fn setup(config: &Config) -> Setup {
+fn setup(config: &Config, seed_key: &Path) -> Setup {
     let keys = config.authorized_keys.clone();
-    let keys = keys.map(|keys| -> Arc<dyn RecordPolicy> { Arc::new(keys) });
+    let keys = keys.map(|keys| -> Arc<dyn RecordPolicy> {
+        Arc::new(SeedPolicy::new(Arc::new(keys), seed_key))
+    });
     let takes = |kind| config.content.contains(&kind);
     let rules = ContentRules {
         kinds: ContentKinds {

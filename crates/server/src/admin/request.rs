@@ -18,6 +18,7 @@ use crate::args::PermissionName;
 use crate::data_dir::{remove, sync_folder_of};
 use crate::keys::{self, KeyFiles, KeyRing};
 use crate::pause::{self, Pause};
+use crate::seed::{self, Seeded};
 use crate::usage::UsageReport;
 
 /// A request.
@@ -51,6 +52,8 @@ pub(crate) enum Request {
     },
     /// Take records again.
     Resume,
+    /// Publish what others need to build components.
+    Seed,
     /// Make anew what follows from the log.
     Rebuild,
 }
@@ -59,7 +62,7 @@ pub(crate) enum Request {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) enum Answer {
-    Done(Report),
+    Done(Box<Report>),
     Failed { message: String },
 }
 
@@ -82,6 +85,9 @@ pub(crate) struct Report {
     /// Who uses how much, if that was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) usage: Option<UsageReport>,
+    /// What became of the packages that were to be seeded.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) seeded: Vec<Seeded>,
 }
 
 /// The operator log's state.
@@ -113,6 +119,10 @@ pub(crate) async fn perform(desk: &Desk, request: Request) -> Result<Report> {
             let report = pause::perform(switch, &request)?;
             switch.apply(registry)?;
             return Ok(report);
+        }
+        Request::Seed => {
+            let seeded = seed::seed(registry, keys).await?;
+            return Ok(Report { seeded, ..Report::default() });
         }
         Request::CheckpointKey => return checkpoint_key(registry, keys).await,
         Request::Rotate => return rotate(registry, keys).await,
