@@ -1,6 +1,7 @@
 //! What a person types.
 
 mod components;
+mod composing;
 mod dependencies;
 mod publish;
 mod verify;
@@ -13,6 +14,7 @@ use wargate_client::config::BACKENDS;
 use wargate_protocol::{PackageName, Version};
 
 pub(crate) use self::components::{Diff, Inspect, Wit};
+pub(crate) use self::composing::{Adapt, Bounds, Compose, Composing, PlugArguments, Targets};
 pub(crate) use self::dependencies::{
     Add, Bundle, Dependencies, Fetch, LockArguments, LockPlace, Outdated, Remove, Roots, Update,
 };
@@ -90,6 +92,14 @@ pub(crate) enum Command {
     Outdated(Outdated),
     /// Put a component and all that it depends on into one, which needs no registry to run
     Bundle(Bundle),
+    /// Make a component of a WAC document: packages by their names, and how they are wired
+    Compose(Compose),
+    /// Plug components into one that imports what they export
+    Plug(PlugArguments),
+    /// Show whether a component fits a world, and on which hosts it runs
+    Targets(Targets),
+    /// Make a component of a core module
+    Adapt(Adapt),
     /// Download what `warg.lock` names, as files
     Fetch(Fetch),
     /// Add packages to `[dependencies]` of `warg.toml`, and lock them

@@ -1,6 +1,9 @@
 //! The commands, each in its module.
 
+mod adapt;
 mod bundle;
+mod compose;
+mod composing;
 mod config;
 mod demo;
 mod dependencies;
@@ -16,12 +19,14 @@ mod locking;
 mod login;
 mod manual;
 mod monitor;
+mod plug;
 mod project;
 mod publish;
 mod publish_files;
 mod roots;
 mod show;
 mod subject;
+mod targets;
 mod time;
 mod trust;
 mod update;
@@ -66,6 +71,10 @@ pub(crate) fn run(context: &Context, command: Command) -> Result<Report, Failure
         Command::Wit(options) => wit::run(context, &options),
         Command::Diff(options) => diff::run(context, &options),
         Command::Bundle(options) => bundle::run(context, &options),
+        Command::Compose(options) => compose::run(context, &options),
+        Command::Plug(options) => plug::run(context, &options),
+        Command::Targets(options) => targets::run(context, &options),
+        Command::Adapt(options) => adapt::run(context, &options),
         Command::Fetch(options) => fetch::run(context, &options),
         Command::Add(options) => project::add(context, &options),
         Command::Remove(options) => project::remove(context, &options),

@@ -15,6 +15,7 @@ mod notices;
 mod output;
 mod progress;
 mod prompt;
+mod worker;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -29,6 +30,9 @@ use crate::notices::Notices;
 use crate::output::{Output, Report, tame};
 
 fn main() -> ExitCode {
+    if let Some(exit) = worker::serve() {
+        return exit;
+    }
     let matches = match args::command().try_get_matches() {
         Ok(matches) => matches,
         Err(error) => return refuse(&error),

@@ -88,3 +88,7 @@ pub const DEPENDENTS_BYTES_MAX: usize = 16 << 20;
 
 /// Longest word of a registry for a place in a list, in bytes.
 pub(crate) const PLACE_BYTES_MAX: usize = 64;
+
+/// Most packages of which a file may say that it was made of them, for all of that to be verified: each is
+/// derived from its log.
+pub(crate) const SOURCE_PACKAGES_MAX: usize = 1 << 10;

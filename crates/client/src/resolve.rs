@@ -61,11 +61,11 @@ impl Resolved {
     pub fn to_lock(
         &self,
         roots: &[(Option<LockedFile>, Vec<ImportName>)],
-        files: &BTreeMap<PackageName, String>,
+        files: &BTreeMap<PackageId, String>,
     ) -> Lock {
-        let origin = |package: &PackageName| match self.registries.get(package) {
+        let origin = |id: &PackageId| match self.registries.get(&id.package) {
             Some(registry) => Origin::Registry(registry.to_string()),
-            None => Origin::File(files.get(package).cloned().unwrap_or_default()),
+            None => Origin::File(files.get(id).cloned().unwrap_or_default()),
         };
         let mut lock = Lock::new(roots, &self.solution, origin);
         for (registry, checkpoint) in &self.checkpoints {

@@ -15,6 +15,7 @@ mod ledger;
 mod package;
 mod records;
 mod report;
+mod sources;
 mod trees;
 mod whole;
 

@@ -2,6 +2,7 @@
 
 use std::ffi::OsStr;
 use std::fs;
+use std::path::Path;
 
 use anyhow::{Context, Result};
 use wargate_crypto::PrivateKey;
@@ -134,6 +135,12 @@ fn padded(component: &[u8], size: usize) -> Result<Vec<u8>> {
         bytes.extend_from_slice(word.get(..left).unwrap_or_default());
     }
     Ok(bytes)
+}
+
+/// A file of the project's test data.
+pub(crate) fn testdata(path: &str) -> Result<Vec<u8>> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testdata").join(path);
+    std::fs::read(&path).with_context(|| format!("cannot read {}", path.display()))
 }
 
 #[cfg(test)]

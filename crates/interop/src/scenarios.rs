@@ -134,6 +134,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     common("wac-compose", "wac compose with packages of the registry", wac::compose),
     common("wac-plug", "wac plug with packages of the registry", wac::plug),
     pair("wac-bundle", "our warg bundles what wac leaves open, and wac goes on", wac::bundle),
+    pair("wac-tower", "wac and our warg compose a tower of languages", wac::tower),
     common(
         "cargo-component",
         "cargo component resolves and locks dependencies",

@@ -18,6 +18,7 @@
 
 mod api;
 mod components;
+mod compose;
 mod link;
 mod lock;
 mod log;
@@ -39,6 +40,7 @@ use wargate_crypto::PrivateKey;
 
 pub use api::api_body;
 pub use components::{diff, wit};
+pub use compose::{plug, wac};
 pub use link::link;
 pub use lock::lock;
 pub use log::{entry_bundle, log_bundle, log_numbers, tile};
@@ -76,6 +78,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("operator_record", operator_record),
     ("package_machine", package_machine),
     ("package_record", package_record),
+    ("plug", plug),
     ("registry_hint", registry_hint),
     ("resource_path", resource_path),
     ("state_json", state_json),
@@ -83,6 +86,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("timestamp", timestamp),
     ("transcript", transcript),
     ("version", version),
+    ("wac", wac),
     ("wit", wit),
 ];
 
@@ -158,6 +162,12 @@ impl<'a> Bytes<'a> {
         taken[..count].copy_from_slice(&self.0[..count]);
         self.0 = &self.0[count..];
         taken
+    }
+
+    /// The next of several contents, which is behind its length in two bytes, little-endian.
+    fn piece(&mut self) -> &'a [u8] {
+        let len = u16::from_le_bytes(self.array());
+        self.take(usize::from(len))
     }
 
     /// Up to `count` bytes.

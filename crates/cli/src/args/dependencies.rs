@@ -20,6 +20,9 @@ pub(crate) struct Roots {
     /// Let pre-releases be in range like other versions
     #[arg(long)]
     pub(crate) prereleases: bool,
+    /// Whether files in the place of packages may leave unsaid which version they are.
+    #[arg(skip)]
+    pub(crate) any_version: bool,
 }
 
 #[derive(Debug, Args)]

@@ -9,6 +9,7 @@ use wargate_protocol::PackageName;
 /// `warg verify`.
 #[derive(Debug, Args)]
 #[command(after_help = "Exit codes: 0 if everything is as it should be, 6 if something is not.")]
+#[expect(clippy::struct_excessive_bools, reason = "flags")]
 pub(crate) struct Verify {
     /// A file, or a package: NAMESPACE:NAME, with @VERSION behind it for one release
     #[arg(value_name = "FILE|PACKAGE[@VERSION]", required_unless_present_any = ["all", "checkpoint", "export_checkpoint"])]
@@ -22,6 +23,10 @@ pub(crate) struct Verify {
     /// Also fetch and hash the content of every release
     #[arg(long)]
     pub(crate) contents: bool,
+    /// Also verify what the file says that it was made from: that each release is in its registry's log
+    /// with that content, and which of them are within the file unchanged
+    #[arg(long, requires = "target", conflicts_with_all = ["all", "contents", "package"])]
+    pub(crate) deep: bool,
     /// Compare a checkpoint that somebody else was shown, as JSON; - is standard input
     #[arg(long, value_name = "FILE", conflicts_with_all = ["target", "all", "contents"])]
     pub(crate) checkpoint: Option<PathBuf>,

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 use wargate_client::resolve::Resolved;
-use wargate_component::lock::Lock;
+use wargate_component::lock::{Lock, PackageId};
 use wargate_component::picture::{Graph, Node, NodeKind};
 use wargate_component::solve::Edge;
 use wargate_console::{Table, harmless};
@@ -83,7 +83,7 @@ impl Shown<'_> {
     fn remarks(&self, at: usize, doubled: &BTreeSet<&PackageName>) -> String {
         let node = &self.resolved.solution.nodes[at];
         let mut remarks = String::new();
-        if let Some(path) = self.resolving.files.get(&node.package) {
+        if let Some(path) = self.resolving.files.get(&PackageId::of(node)) {
             remarks.push_str(&format!(" = {path}"));
         }
         if node.yanked {
@@ -276,7 +276,7 @@ impl Shown<'_> {
             if let Some(registry) = self.resolved.registries.get(&node.package) {
                 value["registry"] = registry.as_str().into();
             }
-            if let Some(path) = self.resolving.files.get(&node.package) {
+            if let Some(path) = self.resolving.files.get(&PackageId::of(node)) {
                 value["file"] = path.as_str().into();
             }
             if node.yanked {

@@ -6,6 +6,7 @@ use wargate_component::inspect::{
     Dependency, DependencyForm, Examination, Extern, ExternKind, InspectError, Kind, Limits,
     Metadata, NestedPart, Sizes, Wasi, WasiRelease, examine,
 };
+use wargate_component::provenance::{Made, Provenance, Role, Source};
 use wargate_console::{Table, counted, harmless};
 
 use super::subject::Subject;
@@ -70,6 +71,7 @@ fn text(subject: &Subject, found: &Examination, parts: bool) -> String {
         text.push_str(&externs("EXPORT", &said.exports));
     }
     text.push_str(&dependencies(&found.dependencies));
+    text.push_str(&found.provenance.as_ref().map(sources).unwrap_or_default());
     text.push_str(&space(found));
     if parts {
         text.push_str(&nested(&found.anatomy.parts, found.anatomy.parts_omitted));
@@ -79,6 +81,30 @@ fn text(subject: &Subject, found: &Examination, parts: bool) -> String {
         text.push_str(&format!("\nIt is made of {parts} and a frame: `--parts` shows them.\n"));
     }
     text
+}
+
+/// What it was made from, by its own word.
+fn sources(said: &Provenance) -> String {
+    let made = match said.made {
+        Made::Composed => "COMPOSED OF",
+        Made::Plugged => "PLUGGED FROM",
+        Made::Bundled => "BUNDLED OF",
+        Made::Adapted => "ADAPTED FROM",
+        Made::Virtualized => "SEALED FROM",
+    };
+    let mut table = Table::new([made, "ROLE", "DIGEST"]);
+    for Source { role, package, version, digest } in &said.sources {
+        let role = match role {
+            Role::Document => "document",
+            Role::Root => "root",
+            Role::Part => "part",
+            Role::Adapter => "adapter",
+        };
+        let version = version.as_ref().map(|version| format!("@{version}")).unwrap_or_default();
+        let package = package.as_ref().map_or_else(|| "a file".to_owned(), ToString::to_string);
+        table.row([format!("{package}{version}"), role.to_owned(), digest.to_string()]);
+    }
+    format!("\n{table}`warg verify --deep` asks the registry whether that is so.\n")
 }
 
 /// Lines with a word before each.

@@ -9,6 +9,7 @@ use wargate_client::Fetched;
 use wargate_component::limits::LINK_BYTES_MAX;
 use wargate_component::link::{self, LinkError, Output, Root};
 use wargate_component::lock::{Lock, LockedDependency, LockedRoot, Origin, PackageId};
+use wargate_component::provenance::{Made, Provenance, Role, Source};
 use wargate_console::harmless;
 use wargate_crypto::Digest;
 
@@ -51,24 +52,7 @@ impl Linking {
             return Err(Failure::usage(format!("there is no directory {}", directory.display()))
                 .hint("`warg fetch` writes one"));
         }
-        let mut contents = local(lock, folder, vendored)?;
-        let mut rest = lock.clone();
-        rest.packages.retain(|id, _| !contents.contains_key(id));
-        if !rest.packages.is_empty() {
-            let rest = &rest;
-            contents.extend(context.run(|client| async move {
-                let mut contents = Vec::new();
-                let fetched = client.get_locked(rest).await?;
-                refuse_large(&fetched)?;
-                for (id, mut fetched) in fetched {
-                    if let Some(locked) = rest.packages.get(&id) {
-                        let bytes = client.whole_locked(&id, locked, &mut fetched)?;
-                        contents.push((id, bytes));
-                    }
-                }
-                Ok(contents)
-            })?);
-        }
+        let mut contents = contents(context, lock, folder, vendored)?;
         if let Some(file) = &root.file {
             let bytes = of_digest(&folder.join(&file.path), &file.digest)?;
             let (name, edges) = (file.path.clone(), root.dependencies.clone());
@@ -101,6 +85,24 @@ impl Linking {
         PathBuf::from(format!("{}.{form}.wasm", stem.unwrap_or("component")))
     }
 
+    /// What a bundle is made of.
+    fn provenance(&self) -> Provenance {
+        let source = |role, id: Option<&PackageId>, digest| Source {
+            role,
+            package: id.map(|id| id.package.clone()),
+            version: id.map(|id| id.version.clone()),
+            digest,
+        };
+        let root = source(Role::Root, self.release.as_ref(), Digest::of(&self.root));
+        let released = self.lock.packages.iter();
+        let parts = released.filter(|(id, _)| Some(*id) != self.release.as_ref());
+        let parts = parts.map(|(id, it)| match it.origin {
+            Origin::Registry(_) => source(Role::Part, Some(id), it.digest),
+            Origin::File(_) => source(Role::Part, None, it.digest),
+        });
+        Provenance { made: Made::Bundled, sources: [root].into_iter().chain(parts).collect() }
+    }
+
     /// Links, and writes the result to a file, or to standard output if the path is `-`.
     pub(crate) fn write(
         &self,
@@ -112,7 +114,7 @@ impl Linking {
         let contents: Vec<&[u8]> = solution
             .nodes
             .iter()
-            .map(|node| PackageId { package: node.package.clone(), version: node.version.clone() })
+            .map(PackageId::of)
             .map(|id| self.contents.get(&id).map(Vec::as_slice).unwrap_or_default())
             .collect();
         let release = self.release.clone().map(|id| (id.package, id.version));
@@ -121,7 +123,11 @@ impl Linking {
             Form::Locked => link::lock(&root, &solution, &contents),
             Form::Bundle => link::bundle(&root, &solution, &contents),
         };
-        let output = linked.map_err(|error| not_linked(&self.name, &error))?;
+        let mut output = linked.map_err(|error| not_linked(&self.name, &error))?;
+        // What needs nothing is its own bundle, unchanged.
+        if form == Form::Bundle && !contents.is_empty() {
+            output.state(&self.provenance());
+        }
         if path == Path::new("-") {
             if context.globals.json {
                 return Err(Failure::usage("standard output cannot take both content and JSON")
@@ -159,6 +165,36 @@ fn one_root(lock: &Lock) -> Result<&LockedRoot, Failure> {
         _ => Err(Failure::usage("one component is linked at a time, and there are several")
             .hint("name the one: a file, or a package")),
     }
+}
+
+/// The content of all that a lock names. Paths in it are relative to `folder`; `vendored` is a directory as
+/// `warg fetch` writes it.
+pub(crate) fn contents(
+    context: &Context,
+    lock: &Lock,
+    folder: &Path,
+    vendored: Option<&Path>,
+) -> Result<BTreeMap<PackageId, Vec<u8>>, Failure> {
+    let mut contents = local(lock, folder, vendored)?;
+    let mut rest = lock.clone();
+    rest.packages.retain(|id, _| !contents.contains_key(id));
+    if rest.packages.is_empty() {
+        return Ok(contents);
+    }
+    let rest = &rest;
+    contents.extend(context.run(|client| async move {
+        let mut contents = Vec::new();
+        let fetched = client.get_locked(rest).await?;
+        refuse_large(&fetched)?;
+        for (id, mut fetched) in fetched {
+            if let Some(locked) = rest.packages.get(&id) {
+                let bytes = client.whole_locked(&id, locked, &mut fetched)?;
+                contents.push((id, bytes));
+            }
+        }
+        Ok(contents)
+    })?);
+    Ok(contents)
 }
 
 /// What is in files: those that stand in the place of packages, and those of a directory of content.

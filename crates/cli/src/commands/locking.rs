@@ -7,7 +7,6 @@ use wargate_client::resolve::{Question, Resolved};
 use wargate_component::limits::LOCK_BYTES_MAX;
 use wargate_component::lock::{Lock, Origin, PackageId};
 use wargate_component::solve::{self, Answer, Options, Solution};
-use wargate_protocol::PackageName;
 
 use super::roots::Resolving;
 use crate::args::{LockPlace, Roots};
@@ -38,7 +37,7 @@ impl Locking {
         let path = path(context, place);
         let folder = folder_of(&path);
         let known = read(&path)?;
-        let asked = Resolving::new(roots, folder)?;
+        let asked = Resolving::new(context, roots, folder)?;
         if !roots.named.is_empty() {
             return Ok(Self { path, known, resolving: asked });
         }
@@ -47,12 +46,12 @@ impl Locking {
         let mut resolving = match &known {
             // A lock that somebody names is that of its own roots.
             Some(known) if place.file.is_some() || !of_project => {
-                Resolving::of_lock(known, folder)?
+                Resolving::of_lock(context, known, folder)?
             }
             _ if of_project => {
                 let mut of_project = Resolving::of_project(context, &project.dependencies, folder)?;
                 if let Some(known) = &known {
-                    of_project.keep_files(known, folder)?;
+                    of_project.keep_files(context, known, folder)?;
                 }
                 of_project
             }
@@ -131,10 +130,9 @@ impl Locking {
             Err(error) => return Err(does_not(error.to_string())),
         };
         self.refuse_unused(&solution)?;
-        let origin = |package: &PackageName| {
-            let file = self.resolving.files.get(package).map(|path| Origin::File(path.clone()));
-            let locked = known.packages.iter().find(|(id, _)| id.package == *package);
-            let locked = locked.map(|(_, package)| package.origin.clone());
+        let origin = |id: &PackageId| {
+            let file = self.resolving.files.get(id).map(|path| Origin::File(path.clone()));
+            let locked = known.packages.get(id).map(|package| package.origin.clone());
             file.or(locked).unwrap_or_else(|| Origin::File(String::new()))
         };
         let mut lock = Lock::new(&self.resolving.roots, &solution, origin);
@@ -146,15 +144,15 @@ impl Locking {
 impl Locking {
     /// Refuses files in the place of packages that nothing needs: a slip of who typed it.
     fn refuse_unused(&self, solution: &Solution) -> Result<(), Failure> {
-        let of_lock = |package: &PackageName| {
+        let of_lock = |id: &PackageId| {
             let known = self.known.iter().flat_map(|known| known.packages.keys());
-            known.into_iter().any(|id| id.package == *package)
+            known.into_iter().any(|known| known.package == id.package)
         };
-        let is_needed = |package: &PackageName| {
-            solution.nodes.iter().any(|node| node.package == *package) || of_lock(package)
+        let is_needed = |id: &PackageId| {
+            solution.nodes.iter().any(|node| node.package == id.package) || of_lock(id)
         };
-        match self.resolving.files.keys().find(|package| !is_needed(package)) {
-            Some(package) => {
+        match self.resolving.files.keys().find(|id| !is_needed(id)) {
+            Some(PackageId { package, .. }) => {
                 Err(Failure::usage(format!("`--with` names {package}, which nothing needs"))
                     .hint("`warg dependencies` shows what is needed"))
             }

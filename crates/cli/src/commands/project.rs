@@ -153,7 +153,7 @@ fn relock(
     let known = locking::read(&path)?;
     let mut resolving = Resolving::of_project(context, dependencies, folder_of(&path))?;
     if let Some(known) = &known {
-        resolving.keep_files(known, folder_of(&path))?;
+        resolving.keep_files(context, known, folder_of(&path))?;
     }
     resolving.question.options.prereleases = prereleases;
     let locking = Locking { path, known, resolving };

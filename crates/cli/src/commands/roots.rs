@@ -5,12 +5,14 @@ use std::path::{Path, PathBuf};
 
 use wargate_client::resolve::{self, Question};
 use wargate_component::ImportName;
+use wargate_component::compose::{self, Reference};
 use wargate_component::lock::{Lock, LockedFile, Origin, PackageId};
 use wargate_component::names::PackageRange;
 use wargate_component::solve::Release;
 use wargate_crypto::Digest;
 use wargate_protocol::{PackageName, Version, VersionReq};
 
+use super::compose::{is_document, not_composed, source};
 use crate::args::Roots;
 use crate::context::Context;
 use crate::failure::Failure;
@@ -29,12 +31,12 @@ pub(crate) struct Resolving {
     /// The roots as the user calls them, in the same order.
     pub(crate) names: Vec<String>,
     /// The files in the place of packages.
-    pub(crate) files: BTreeMap<PackageName, String>,
+    pub(crate) files: BTreeMap<PackageId, String>,
 }
 
 impl Resolving {
     /// Reads what the user names. Paths in a lock are relative to `folder`, which is where it is.
-    pub(crate) fn new(options: &Roots, folder: &Path) -> Result<Self, Failure> {
+    pub(crate) fn new(context: &Context, options: &Roots, folder: &Path) -> Result<Self, Failure> {
         let mut roots = Vec::new();
         let mut question = Question::default();
         question.options.prereleases = options.prereleases;
@@ -51,27 +53,28 @@ impl Resolving {
         }
         let mut files = BTreeMap::new();
         for text in &options.with {
-            let (package, release, path) = replacement(text, folder)?;
-            let twice = format!("`--with` names {package} twice");
-            files.insert(package.clone(), path);
-            if question.local.insert(package, vec![release]).is_some() {
-                return Err(Failure::usage(twice).hint("name one file for each package"));
+            let (package, release, path) = replacement(context, text, options.any_version, folder)?;
+            let id = PackageId { package: package.clone(), version: release.version.clone() };
+            let twice = format!("`--with` names {id} twice");
+            if files.insert(id, path).is_some() {
+                return Err(Failure::usage(twice).hint("name one file for each release"));
             }
+            question.local.entry(package).or_default().push(release);
         }
         for text in &options.named {
-            roots.push(root(text, folder)?);
+            roots.push(root(context, text, folder)?);
         }
         question.imports = roots.iter().flat_map(|(_, imports)| imports.clone()).collect();
         Ok(Self { question, roots, names: options.named.clone(), files })
     }
 
     /// The roots, and the files in the place of packages, that a lock names, as they are now.
-    pub(crate) fn of_lock(lock: &Lock, folder: &Path) -> Result<Self, Failure> {
+    pub(crate) fn of_lock(context: &Context, lock: &Lock, folder: &Path) -> Result<Self, Failure> {
         let mut resolving = Self::default();
-        resolving.keep_files(lock, folder)?;
+        resolving.keep_files(context, lock, folder)?;
         for root in &lock.roots {
             let (name, locked) = if let Some(file) = &root.file {
-                (file.path.clone(), of_file(&folder.join(&file.path), folder)?)
+                (file.path.clone(), of_file(context, &folder.join(&file.path), folder)?)
             } else {
                 let names = root.dependencies.iter().filter_map(|edge| edge.name().ok());
                 let imports: Vec<ImportName> = names.collect();
@@ -98,13 +101,10 @@ impl Resolving {
         let mut resolving = Self::default();
         for path in files {
             let shown = relative(path, folder)?;
-            resolving.add(shown, of_file(path, folder)?);
+            resolving.add(shown, of_file(context, path, folder)?);
         }
         for (package, requirement) in dependencies {
-            let range = PackageRange::of(requirement).ok_or_else(|| {
-                Failure::usage(format!("no import can ask for {package} {requirement}"))
-                    .hint("a requirement is like 1.2, =1.2.3 or >=1.2, <3")
-            })?;
+            let range = range_of(package, requirement)?;
             let package = package.clone();
             let name = package.to_string();
             let import = ImportName::Unlocked { package, projection: None, range };
@@ -114,15 +114,20 @@ impl Resolving {
     }
 
     /// Keeps the files that stand in the place of packages in a lock, as they are now.
-    pub(crate) fn keep_files(&mut self, lock: &Lock, folder: &Path) -> Result<(), Failure> {
+    pub(crate) fn keep_files(
+        &mut self,
+        context: &Context,
+        lock: &Lock,
+        folder: &Path,
+    ) -> Result<(), Failure> {
         for (id, package) in &lock.packages {
             let Origin::File(path) = &package.origin else { continue };
             let place = folder.join(path);
             let bytes = read(&place)?;
             let (version, digest) = (id.version.clone(), Digest::of(&bytes));
-            let imports = imports(&place, &bytes)?;
+            let imports = imports(context, &place, &bytes)?;
             let release = Release { version, digest, yanked: false, imports: imports.into() };
-            self.files.insert(id.package.clone(), path.clone());
+            self.files.insert(id.clone(), path.clone());
             self.question.local.entry(id.package.clone()).or_default().push(release);
         }
         Ok(())
@@ -136,9 +141,13 @@ impl Resolving {
 }
 
 /// A root: a file, or a package as the import that asks for it.
-fn root(text: &str, folder: &Path) -> Result<(Option<LockedFile>, Vec<ImportName>), Failure> {
+fn root(
+    context: &Context,
+    text: &str,
+    folder: &Path,
+) -> Result<(Option<LockedFile>, Vec<ImportName>), Failure> {
     if is_file(text) {
-        return of_file(Path::new(text), folder);
+        return of_file(context, Path::new(text), folder);
     }
     let (package, wanted) = super::get::parse(text)?;
     let import = wanted_import(package, wanted.as_deref())?;
@@ -178,14 +187,26 @@ pub(crate) fn is_file(text: &str) -> bool {
     before.parse::<PackageName>().is_err()
 }
 
-fn of_file(path: &Path, folder: &Path) -> Result<(Option<LockedFile>, Vec<ImportName>), Failure> {
+fn of_file(
+    context: &Context,
+    path: &Path,
+    folder: &Path,
+) -> Result<(Option<LockedFile>, Vec<ImportName>), Failure> {
     let bytes = read(path)?;
     let file = LockedFile { path: relative(path, folder)?, digest: Digest::of(&bytes) };
-    Ok((Some(file), imports(path, &bytes)?))
+    Ok((Some(file), imports(context, path, &bytes)?))
 }
 
+/// Which version a file is that does not say so, where nobody asks for one.
+const UNSAID: &str = "0.0.0";
+
 /// `NAMESPACE:NAME@VERSION=FILE`; the version may stand in the file instead.
-fn replacement(text: &str, folder: &Path) -> Result<(PackageName, Release, String), Failure> {
+fn replacement(
+    context: &Context,
+    text: &str,
+    any_version: bool,
+    folder: &Path,
+) -> Result<(PackageName, Release, String), Failure> {
     let usage =
         |why: String| Failure::usage(why).hint("`--with` is written NAMESPACE:NAME@VERSION=FILE");
     let shown = text.escape_debug();
@@ -200,13 +221,14 @@ fn replacement(text: &str, folder: &Path) -> Result<(PackageName, Release, Strin
             name.parse().map_err(|error| usage(format!("`{shown}`: {error}")))?;
         let said = wargate_component::inspect(&bytes, &wargate_component::Limits::default());
         let said = said.ok().and_then(|said| said.package).and_then(|said| said.version);
-        let Some(version) = said else {
+        let unsaid = || any_version.then(|| UNSAID.parse().ok()).flatten();
+        let Some(version) = said.or_else(unsaid) else {
             let path = path.display();
             return Err(usage(format!("{path} does not say which version of {package} it is")));
         };
         (package, version)
     };
-    let (digest, imports) = (Digest::of(&bytes), imports(&path, &bytes)?);
+    let (digest, imports) = (Digest::of(&bytes), imports(context, &path, &bytes)?);
     let release = Release { version, digest, yanked: false, imports: imports.into() };
     Ok((package, release, relative(&path, folder)?))
 }
@@ -223,10 +245,38 @@ pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Failure> {
     read_regular(path, FILE_BYTES_MAX).map_err(failed)
 }
 
-/// The imports of a file that are dependencies.
-fn imports(path: &Path, bytes: &[u8]) -> Result<Vec<ImportName>, Failure> {
+/// The imports of a file that are dependencies; those of a WAC document are the packages that it names.
+fn imports(context: &Context, path: &Path, bytes: &[u8]) -> Result<Vec<ImportName>, Failure> {
+    if is_document(path) {
+        let source = source(path, bytes)?;
+        let references =
+            compose::references(source).map_err(|error| not_composed(path, source, &error))?;
+        return references.iter().map(|(reference, _)| import_of(context, reference)).collect();
+    }
+    // A core module depends on no package.
     resolve::imports_of(bytes)
         .map_err(|error| super::inspect::unreadable(&path.display().to_string(), &error))
+}
+
+/// The import that asks for what a WAC document names: in the version that it says, or in the range that
+/// the project has for the package.
+pub(crate) fn import_of(context: &Context, reference: &Reference) -> Result<ImportName, Failure> {
+    let Reference { package, version } = reference;
+    match context.config.project.dependencies.get(package) {
+        Some(requirement) if version.is_none() => {
+            let range = range_of(package, requirement)?;
+            Ok(ImportName::Unlocked { package: package.clone(), projection: None, range })
+        }
+        _ => Ok(reference.to_import()),
+    }
+}
+
+/// The range that a requirement of the project is.
+fn range_of(package: &PackageName, requirement: &VersionReq) -> Result<PackageRange, Failure> {
+    PackageRange::of(requirement).ok_or_else(|| {
+        Failure::usage(format!("no import can ask for {package} {requirement}"))
+            .hint("a requirement is like 1.2, =1.2.3 or >=1.2, <3")
+    })
 }
 
 /// A path as a lock in a folder has it: relative to that, with `/` between its parts.

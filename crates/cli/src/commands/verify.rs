@@ -38,10 +38,18 @@ pub(crate) fn run(context: &Context, options: &Verify) -> Result<Report, Failure
     let depth = Depth { contents: options.contents };
     context.run(|client| async move {
         match target {
+            Target::File(bytes) if options.deep => {
+                let report = client.verify_sources(bytes).await?;
+                Ok(describe(&report))
+            }
             Target::File(bytes) => {
                 let report = client.verify_file(bytes, options.package.as_ref()).await?;
                 Ok(describe(&report))
             }
+            Target::Package(..) if options.deep => Err(Failed::Other(
+                Failure::usage("`--deep` looks into a file, and no file is named")
+                    .hint("`warg get` gets a release as a file"),
+            )),
             Target::Package(name, version) => {
                 let mut report = client.verify_package(name, depth).await?;
                 if let Some(version) = version {

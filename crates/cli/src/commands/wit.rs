@@ -59,7 +59,9 @@ fn failure(subject: &Subject, error: &WitError) -> Failure {
         WitError::Inspect(error) => unreadable(&subject.name, error),
         WitError::NoInterfaces => Failure::usage(format!("{}: {error}", subject.name))
             .hint("`warg inspect` shows what it imports and exports"),
-        WitError::UnreadableWorlds { .. } | WitError::Inexpressible { .. } => {
+        WitError::UnreadableWorlds { .. }
+        | WitError::Text { .. }
+        | WitError::Inexpressible { .. } => {
             let message = harmless(&format!("{}: {error}", subject.name));
             Failure::usage(message).hint("`warg inspect` shows what it imports and exports")
         }

@@ -2,8 +2,10 @@
 //! its JSON against its schema.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
 
 use serde_json::Value;
+use wargate_testkit::vectors::testdata;
 
 use crate::mask::mask;
 use crate::program::{Output, User, commands};
@@ -104,6 +106,20 @@ const LINES: &[(&str, &str)] = &[
     ("", "diff COMPONENT"),
     ("", "bundle demo:greet --no-lock --output greet.bundle.wasm"),
     ("", "bundle"),
+    ("", "compose greet.wac --no-lock"),
+    ("", "compose none.wac"),
+    ("", "plug OTHER --plug demo:greet --no-lock"),
+    ("", "plug OTHER --plug COMPONENT --output plugged.wasm"),
+    ("", "plug COMPONENT --plug OTHER"),
+    ("", "targets COMPONENT"),
+    ("", "targets OTHER wasi wasi:http/proxy@0.2.3"),
+    ("", "targets demo:greet none"),
+    ("", "adapt COMPONENT"),
+    ("", "adapt LINK"),
+    ("", "adapt LINK --adapter ADAPTER --output adapted.wasm"),
+    ("", "inspect plugged.wasm"),
+    ("", "verify plugged.wasm --deep"),
+    ("", "verify COMPONENT --deep"),
     ("", "fetch --file greet.lock"),
     ("", "fetch"),
     ("", "outdated --file greet.lock"),
@@ -151,6 +167,10 @@ const ELSEWHERE: &[&str] = &["demo"];
 /// Most lines of one output that a snapshot has.
 const LINES_MAX: usize = 40;
 
+/// A WAC document over the package that is published first.
+const DOCUMENT: &str =
+    "package demo:app;\nlet greet = new demo:greet@1.0.0 { ... };\nexport greet...;\n";
+
 #[test]
 fn every_command_says_what_it_said() {
     let all = commands(&User::new());
@@ -160,6 +180,7 @@ fn every_command_says_what_it_said() {
         let registry = Registry::start();
         let session = Session::new(&registry);
         let other = User::new().run(&["key", "new"]).out;
+        fs::write(session.user.home().join("here/greet.wac"), DOCUMENT).unwrap();
         for (input, line) in LINES {
             let command = command_of(&all, line);
             let output = run(&session, &other, input, line, json);
@@ -195,6 +216,8 @@ fn run(session: &Session<'_>, other: &str, input: &str, line: &str, json: bool) 
     let word = |word: &str| match word {
         "COMPONENT" => COMPONENT.to_owned(),
         "OTHER" => OTHER.to_owned(),
+        "LINK" => module("link-rust-wasip1"),
+        "ADAPTER" => module("adapter-reactor"),
         "URL" => session.registry.url.clone(),
         "OTHERS_KEY" => of_other("Public Key: "),
         "OTHERS_ID" => of_other("Key ID: "),
@@ -217,11 +240,18 @@ fn run(session: &Session<'_>, other: &str, input: &str, line: &str, json: bool) 
     session.user.tell_with(variables, input, &words)
 }
 
+/// A core module of the test data.
+fn module(name: &str) -> String {
+    testdata().join(format!("components/modules/{name}.wasm")).display().to_string()
+}
+
 fn own(session: &Session<'_>, text: &str) -> String {
     let address = session.registry.url.trim_start_matches("http://").trim_end_matches('/');
     text.replace(address, "HOST")
         .replace(&address.replace(':', "-"), "HOST")
         .replace(COMPONENT, "COMPONENT")
+        .replace(&module("link-rust-wasip1"), "LINK")
+        .replace(&module("adapter-reactor"), "ADAPTER")
         .replace(OTHER, "OTHER")
         .replace(&session.user.home().display().to_string(), "~")
 }

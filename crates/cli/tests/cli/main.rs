@@ -5,6 +5,7 @@
 mod alone;
 mod auditing;
 mod components;
+mod composing;
 mod documentation;
 mod drill;
 mod every;

@@ -50,10 +50,16 @@ impl Registry {
 impl Registry {
     /// Lets its operator import a namespace from another one.
     fn import(&self, namespace: &str, from: &str) {
+        self.operate(&["operator", "import", namespace, from]);
+    }
+
+    /// Does something with its data directory, and returns what was said.
+    pub(crate) fn operate(&self, arguments: &[&str]) -> String {
         let mut command = Command::new(server());
-        command.args(["operator", "import", namespace, from, "--data-dir"]);
-        let output = command.arg(self.data.path().join("data")).output().unwrap();
+        command.args(arguments).arg("--data-dir").arg(self.data.path().join("data"));
+        let output = command.output().unwrap();
         assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
     }
 }
 

@@ -29,7 +29,7 @@ pub struct FileFacts {
 }
 
 impl FileFacts {
-    fn of(bytes: &[u8]) -> Self {
+    pub(super) fn of(bytes: &[u8]) -> Self {
         let inspection = inspect(bytes, &Limits::default()).ok();
         let embedded = inspection.as_ref().and_then(|inspection| inspection.package.as_ref());
         Self {

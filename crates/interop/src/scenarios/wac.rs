@@ -3,7 +3,7 @@
 use anyhow::{Context, Result, ensure};
 use wasmparser::Validator;
 
-use crate::fixtures::{ALICE, BOB, GREETER, TOWER};
+use crate::fixtures::{self, ALICE, BOB, GREETER, TOWER};
 use crate::lab::{Lab, Warg};
 use crate::machine::Machine;
 
@@ -111,6 +111,64 @@ pub(super) fn bundle(lab: &mut Lab) -> Result<()> {
         compare(lab, &bob, "composed.wasm", "highest.wasm")?;
     }
     Ok(())
+}
+
+/// The tower of languages: a link in each, in the order in which they call each other.
+const LINKS: [(&str, &str); 4] = [
+    ("rust", "tower-rust"),
+    ("script", "tower-qjs"),
+    ("c", "tower-c-wasip2"),
+    ("go", "greeter-go"),
+];
+
+/// The tower as a document.
+const LANGUAGES: &str = "package test:languages;
+
+let go = new test:go { ... };
+let c = new test:c { ...go, ... };
+let script = new test:script { ...c, ... };
+let rust = new test:rust { ...script, ... };
+
+export rust...;
+";
+
+/// One document over one registry: what `wac` and our client make of it is the same from outside, and
+/// both name packages as they are called.
+pub(super) fn tower(lab: &mut Lab) -> Result<()> {
+    let alice = lab.person_with(Warg::Ours, ALICE, ALICE.name)?;
+    let bob = lab.person(BOB)?;
+    let carol = lab.person_with(Warg::Ours, BOB, "carol")?;
+    for (name, file) in LINKS {
+        alice.write(
+            &format!("{name}.wasm"),
+            fixtures::testdata(&format!("components/{file}.wasm"))?,
+        )?;
+        let line = format!("our-warg publish {name}.wasm --name test:{name} --release 0.1.0");
+        lab.run(&alice, &line)?.succeeds()?;
+    }
+    bob.write("languages.wac", LANGUAGES.as_bytes())?;
+    carol.write("languages.wac", LANGUAGES.as_bytes())?;
+    let line = "wac compose --registry {registry} --output theirs.wasm languages.wac";
+    lab.run(&bob, line)?.succeeds()?;
+    lab.run(&carol, "our-warg compose languages.wac --output ours.wasm")?.succeeds()?;
+    carol.write("theirs.wasm", &validated(&bob, "theirs.wasm")?)?;
+    validated(&carol, "ours.wasm")?;
+    compare(lab, &carol, "theirs.wasm", "ours.wasm")?;
+    let line = "our-warg verify --deep ours.wasm";
+    lab.run(&carol, line)?.succeeds()?.says("test:go@0.1.0 was released")?;
+
+    // The same with plugs, which feed each other; `wac` closes one level a call.
+    let plugs = "--plug test:script --plug test:c --plug test:go";
+    let line = format!("our-warg plug test:rust {plugs} --output plugged.wasm");
+    lab.run(&carol, &line)?.succeeds()?;
+    compare(lab, &carol, "theirs.wasm", "plugged.wasm")?;
+
+    // What stays open keeps the names of its packages, and either goes on with it.
+    let line = "our-warg compose languages.wac --import-dependencies --output open.wasm";
+    lab.run(&carol, line)?.succeeds()?;
+    lab.run(&carol, "our-warg inspect open.wasm")?.succeeds()?.says("unlocked-dep=<test:script")?;
+    lab.run(&carol, "our-warg bundle open.wasm --no-lock --output closed.wasm")?.succeeds()?;
+    compare(lab, &carol, "theirs.wasm", "closed.wasm")
 }
 
 /// Alice has published, and our client has put on Bob's machine what she did.

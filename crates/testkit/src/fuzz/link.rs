@@ -16,10 +16,10 @@ const RELEASES_MAX: usize = 6;
 /// `a:a 1.0.0`, then come `b:b` and `c:c`, then 2.0.0 of each.
 pub fn link(data: &[u8]) {
     let mut bytes = Bytes(data);
-    let root = piece(&mut bytes);
+    let root = bytes.piece();
     let mut packages: BTreeMap<String, Vec<(Release, &[u8])>> = BTreeMap::new();
     for number in 0..RELEASES_MAX {
-        let content = piece(&mut bytes);
+        let content = bytes.piece();
         let letter = ["a", "b", "c"][number % 3];
         let release = Release {
             version: format!("{}.0.0", 1 + number / 3).parse().unwrap(),
@@ -60,12 +60,6 @@ pub fn link(data: &[u8]) {
         assert_eq!(bundle(&root, &solution, &contents).unwrap().to_vec(), bytes);
         locked.expect("what can be bundled can be locked");
     }
-}
-
-/// The next of several contents.
-fn piece<'a>(bytes: &mut Bytes<'a>) -> &'a [u8] {
-    let len = u16::from_le_bytes(bytes.array());
-    bytes.take(usize::from(len))
 }
 
 /// The imports of a content that can be read, and none of another one.

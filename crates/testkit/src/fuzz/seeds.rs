@@ -133,6 +133,8 @@ fn made(target: &str) -> Vec<Vec<u8>> {
             "tile/7/000.p/255",
             "tile/0/x018/x446/x744/x073/x709/551",
         ]),
+        "plug" => vec![plugs()],
+        "wac" => documents(),
         "tile" => [1, 5, 255, 256].map(tile).into(),
         "timestamp" => texts(&["10.5", "-5.999999999", "\"1.0\"", "9223372036854775807.0"]),
         "transcript" => transcripts(),
@@ -182,12 +184,56 @@ fn components() -> Vec<u8> {
             (export "handle" (type $own))
             (export "take" (func $b "take")))"#
     );
-    let all = [&root, &release("make", make), &release("take", take), defining];
+    pieces(&[&root, &release("make", make), &release("take", take), defining])
+}
+
+/// Components, each behind its length.
+fn pieces(all: &[&str]) -> Vec<u8> {
     let pieces = all.iter().map(|wat| {
         let bytes = wat::parse_str(wat).unwrap();
         [&u16::try_from(bytes.len()).unwrap().to_le_bytes(), bytes.as_slice()].concat()
     });
     pieces.collect::<Vec<_>>().concat()
+}
+
+/// A socket that wants an interface and a function, and plugs of which one has a resource, in another
+/// version, and one wants what the others have.
+fn plugs() -> Vec<u8> {
+    pieces(&LINKS)
+}
+
+/// Components that fit each other.
+const LINKS: [&str; 4] = [
+    r#"(component
+        (import "x:y/z@1.0.1" (instance (export "r" (type $r (sub resource)))
+            (export "f" (func (param "r" (borrow $r)) (result string)))))
+        (import "g" (func (param "n" (list u8))))
+        (export "h" (func 0)))"#,
+    r#"(component
+        (import "x:y/z@1.0.0" (instance $i (export "r" (type $r (sub resource)))
+            (export "f" (func (param "r" (borrow $r)) (result string)))))
+        (export "x:y/z@1.0.2" (instance $i)))"#,
+    r#"(component (import "g" (func (param "n" (list u8)))) (export "g" (func 0)))"#,
+    r#"(component
+        (type $rep (resource (rep i32)))
+        (export $r "r" (type $rep))
+        (import "k" (func $k (result (option (tuple u8 string)))))
+        (export "g" (func $k)))"#,
+];
+
+/// Documents over these, with most of what the language has.
+fn documents() -> Vec<Vec<u8>> {
+    let sources = [
+        "package q:r@1.0.0;\nlet a = new a:a { ... };\nlet c = new c:c@2.0.0 { g: a.h, ... };\n\
+         export c.g as \"g\";\nexport a...;\n",
+        "package q:r targets a:a/w;\nimport s as \"t:u/v\": interface { f: func(n: list<u8>); };\n\
+         interface i { resource r { constructor(n: u8); m: func() -> option<r>; } }\n\
+         type t = tuple<u8, string>;\nworld w { use i.{r}; export g: func(r: r) -> result<t>; }\n\
+         let b = new b:b { \"x:y/z@1.0.0\": s };\nexport b[\"x:y/z@1.0.2\"];\n",
+        "package q:r;\nlet d = new d:d { ...new c:c { ... } };\nexport d.g;",
+    ];
+    let components = pieces(&LINKS);
+    sources.map(|source| [&components, source.as_bytes()].concat()).into()
 }
 
 /// A lock of a root that is a file and of one that is none, with packages of a registry and of a file.

@@ -1,0 +1,216 @@
+//! `warg compose`: a component of a WAC document.
+
+use std::path::Path;
+
+use wargate_component::compose::{self, ComposeError, Form, Label, Reference};
+use wargate_component::lock::{Lock, PackageId};
+use wargate_component::provenance::{Made, Role};
+use wargate_console::harmless;
+
+use super::composing::{Ingredient, Product, adapters, default_output, picture};
+use super::linking::contents;
+use super::locking::{Locking, refuse_inputs};
+use super::roots::{import_of, read};
+use crate::args::{Compose, Roots};
+use crate::context::Context;
+use crate::failure::Failure;
+use crate::files::folder_of;
+use crate::output::Report;
+use crate::worker::{Answer, Fault, Job, work};
+
+/// The command.
+pub(crate) fn run(context: &Context, options: &Compose) -> Result<Report, Failure> {
+    let path = Path::new(&options.document);
+    if !is_document(path) {
+        let path = path.display();
+        return Err(Failure::usage(format!("{path} is no WAC document"))
+            .hint("its name ends in `.wac`; `warg bundle` puts components together"));
+    }
+    let bytes = read(path)?;
+    let source = source(path, &bytes)?;
+    let references =
+        compose::references(source).map_err(|error| not_composed(path, source, &error))?;
+    let references: Vec<Reference> = references.into_iter().map(|(it, _)| it).collect();
+    let composing = &options.composing;
+    let output = composing.output.clone();
+    let output = output.unwrap_or_else(|| default_output(&options.document, ".wasm"));
+    let (packages, mut ingredients) = gather(context, options, &references, &output)?;
+    let adapters = adapters(context, composing, ingredients.iter().map(|it| it.bytes.as_slice()))?;
+    let contents = ingredients.iter().chain(adapters.values()).map(|it| it.bytes.as_slice());
+    let job = Job::Compose {
+        source: source.to_owned(),
+        form: if composing.import_dependencies { Form::Open } else { Form::Whole },
+        packages,
+        adapters: adapters.keys().copied().collect(),
+    };
+    let done = work(&job, &contents.collect::<Vec<_>>(), &composing.bounds)?;
+    let (graph, bytes) = match done {
+        (Answer::Composed { graph, .. }, bytes) => (graph, bytes),
+        (Answer::Failed(Fault::Compose(error)), _) => {
+            return Err(not_composed(path, source, &error));
+        }
+        _ => return Err(Failure::other("the process answered something else")),
+    };
+    if let Some(picture) = picture(composing, &graph) {
+        return Ok(picture);
+    }
+    ingredients.push(Ingredient {
+        role: Role::Document,
+        release: None,
+        bytes: source.as_bytes().to_vec(),
+    });
+    let ingredients = ingredients.iter().chain(adapters.values()).collect();
+    let product = Product { made: Made::Composed, from: &options.document, bytes, ingredients };
+    product.write(context, &output, &[])
+}
+
+/// What the document names, with its content: what the lock or the registry has for it. What nobody has is
+/// left out, and told by who composes.
+fn gather(
+    context: &Context,
+    options: &Compose,
+    references: &[Reference],
+    output: &Path,
+) -> Result<(Vec<Reference>, Vec<Ingredient>), Failure> {
+    let composing = &options.composing;
+    let mut with = options.with.clone();
+    if let Some(folder) = &options.deps_dir {
+        with.extend(references.iter().filter_map(|reference| replacement(folder, reference)));
+    }
+    let roots = Roots {
+        named: vec![options.document.clone()],
+        with,
+        any_version: true,
+        ..Roots::default()
+    };
+    let locking = Locking::new(context, &roots, &composing.place)?;
+    refuse_inputs(&locking, [Some(output)])?;
+    let lock = match &locking.known {
+        Some(_) if !composing.no_lock => locking.solve_within().map_err(|failure| {
+            failure.hint(
+                "`warg lock` with the document takes it into the lock; `--no-lock` does without",
+            )
+        })?,
+        _ => locking.solve(context, None)?,
+    };
+    let direct = direct(&lock);
+    let folder = folder_of(&locking.path);
+    let mut found = contents(context, &direct, folder, composing.vendored.as_deref())?;
+    let mut answers = (Vec::new(), Vec::new());
+    for reference in references {
+        let import = import_of(context, reference)?.to_string();
+        let Some(id) = answer(&lock, &import) else { continue };
+        let Some(bytes) = found.remove(id) else {
+            // Two names for one release: its content is there already.
+            let again = answers.1.iter().find(|it: &&Ingredient| it.release.as_ref() == Some(id));
+            let bytes = again.map(|it| it.bytes.clone());
+            if let Some(bytes) = bytes {
+                answers.0.push(reference.clone());
+                let release = Some(id.clone());
+                answers.1.push(Ingredient { role: Role::Part, release, bytes });
+            }
+            continue;
+        };
+        answers.0.push(reference.clone());
+        answers.1.push(Ingredient { role: Role::Part, release: Some(id.clone()), bytes });
+    }
+    Ok(answers)
+}
+
+/// The file of a directory that stands in the place of a package, as `wac` finds it.
+fn replacement(folder: &Path, reference: &Reference) -> Option<String> {
+    let Reference { package, version } = reference;
+    let named = folder.join(package.namespace().as_str());
+    let (path, at) = match version {
+        Some(version) => {
+            (named.join(package.name()).join(format!("{version}.wasm")), format!("@{version}"))
+        }
+        None => (named.join(format!("{}.wasm", package.name())), String::new()),
+    };
+    path.is_file().then(|| format!("{package}{at}={}", path.display()))
+}
+
+/// What the document itself names, without what that needs in turn.
+fn direct(lock: &Lock) -> Lock {
+    let mut direct = lock.clone();
+    let roots = lock.roots.iter().flat_map(|root| &root.dependencies);
+    let wanted: Vec<_> = roots.map(|edge| &edge.package).collect();
+    direct.packages.retain(|id, _| wanted.contains(&id));
+    direct
+}
+
+/// The release that answers an import.
+fn answer<'a>(lock: &'a Lock, import: &str) -> Option<&'a PackageId> {
+    let mut edges = lock.roots.iter().flat_map(|root| &root.dependencies);
+    edges.find(|edge| edge.import == import).map(|edge| &edge.package)
+}
+
+/// Whether a file is a WAC document, by its name.
+pub(crate) fn is_document(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("wac"))
+}
+
+/// The text of a document.
+pub(crate) fn source<'a>(path: &Path, bytes: &'a [u8]) -> Result<&'a str, Failure> {
+    std::str::from_utf8(bytes).map_err(|error| {
+        let at = error.valid_up_to();
+        Failure::usage(format!("{}: it is no text from byte {at} on", path.display()))
+            .hint("WAC documents are UTF-8")
+    })
+}
+
+/// Why plugs do not fit.
+pub(super) fn not_plugged(error: &ComposeError, names: &[&str]) -> Failure {
+    let failure = Failure::usage(harmless(&error.to_string()));
+    let list = |names: &[String]| match names {
+        [] => "nothing".to_owned(),
+        names => names.join(", "),
+    };
+    match error {
+        ComposeError::NothingPlugged { imports, exports } => failure.hint(harmless(&format!(
+            "{} imports {}; the plugs export {}",
+            names.first().copied().unwrap_or_default(),
+            list(imports),
+            list(exports)
+        ))),
+        _ => failure,
+    }
+}
+
+/// Why a document cannot be composed, with the lines that show it.
+pub(crate) fn not_composed(path: &Path, source: &str, error: &ComposeError) -> Failure {
+    let mut message = harmless(&format!("{}: {error}", path.display()));
+    let ComposeError::Document { labels, hint, .. } = error else {
+        return Failure::usage(message);
+    };
+    for label in labels {
+        message.push_str(&excerpt(source, label));
+    }
+    let failure = Failure::usage(message);
+    match hint {
+        Some(hint) => failure.hint(harmless(hint)),
+        None => failure,
+    }
+}
+
+/// The line of a label, and what the label says below it.
+fn excerpt(source: &str, label: &Label) -> String {
+    let offset = source.floor_char_boundary(label.offset);
+    let before = &source[..offset];
+    let start = before.rfind('\n').map_or(0, |at| at + 1);
+    let line = source[start..].lines().next().unwrap_or_default();
+    let number = before.matches('\n').count() + 1;
+    let column = source[start..offset].chars().count();
+    let end = source.floor_char_boundary(label.offset.saturating_add(label.length));
+    let marked = source[offset..end.max(offset)].lines().next().unwrap_or_default();
+    let marks = "^".repeat(marked.chars().count().clamp(1, LINE_CHARACTERS_MAX));
+    let margin = " ".repeat(number.to_string().len());
+    let (line, text) = (harmless(line), harmless(&label.text));
+    if line.chars().count() > LINE_CHARACTERS_MAX {
+        return format!("\n  line {number}, character {}: {text}", column + 1);
+    }
+    format!("\n  {number} | {line}\n  {margin} | {}{marks} {text}", " ".repeat(column))
+}
+
+/// Longest line that is shown.
+const LINE_CHARACTERS_MAX: usize = 200;

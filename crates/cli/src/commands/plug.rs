@@ -1,0 +1,125 @@
+//! `warg plug`: components in one that imports what they export.
+
+use std::path::Path;
+
+use serde_json::json;
+use wargate_component::compose::{Form, Reference};
+use wargate_component::provenance::{Made, Role};
+use wargate_console::harmless;
+use wargate_protocol::PackageName;
+
+use super::compose::not_plugged;
+use super::composing::{
+    Ingredient, Product, adapters, default_output, packages, picture, refuse_over,
+};
+use super::roots::{is_file, read};
+use crate::args::PlugArguments;
+use crate::context::Context;
+use crate::failure::Failure;
+use crate::output::Report;
+use crate::worker::{Answer, Fault, Job, work};
+
+/// The command.
+pub(crate) fn run(context: &Context, options: &PlugArguments) -> Result<Report, Failure> {
+    let composing = &options.composing;
+    let names: Vec<&str> =
+        [&options.socket].into_iter().chain(&options.plugs).map(String::as_str).collect();
+    let output = composing.output.clone();
+    let output = output.unwrap_or_else(|| default_output(&options.socket, ".plugged.wasm"));
+    refuse_over(&output, &names)?;
+    let ingredients = gather(context, options, &names)?;
+    let pieces = ingredients
+        .iter()
+        .enumerate()
+        .map(|(at, it)| reference(names[at], at, it))
+        .collect::<Result<Vec<_>, _>>()?;
+    let bytes: Vec<&[u8]> = ingredients.iter().map(|it| it.bytes.as_slice()).collect();
+    let adapters = adapters(context, composing, bytes.iter().copied())?;
+    let form = if composing.import_dependencies { Form::Open } else { Form::Whole };
+    let job = Job::Plug { form, pieces, adapters: adapters.keys().copied().collect() };
+    let contents: Vec<&[u8]> =
+        bytes.into_iter().chain(adapters.values().map(|it| it.bytes.as_slice())).collect();
+    let (graph, unused, bytes) = match work(&job, &contents, &composing.bounds)? {
+        (Answer::Composed { graph, unused }, bytes) => (graph, unused, bytes),
+        (Answer::Failed(Fault::Compose(error)), _) => return Err(not_plugged(&error, &names)),
+        _ => return Err(Failure::other("the process answered something else")),
+    };
+    if let Some(picture) = picture(composing, &graph) {
+        return Ok(picture);
+    }
+    let left: Vec<&str> = unused.iter().filter_map(|at| names.get(at + 1).copied()).collect();
+    let used = ingredients
+        .iter()
+        .enumerate()
+        .filter(|(at, _)| at.checked_sub(1).is_none_or(|plug| !unused.contains(&plug)));
+    let product = Product {
+        made: Made::Plugged,
+        from: &options.socket,
+        bytes,
+        ingredients: used.map(|(_, it)| it).chain(adapters.values()).collect(),
+    };
+    let mut report = product.write(context, &output, &[("unused", json!(left))])?;
+    if !left.is_empty() && !report.text.is_empty() {
+        let left = harmless(&left.join(", "));
+        report.text.push_str(&format!("Nothing was wanted of {left}.\n"));
+    }
+    Ok(report)
+}
+
+/// What is named: files, and what the lock or the registry has for packages.
+fn gather(
+    context: &Context,
+    options: &PlugArguments,
+    names: &[&str],
+) -> Result<Vec<Ingredient>, Failure> {
+    let of_registry = names.iter().filter(|name| !is_file(name));
+    let of_registry: Vec<String> = of_registry.map(ToString::to_string).collect();
+    let mut found = packages(context, &options.composing, &of_registry)?.into_iter();
+    let mut ingredients = Vec::new();
+    for (at, name) in names.iter().enumerate() {
+        let role = if at == 0 { Role::Root } else { Role::Part };
+        if is_file(name) {
+            let bytes = read(Path::new(name))?;
+            ingredients.push(Ingredient { role, release: None, bytes });
+        } else if let Some(package) = found.next() {
+            ingredients.push(Ingredient { role, ..package });
+        } else {
+            return Err(Failure::other(format!("{name} was not answered")));
+        }
+    }
+    Ok(ingredients)
+}
+
+/// What a piece is called in the composition: each by another name, also if it is there twice.
+fn reference(name: &str, at: usize, piece: &Ingredient) -> Result<Reference, Failure> {
+    let package = match &piece.release {
+        Some(id) if at == 0 => {
+            return Ok(Reference {
+                package: id.package.clone(),
+                version: Some(id.version.clone()),
+            });
+        }
+        Some(id) => id.package.name().to_owned(),
+        None => word(name),
+    };
+    let namespace = piece.release.as_ref().map_or("file", |id| id.package.namespace().as_str());
+    let numbered = format!("{namespace}:{package}-p{at}");
+    let package: PackageName = numbered
+        .parse()
+        .or_else(|_| format!("file:p{at}").parse())
+        .map_err(|error| Failure::other(format!("{numbered}: {error}")))?;
+    let version = piece.release.as_ref().map(|id| id.version.clone());
+    Ok(Reference { package, version })
+}
+
+/// The name of a file as a word that names of packages may have.
+fn word(path: &str) -> String {
+    let stem = Path::new(path).file_stem().and_then(|stem| stem.to_str()).unwrap_or("plug");
+    let kept: String = stem
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' })
+        .collect();
+    let words = kept.split('-').filter(|word| word.starts_with(|c: char| c.is_ascii_lowercase()));
+    let words: Vec<&str> = words.take(8).collect();
+    if words.is_empty() { "plug".to_owned() } else { words.join("-") }
+}

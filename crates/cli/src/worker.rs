@@ -1,0 +1,274 @@
+//! Work on what strangers wrote, in a process of its own.
+//!
+//! The libraries that compose trust what they get: they may panic, loop, or take all memory. So `warg`
+//! starts itself once more for that, with limits of time and memory and nothing in its environment, hands
+//! over a [`Job`] with contents, and reads an [`Answer`] with a component. Whatever becomes of that
+//! process, this one says what happened.
+//!
+//! Both messages are a length as 8 bytes, a JSON document of that length, and then bytes.
+
+use std::io::{self, Read, Write};
+use std::process::{Child, Command, ExitCode, Stdio};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use wargate_component::adapt::{self, AdaptError, Adapter};
+use wargate_component::compose::{self, ComposeError, Form, Packages, Plug, Reference};
+use wargate_component::limits::LINK_BYTES_MAX;
+use wargate_component::picture::Graph;
+use wargate_component::targets::{self, Fit, Host, TargetError};
+
+use crate::args::Bounds;
+use crate::failure::Failure;
+
+/// The word on the command line that asks for it.
+const WORD: &str = "__work";
+
+/// Longest JSON document of a message, in bytes.
+const HEAD_BYTES_MAX: u64 = 64 << 20;
+
+/// Bytes of the stack that works. Types of components are nested, and so are functions that read them.
+const STACK_BYTES: usize = 256 << 20;
+
+/// What a program says whose memory is at its end.
+const NO_MEMORY: &str = "memory allocation";
+
+/// Most bytes that are read of what the process says on its way out.
+const WORDS_BYTES_MAX: u64 = 1 << 12;
+
+/// What is to be done with contents, which are named in their order.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum Job {
+    /// Compose a document: the packages, then the adapters.
+    Compose { source: String, form: Form, packages: Vec<Reference>, adapters: Vec<Adapter> },
+    /// Plug: the socket, the plugs, then the adapters.
+    Plug { form: Form, pieces: Vec<Reference>, adapters: Vec<Adapter> },
+    /// Make a component of a module: the module, then perhaps the WIT package whose world the module is
+    /// told first, then perhaps the adapter.
+    Adapt { has_wit: bool, world: Option<String> },
+    /// Compare a component with hosts, and with the world of the package behind it, if there is one.
+    Fit { hosts: Vec<String>, world: Option<String> },
+}
+
+/// What came of it.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum Answer {
+    /// A component, which follows; of plugs, those of which nothing was wanted.
+    Composed { graph: Graph, unused: Vec<usize> },
+    /// A component, which follows.
+    Adapted,
+    /// How it fits: the hosts in their order, then the world.
+    Fits(Vec<Fit>),
+    /// Nothing.
+    Failed(Fault),
+}
+
+/// Why nothing came of it.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum Fault {
+    Compose(ComposeError),
+    Adapt(AdaptError),
+    Target(TargetError),
+    /// It took longer than it may.
+    Time,
+}
+
+/// Does a job in a process of its own.
+///
+/// # Errors
+/// That the process did not get to an answer. A fault of what was worked on is an answer.
+pub(crate) fn work(
+    job: &Job,
+    contents: &[&[u8]],
+    bounds: &Bounds,
+) -> Result<(Answer, Vec<u8>), Failure> {
+    let failed = |error: io::Error| Failure::local(format!("cannot start a process: {error}"));
+    let program = std::env::current_exe().map_err(failed)?;
+    let mut child = Command::new(program)
+        .arg(WORD)
+        .arg(bounds.time_limit.as_millis().to_string())
+        .arg((bounds.memory_limit << 20).to_string())
+        .env_clear()
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .map_err(failed)?;
+    let lengths: Vec<usize> = contents.iter().map(|content| content.len()).collect();
+    let (input, output) = (child.stdin.take(), child.stdout.take());
+    let said = thread::scope(|scope| {
+        scope.spawn(move || {
+            // Should it have ended already, its answer says why.
+            let mut input = input?;
+            write_head(&mut input, &(job, &lengths)).ok()?;
+            contents.iter().try_for_each(|content| input.write_all(content)).ok()
+        });
+        let mut output = output?;
+        let answer: Answer = read_head(&mut output).ok()?;
+        let mut bytes = Vec::new();
+        output.take(LINK_BYTES_MAX as u64 + 1).read_to_end(&mut bytes).ok()?;
+        Some((answer, bytes))
+    });
+    let ended = end(child, bounds);
+    match said {
+        Some((Answer::Failed(Fault::Time), _)) => Err(Failure::usage(format!(
+            "it takes longer than {}",
+            humantime::format_duration(bounds.time_limit)
+        ))
+        .hint("`--time-limit` gives it more time")),
+        Some(said) if ended.is_ok() => Ok(said),
+        _ => Err(ended.err().unwrap_or_else(|| Failure::local("the process did not answer"))),
+    }
+}
+
+/// Waits for the process, and says why it ended if not by itself.
+fn end(mut child: Child, bounds: &Bounds) -> Result<(), Failure> {
+    let mut words = String::new();
+    if let Some(errors) = child.stderr.take() {
+        let _ = errors.take(WORDS_BYTES_MAX).read_to_string(&mut words);
+    }
+    let status = child.wait().map_err(|error| Failure::local(error.to_string()))?;
+    if status.success() {
+        return Ok(());
+    }
+    let (why, hint) = if words.contains(NO_MEMORY) {
+        let why = format!("it needs more than {} MiB of memory", bounds.memory_limit);
+        (why, "`--memory-limit` gives it more")
+    } else if words.contains("overflowed its stack") {
+        ("it is nested deeper than can be worked on".to_owned(), "compose it in several steps")
+    } else {
+        let words = words.lines().next().unwrap_or_default();
+        (format!("the process that worked on it ended with {status} {words}"), "please report it")
+    };
+    Err(Failure::usage(why).hint(hint))
+}
+
+/// Does what the process is for that [`work`] has started, if this is that one.
+pub(crate) fn serve() -> Option<ExitCode> {
+    let mut words = std::env::args_os().skip(1);
+    if words.next()? != WORD {
+        return None;
+    }
+    let mut number = || words.next()?.to_str()?.parse::<u64>().ok();
+    let (Some(time), Some(memory)) = (number(), number()) else { return Some(ExitCode::FAILURE) };
+    limit_memory(memory);
+    // What panics is an answer, and nobody reads more of it.
+    std::panic::set_hook(Box::new(|_| {}));
+    let (done, answered) = mpsc::channel();
+    let worker = thread::Builder::new().stack_size(STACK_BYTES).spawn(move || {
+        let _ = done.send(answer());
+    });
+    if worker.is_err() {
+        // Not even its stack fits.
+        let _ = io::stderr().write_all(NO_MEMORY.as_bytes());
+        return Some(ExitCode::FAILURE);
+    }
+    let answer = answered.recv_timeout(Duration::from_millis(time));
+    let (answer, bytes) = match answer {
+        Ok(Ok(answer)) => answer,
+        Ok(Err(_)) | Err(mpsc::RecvTimeoutError::Disconnected) => return Some(ExitCode::FAILURE),
+        Err(mpsc::RecvTimeoutError::Timeout) => (Answer::Failed(Fault::Time), Vec::new()),
+    };
+    let mut output = io::stdout().lock();
+    let written = write_head(&mut output, &answer)
+        .and_then(|()| output.write_all(&bytes))
+        .and_then(|()| output.flush());
+    // A worker that goes on ends with the process.
+    Some(if written.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn answer() -> io::Result<(Answer, Vec<u8>)> {
+    let mut input = io::stdin().lock();
+    let (job, lengths): (Job, Vec<usize>) = read_head(&mut input)?;
+    let mut contents = Vec::new();
+    for length in lengths {
+        let mut content = vec![0; length];
+        input.read_exact(&mut content)?;
+        contents.push(content);
+    }
+    let contents: Vec<&[u8]> = contents.iter().map(Vec::as_slice).collect();
+    Ok(done(&job, &contents).unwrap_or_else(|fault| (Answer::Failed(fault), Vec::new())))
+}
+
+fn done(job: &Job, contents: &[&[u8]]) -> Result<(Answer, Vec<u8>), Fault> {
+    let of = |at: usize| contents.get(at).copied().unwrap_or_default();
+    match job {
+        Job::Compose { source, form, packages, adapters } => {
+            let (own, rest) = contents.split_at(packages.len().min(contents.len()));
+            let contents = packages.iter().cloned().zip(own.iter().copied()).collect();
+            let adapters = adapters.iter().copied().zip(rest.iter().copied()).collect();
+            let packages = Packages { contents, adapters };
+            let made = compose::compose(source, &packages, *form).map_err(Fault::Compose)?;
+            Ok((Answer::Composed { graph: made.graph, unused: Vec::new() }, made.bytes))
+        }
+        Job::Plug { form, pieces, adapters } => {
+            let (own, rest) = contents.split_at(pieces.len().min(contents.len()));
+            let adapters = adapters.iter().copied().zip(rest.iter().copied()).collect();
+            let pieces: Vec<_> = pieces
+                .iter()
+                .zip(own)
+                .map(|(reference, bytes)| Plug { reference: reference.clone(), bytes })
+                .collect();
+            let Some((socket, plugs)) = pieces.split_first() else {
+                return Err(Fault::Target(TargetError::Component { reason: "no socket".into() }));
+            };
+            let (made, unused) =
+                compose::plug(socket, plugs, &adapters, *form).map_err(Fault::Compose)?;
+            Ok((Answer::Composed { graph: made.graph, unused }, made.bytes))
+        }
+        Job::Adapt { has_wit, world } => {
+            let told = has_wit.then(|| adapt::embed(of(0), of(1), world.as_deref()));
+            let told = told.transpose().map_err(Fault::Adapt)?;
+            let module = told.as_deref().unwrap_or_else(|| of(0));
+            let adapter = contents.get(1 + usize::from(*has_wit)).copied();
+            let made = adapt::adapt(module, adapter).map_err(Fault::Adapt)?;
+            Ok((Answer::Adapted, made))
+        }
+        Job::Fit { hosts, world } => {
+            let mut fits = Vec::new();
+            for host in hosts {
+                let host = Host::named(host).map_err(Fault::Target)?;
+                fits.push(host.fit(of(0)).map_err(Fault::Target)?);
+            }
+            if let Some(wit) = contents.get(1) {
+                let fit = targets::fit(of(0), wit, world.as_deref()).map_err(Fault::Target)?;
+                fits.push(fit);
+            }
+            Ok((Answer::Fits(fits), Vec::new()))
+        }
+    }
+}
+
+fn write_head(to: &mut impl Write, head: &impl Serialize) -> io::Result<()> {
+    let head = serde_json::to_vec(head)?;
+    to.write_all(&(head.len() as u64).to_le_bytes())?;
+    to.write_all(&head)
+}
+
+fn read_head<T: DeserializeOwned>(from: &mut impl Read) -> io::Result<T> {
+    let mut length = [0; 8];
+    from.read_exact(&mut length)?;
+    let length = u64::from_le_bytes(length);
+    if length > HEAD_BYTES_MAX {
+        return Err(io::Error::other("a message is longer than it may be"));
+    }
+    let mut head = Vec::new();
+    from.take(length).read_to_end(&mut head)?;
+    Ok(serde_json::from_slice(&head)?)
+}
+
+/// Has the system refuse this process more memory than that.
+#[cfg(unix)]
+fn limit_memory(bytes: u64) {
+    use rustix::process::{Resource, Rlimit, setrlimit};
+    let limit = Rlimit { current: Some(bytes), maximum: Some(bytes) };
+    // Where the system knows no such limit, there is none.
+    let _ = setrlimit(Resource::As, limit);
+    let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
+}
+
+#[cfg(not(unix))]
+fn limit_memory(_bytes: u64) {}

@@ -1,0 +1,317 @@
+//! `warg compose`: from a WAC document and published packages to what runs.
+
+use std::fs;
+use std::path::PathBuf;
+
+use serde_json::Value;
+use wargate_testkit::vectors::testdata;
+use wasmtime::component::{Component, Linker};
+use wasmtime::{Engine, Store};
+
+use crate::schema::check;
+use crate::with_registry::{Registry, Session};
+
+/// A tower of languages, and what it answers.
+const TOWER: &str = "\
+package demo:tower;
+
+let bottom = new demo:greeter {};
+let script = new demo:script@1.0.0 { greeting: bottom.greeting, ... };
+let top = new demo:rust { ...script };
+
+export top.greeting;
+";
+const ANSWER: &str = "Rust[Claw[Rust says hello to Ada]]";
+
+/// A user with a folder, and a registry that has the links of the tower.
+struct Builder<'a> {
+    session: Session<'a>,
+    folder: PathBuf,
+}
+
+impl<'a> Builder<'a> {
+    fn new(registry: &'a Registry) -> Self {
+        let session = Session::new(registry);
+        let folder = session.user.home().join("here");
+        session.fine(&["key", "new"]);
+        let builder = Self { session, folder };
+        for (package, version, component) in [
+            ("demo:greeter", "1.0.0", "greeter-rust"),
+            ("demo:script", "1.0.0", "tower-claw"),
+            ("demo:script", "2.0.0", "greeter-rust"),
+            ("demo:rust", "1.0.0", "tower-rust"),
+        ] {
+            builder.publish(package, version, component);
+        }
+        builder.write("tower.wac", TOWER);
+        builder
+    }
+
+    fn publish(&self, package: &str, version: &str, component: &str) {
+        let path = testdata().join(format!("components/{component}.wasm"));
+        fs::copy(path, self.folder.join("release.wasm")).unwrap();
+        self.session.fine(&["publish", "release.wasm", "--name", package, "--release", version]);
+        fs::remove_file(self.folder.join("release.wasm")).unwrap();
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        fs::write(self.folder.join(name), text).unwrap();
+    }
+
+    fn read(&self, name: &str) -> Vec<u8> {
+        fs::read(self.folder.join(name)).unwrap()
+    }
+
+    fn json(&self, arguments: &[&str]) -> Value {
+        let text = self.session.fine(&[arguments, &["--json"]].concat());
+        let value = serde_json::from_str(&text).unwrap();
+        check(arguments[0], &value);
+        value
+    }
+}
+
+/// What a component that needs nothing says to Ada.
+fn greet(bytes: &[u8]) -> String {
+    let engine = Engine::default();
+    let component = Component::from_binary(&engine, bytes).unwrap();
+    let mut store = Store::new(&engine, ());
+    let instance = Linker::new(&engine).instantiate(&mut store, &component).unwrap();
+    let interface = instance.get_export_index(&mut store, None, "example:greet/greeting@0.1.0");
+    let greet = instance.get_export_index(&mut store, interface.as_ref(), "greet").unwrap();
+    let greet = instance.get_typed_func::<(&str,), (String,)>(&mut store, &greet).unwrap();
+    greet.call(&mut store, ("Ada",)).unwrap().0
+}
+
+#[test]
+fn a_tower_of_languages_is_composed_pinned_and_run() {
+    let registry = Registry::start();
+    let builder = Builder::new(&registry);
+    let session = &builder.session;
+    let made = builder.json(&["compose", "tower.wac"]);
+    assert_eq!(made["path"], "tower.wasm");
+    assert_eq!(made["sources"].as_array().unwrap().len(), 4, "the document and three packages");
+    let tower = builder.read("tower.wasm");
+    assert_eq!(greet(&tower), ANSWER);
+
+    // What is locked stays, whatever is released later, and needs nobody to be asked.
+    session.fine(&["lock", "tower.wac"]);
+    builder.publish("demo:greeter", "1.1.0", "tower-rust");
+    session.fine(&["compose", "tower.wac", "--offline", "-o", "again.wasm"]);
+    assert_eq!(builder.read("again.wasm"), tower);
+    let tree = session.fine(&["dependencies", "tower.wac", "--offline"]);
+    assert!(tree.contains("tower.wac\n├── demo:greeter@1.0.0"), "{tree}");
+    session.fine(&["fetch"]);
+    session.fine(&["compose", "tower.wac", "--vendored", "deps", "--offline", "-o", "deps.wasm"]);
+    assert_eq!(builder.read("deps.wasm"), tower);
+
+    // What the lock does not have is not composed as if it had.
+    let other = TOWER.replace("demo:script@1.0.0", "demo:script@2.0.0");
+    builder.write("tower.wac", &other);
+    let changed = session.run(&["compose", "tower.wac", "--offline"]);
+    assert!(changed.code == Some(2) && changed.err.contains("demo:script"), "{changed}");
+
+    // A file may stand in the place of a package.
+    let local = testdata().join("components/greeter-rust.wasm");
+    fs::copy(local, builder.folder.join("mine.wasm")).unwrap();
+    builder.write("tower.wac", TOWER);
+    let with = "demo:greeter@9.0.0=mine.wasm";
+    session.fine(&["compose", "tower.wac", "--no-lock", "--with", with, "-o", "with.wasm"]);
+    assert_eq!(greet(&builder.read("with.wasm")), ANSWER);
+
+    // What is left open is imported by its name, and a bundle of it closes it again.
+    session.fine(&["compose", "tower.wac", "--import-dependencies", "-o", "open.wasm"]);
+    let open = builder.json(&["inspect", "open.wasm"]);
+    assert!(open.to_string().contains("unlocked-dep=<demo:script@"), "{open}");
+
+    let dot = session.fine(&["compose", "tower.wac", "--dot"]);
+    assert!(dot.starts_with("digraph {") && dot.contains("demo:script"), "{dot}");
+    assert!(session.fine(&["compose", "tower.wac", "--svg"]).starts_with("<svg"));
+}
+
+#[test]
+fn faults_of_a_document_are_shown_where_they_are() {
+    let registry = Registry::start();
+    let builder = Builder::new(&registry);
+    for (text, shown) in [
+        ("package a:b;\nlet x = 5;\n", "  2 | let x = 5;\n    |         ^"),
+        ("package a:b;\nlet x = new demo:greeter { nothing: y };\n", "  2 | let x = new demo"),
+        ("package a:b;\nlet x = new demo:rust {};\n", "^"),
+        ("package a:b;\nlet x = new demo:none {};\n", "demo:none"),
+        ("package a:b;\nlet x = new demo:greeter@7.0.0 {};\n", "demo:greeter"),
+        ("\u{1b}[2J", "tower.wac"),
+    ] {
+        builder.write("tower.wac", text);
+        let output = builder.session.run(&["compose", "tower.wac"]);
+        assert!(matches!(output.code, Some(2 | 3)), "{text}: {output}");
+        assert!(output.err.contains(shown) && !output.err.contains('\u{1b}'), "{text}: {output}");
+    }
+    let output = builder.session.run(&["compose", "tower.wasm"]);
+    assert!(output.code == Some(2) && output.err.contains("no WAC document"), "{output}");
+    builder.write("tower.wac", TOWER);
+    let output = builder.session.run(&["compose", "tower.wac", "-o", "tower.wac"]);
+    assert!(output.code == Some(2) && output.err.contains("written over"), "{output}");
+}
+
+#[test]
+fn plugs_are_files_and_packages_and_feed_each_other() {
+    let registry = Registry::start();
+    let builder = Builder::new(&registry);
+    let session = &builder.session;
+    let local = testdata().join("components/tower-claw.wasm");
+    fs::copy(local, builder.folder.join("script.wasm")).unwrap();
+    let plugged = ["plug", "demo:rust", "--plug", "demo:greeter", "--plug", "script.wasm"];
+    let made = builder.json(&[&plugged[..], &["-o", "tower.wasm"]].concat());
+    assert_eq!(made["sources"].as_array().unwrap().len(), 2);
+    // The greeting of the first plug fits the socket, and so nobody wants the second one.
+    assert_eq!(made["unused"][0], "script.wasm");
+    let plugged = ["plug", "demo:rust", "--plug", "script.wasm", "--plug", "demo:greeter"];
+    session.fine(&[&plugged[..], &["-o", "tower.wasm"]].concat());
+    assert_eq!(greet(&builder.read("tower.wasm")), ANSWER);
+    assert!(session.fine(&[&plugged[..], &["--svg"]].concat()).contains("demo:rust"));
+
+    let shown = session.fine(&["inspect", "tower.wasm"]);
+    assert!(shown.contains("PLUGGED FROM") && shown.contains("demo:rust@1.0.0"), "{shown}");
+    let output = session.run(&["plug", "demo:greeter", "--plug", "demo:rust"]);
+    assert!(output.code == Some(2) && output.err.contains("imports nothing"), "{output}");
+    let output =
+        session.run(&["plug", "script.wasm", "--plug", "demo:greeter", "-o", "script.wasm"]);
+    assert!(output.code == Some(2) && output.err.contains("written over"), "{output}");
+}
+
+#[test]
+fn what_a_component_was_made_from_is_verified() {
+    let registry = Registry::start();
+    let builder = Builder::new(&registry);
+    let session = &builder.session;
+    session.fine(&["compose", "tower.wac"]);
+    let said = session.fine(&["verify", "--deep", "tower.wasm"]);
+    for package in ["demo:greeter@1.0.0", "demo:script@1.0.0", "demo:rust@1.0.0"] {
+        let line = said.lines().find(|line| line.contains(package)).unwrap();
+        assert!(line.starts_with("ok:") && line.contains("unchanged"), "{said}");
+    }
+    session.fine(&["publish", "yank", "--name", "demo:greeter", "--version", "1.0.0", "--yes"]);
+    let said = session.fine(&["verify", "--deep", "tower.wasm"]);
+    assert!(said.contains("note: demo:greeter@1.0.0 was yanked"), "{said}");
+
+    // Somebody who claims what was never released is found out.
+    let tower = builder.read("tower.wasm");
+    for (from, to, shown) in [
+        ("demo:script", "demo:absent", "no registry has demo:absent"),
+        ("\"1.0.0\"", "\"1.0.9\"", "has no release 1.0.9"),
+        ("sha256:", "sha256:00", "cannot be read"),
+    ] {
+        let at = tower.windows(12).rposition(|bytes| bytes == b"warg-sources").unwrap();
+        let text = String::from_utf8(tower[at..].to_vec()).unwrap().replacen(from, to, 1);
+        let (mut lie, text) = (tower[..at].to_vec(), &text[..tower.len() - at]);
+        lie.extend(text.as_bytes());
+        fs::write(builder.folder.join("lie.wasm"), lie).unwrap();
+        let output = session.run(&["verify", "--deep", "lie.wasm"]);
+        assert!(output.code == Some(6) && output.out.contains(shown), "{to}: {output}");
+    }
+    let local = testdata().join("components/greeter-rust.wasm");
+    fs::copy(local, builder.folder.join("plain.wasm")).unwrap();
+    let output = session.run(&["verify", "--deep", "plain.wasm"]);
+    assert!(output.code == Some(6) && output.out.contains("does not say"), "{output}");
+}
+
+#[test]
+fn modules_are_adapted_with_what_the_registry_was_seeded_with() {
+    let registry = Registry::start();
+    let builder = Builder::new(&registry);
+    let session = &builder.session;
+    for name in ["command", "link"] {
+        let path = testdata().join(format!("components/modules/{name}-rust-wasip1.wasm"));
+        fs::copy(path, builder.folder.join(format!("{name}.wasm"))).unwrap();
+    }
+    let output = session.run(&["adapt", "command.wasm"]);
+    assert!(output.code == Some(3) && output.err.contains("wargate seed"), "{output}");
+    let seeded = registry.operate(&["seed"]);
+    assert_eq!(seeded.matches("published").count(), 16, "{seeded}");
+    let again = registry.operate(&["seed"]);
+    assert_eq!(again.matches("is there").count(), 16, "{again}");
+
+    let made = builder.json(&["adapt", "command.wasm"]);
+    assert_eq!(
+        (&made["adapter"], &made["path"]),
+        (&"command".into(), &"command.component.wasm".into())
+    );
+    let fits = builder.json(&["targets", "command.component.wasm", "wasi:cli/command"]);
+    assert_eq!(fits["targets"][0]["fits"], true, "{fits}");
+    session.fine(&["verify", "--deep", "command.component.wasm"]);
+    let world = session.run(&["targets", "command.component.wasm", "wasi:http/proxy@0.2.12"]);
+    assert!(world.code == Some(1) && world.out.contains("it does not export"), "{world}");
+    session.fine(&["targets", "command.component.wasm", "wasi:cli/imports@0.2.12"]);
+    let later = session.run(&["targets", "command.component.wasm", "wasi:cli/imports@0.3.0"]);
+    assert!(later.code == Some(1) && later.out.contains("it imports wasi:cli/exit"), "{later}");
+
+    // A package that is a module is adapted where a document instantiates it.
+    session.fine(&["publish", "link.wasm", "--name", "demo:module", "--release", "1.0.0"]);
+    builder.write(
+        "adapted.wac",
+        "package demo:adapted;\nlet low = new demo:greeter {};\n\
+         let top = new demo:module { ...low, ... };\nexport top...;\n",
+    );
+    let made = builder.json(&["compose", "adapted.wac"]);
+    let roles: Vec<_> = made["sources"].as_array().unwrap().iter().map(|it| &it["role"]).collect();
+    assert_eq!(roles, ["document", "part", "part", "adapter"]);
+    session.fine(&["lock", "adapted.wac"]);
+    let output = session.run(&["compose", "adapted.wac", "-o", "locked.wasm"]);
+    assert!(output.code == Some(2) && output.err.contains("preview1-reactor"), "{output}");
+    session.fine(&["lock", "adapted.wac", "bytecodealliance:preview1-reactor"]);
+    session.fine(&["compose", "adapted.wac", "-o", "locked.wasm", "--offline"]);
+    assert_eq!(builder.read("locked.wasm"), builder.read("adapted.wasm"));
+}
+
+#[test]
+fn what_takes_too_much_is_ended() {
+    let registry = Registry::start();
+    let builder = Builder::new(&registry);
+    for (bound, shown) in [
+        (["--time-limit", "0s"], "it takes longer than 0s"),
+        (["--memory-limit", "16"], "it needs more than 16 MiB of memory"),
+    ] {
+        let output = builder.session.run(&[&["compose", "tower.wac"][..], &bound].concat());
+        assert!(output.code == Some(2) && output.err.contains(shown), "{output}");
+    }
+}
+
+#[test]
+fn packages_are_files_and_ranges_where_a_project_says_so() {
+    let registry = Registry::start();
+    let builder = Builder::new(&registry);
+    let session = &builder.session;
+    // Without a version, the newest is taken; a project may say in which range.
+    builder.publish("demo:greeter", "2.0.0", "tower-rust");
+    let output = session.run(&["compose", "tower.wac"]);
+    assert!(output.code == Some(2) && output.err.contains("greeting"), "{output}");
+    builder.write("warg.toml", "[dependencies]\n\"demo:greeter\" = \"^1\"\n");
+    session.fine(&["compose", "tower.wac"]);
+    assert_eq!(greet(&builder.read("tower.wasm")), ANSWER);
+
+    // Two local files of one package stand beside each other, and so do files as `wac` finds them.
+    fs::create_dir_all(builder.folder.join("deps/demo/script")).unwrap();
+    for (file, component) in [
+        ("demo/greeter.wasm", "greeter-rust"),
+        ("demo/rust.wasm", "tower-rust"),
+        ("demo/script/1.0.0.wasm", "tower-claw"),
+    ] {
+        let path = testdata().join(format!("components/{component}.wasm"));
+        fs::copy(path, builder.folder.join("deps").join(file)).unwrap();
+    }
+    fs::remove_file(builder.folder.join("warg.toml")).unwrap();
+    session.fine(&["compose", "tower.wac", "--deps-dir", "deps", "-o", "local.wasm"]);
+    assert_eq!(greet(&builder.read("local.wasm")), ANSWER);
+    builder.write(
+        "two.wac",
+        "package demo:two;\nlet low = new demo:link@0.1.0 {};\n\
+         let top = new demo:link@0.2.0 { ...low };\nexport top...;\n",
+    );
+    let with = [
+        "--with",
+        "demo:link@0.1.0=deps/demo/greeter.wasm",
+        "--with",
+        "demo:link@0.2.0=deps/demo/rust.wasm",
+    ];
+    session.fine(&[&["compose", "two.wac"][..], &with].concat());
+    assert_eq!(greet(&builder.read("two.wasm")), "Rust[Rust says hello to Ada]");
+}
