@@ -4,6 +4,7 @@ mod components;
 mod composing;
 mod dependencies;
 mod publish;
+mod running;
 mod verify;
 
 use std::path::PathBuf;
@@ -19,6 +20,7 @@ pub(crate) use self::dependencies::{
     Add, Bundle, Dependencies, Fetch, LockArguments, LockPlace, Outdated, Remove, Roots, Update,
 };
 pub(crate) use self::publish::{Publish, PublishCommand, PublishFiles, PublishOptions, Release};
+pub(crate) use self::running::{Grants, Run, Serve, What};
 pub(crate) use self::verify::{Monitor, Verify};
 
 /// Publish and fetch WebAssembly components, and verify every answer of their registry.
@@ -100,6 +102,10 @@ pub(crate) enum Command {
     Targets(Targets),
     /// Make a component of a core module
     Adapt(Adapt),
+    /// Run a command with all that it depends on, and grant it only what is asked for
+    Run(Box<Run>),
+    /// Answer HTTP requests with a component, and grant it only what is asked for
+    Serve(Box<Serve>),
     /// Download what `warg.lock` names, as files
     Fetch(Fetch),
     /// Add packages to `[dependencies]` of `warg.toml`, and lock them

@@ -24,6 +24,7 @@ mod project;
 mod publish;
 mod publish_files;
 mod roots;
+mod run;
 mod show;
 mod subject;
 mod targets;
@@ -75,6 +76,8 @@ pub(crate) fn run(context: &Context, command: Command) -> Result<Report, Failure
         Command::Plug(options) => plug::run(context, &options),
         Command::Targets(options) => targets::run(context, &options),
         Command::Adapt(options) => adapt::run(context, &options),
+        Command::Run(options) => run::run(context, &options),
+        Command::Serve(options) => run::serve(context, &options),
         Command::Fetch(options) => fetch::run(context, &options),
         Command::Add(options) => project::add(context, &options),
         Command::Remove(options) => project::remove(context, &options),
@@ -92,7 +95,7 @@ pub(crate) fn run(context: &Context, command: Command) -> Result<Report, Failure
             config::run(context, &options)
         }
         Command::Clear => {
-            let bytes = context.client()?.clear()?;
+            let bytes = context.client()?.clear()?.saturating_add(run::clear(context)?);
             Ok(Report::new(
                 format!("Deleted {} of content.\n", counted(bytes, "byte")),
                 json!({ "bytes": bytes }),

@@ -30,6 +30,8 @@ pub(crate) struct Context {
     /// All places that may have secrets, made once: a helper remembers what it was asked.
     credentials: OnceLock<Arc<Credentials>>,
     progress: Arc<Progress>,
+    /// What the user should know beside the result.
+    pub(crate) notices: Arc<Notices>,
 }
 
 impl Context {
@@ -53,7 +55,7 @@ impl Context {
             Globals { verbose: true, .. } => Talk::Everything,
             _ => Talk::Notices,
         };
-        let progress = Arc::new(Progress::new(talk, notices));
+        let progress = Arc::new(Progress::new(talk, Arc::clone(&notices)));
         Ok(Self {
             globals: globals.clone(),
             dirs,
@@ -62,6 +64,7 @@ impl Context {
             variables,
             credentials: OnceLock::new(),
             progress,
+            notices,
         })
     }
 

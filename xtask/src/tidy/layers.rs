@@ -51,6 +51,7 @@ const LAYERS: &[Layer] = &[
         ],
     ),
     layer("cli", &["crypto", "console", "protocol", "api", "component", "client"]),
+    layer("runner", &["console"]),
     layer(
         "testkit",
         &["crypto", "transparency", "protocol", "api", "component", "registry", "http"],
@@ -75,6 +76,7 @@ const EVERYTHING: &[&str] = &[
     "client",
     "server",
     "cli",
+    "runner",
     "testkit",
 ];
 

@@ -6,7 +6,7 @@ use wargate_component::lock::Lock;
 
 use super::linking::{Form, Linking};
 use super::locking::{Locking, refuse_inputs};
-use crate::args::Bundle;
+use crate::args::{Bundle, LockPlace, Roots};
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::files::folder_of;
@@ -14,34 +14,43 @@ use crate::output::Report;
 
 /// The command.
 pub(crate) fn run(context: &Context, options: &Bundle) -> Result<Report, Failure> {
-    if options.no_lock && options.roots.named.is_empty() {
-        return Err(Failure::usage("nothing is named to bundle, and the lock is not to count")
+    let (locking, lock) = solve(context, &options.roots, &options.place, options.no_lock)?;
+    let folder = folder_of(&locking.path);
+    let linking = Linking::gather(context, &lock, folder, options.vendored.as_deref())?;
+    let path = options.output.clone().unwrap_or_else(|| linking.file_name(Form::Bundle));
+    refuse_inputs(&locking, [Some(&*path)])?;
+    linking.write(context, Form::Bundle, &path)
+}
+
+/// What one root needs: by the lock if there is one, and it is to count.
+pub(super) fn solve(
+    context: &Context,
+    roots: &Roots,
+    place: &LockPlace,
+    no_lock: bool,
+) -> Result<(Locking, Lock), Failure> {
+    if no_lock && roots.named.is_empty() {
+        return Err(Failure::usage("nothing is named, and the lock is not to count")
             .hint("name a file or a package: `warg bundle app.wasm --no-lock`"));
     }
-    if options.roots.named.len() > 1 {
-        return Err(Failure::usage("one component is bundled at a time, and several are named")
-            .hint("bundle them one by one"));
+    if roots.named.len() > 1 {
+        return Err(Failure::usage("one component is linked at a time, and several are named")
+            .hint("name one; what stands behind `--` is for the component that `warg run` runs"));
     }
-    let locking = Locking::new(context, &options.roots, &options.place)?;
+    let locking = Locking::new(context, roots, place)?;
     let lock = match &locking.known {
         // What the lock does not answer, nobody else is asked for: a bundle is what was locked.
-        Some(_) if !options.no_lock => locking.solve_within().map_err(|failure| {
+        Some(_) if !no_lock => locking.solve_within().map_err(|failure| {
             failure.hint(
                 "`--no-lock` takes the newest releases that answer, and not those of the lock",
             )
         })?,
         _ => locking.solve(context, None)?,
     };
-    if !options.no_lock
-        && let Some(known) = &locking.known
-    {
+    if !no_lock && let Some(known) = &locking.known {
         refuse_changed(known, &lock)?;
     }
-    let folder = folder_of(&locking.path);
-    let linking = Linking::gather(context, &lock, folder, options.vendored.as_deref())?;
-    let path = options.output.clone().unwrap_or_else(|| linking.file_name(Form::Bundle));
-    refuse_inputs(&locking, [Some(&*path)])?;
-    linking.write(context, Form::Bundle, &path)
+    Ok((locking, lock))
 }
 
 /// Refuses files that are others than those that were locked.

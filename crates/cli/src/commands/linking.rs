@@ -103,13 +103,8 @@ impl Linking {
         Provenance { made: Made::Bundled, sources: [root].into_iter().chain(parts).collect() }
     }
 
-    /// Links, and writes the result to a file, or to standard output if the path is `-`.
-    pub(crate) fn write(
-        &self,
-        context: &Context,
-        form: Form,
-        path: &Path,
-    ) -> Result<Report, Failure> {
+    /// Links.
+    pub(crate) fn link(&self, form: Form) -> Result<Output<'_>, Failure> {
         let solution = self.lock.solution(&self.edges);
         let contents: Vec<&[u8]> = solution
             .nodes
@@ -128,6 +123,17 @@ impl Linking {
         if form == Form::Bundle && !contents.is_empty() {
             output.state(&self.provenance());
         }
+        Ok(output)
+    }
+
+    /// Links, and writes the result to a file, or to standard output if the path is `-`.
+    pub(crate) fn write(
+        &self,
+        context: &Context,
+        form: Form,
+        path: &Path,
+    ) -> Result<Report, Failure> {
+        let output = self.link(form)?;
         if path == Path::new("-") {
             if context.globals.json {
                 return Err(Failure::usage("standard output cannot take both content and JSON")
@@ -138,7 +144,7 @@ impl Linking {
         }
         save(&output, path)?;
         let (digest, size) = (output.digest(), output.len());
-        let count = contents.len() as u64;
+        let count = self.contents.len() as u64;
         let verb = match form {
             Form::Locked => "imports",
             Form::Bundle => "holds",
@@ -158,7 +164,8 @@ impl Linking {
     }
 }
 
-fn one_root(lock: &Lock) -> Result<&LockedRoot, Failure> {
+/// The root of a lock that has one.
+pub(crate) fn one_root(lock: &Lock) -> Result<&LockedRoot, Failure> {
     let mut roots = lock.roots.iter();
     match (roots.next(), roots.next()) {
         (Some(root), None) if root.file.is_some() || root.dependencies.len() == 1 => Ok(root),
@@ -244,7 +251,8 @@ fn refuse_large(fetched: &[(PackageId, Fetched)]) -> Result<(), Failed> {
     Err(Failure::usage(message).into())
 }
 
-fn save(output: &Output<'_>, path: &Path) -> Result<(), Failure> {
+/// Writes the bytes to a file.
+pub(crate) fn save(output: &Output<'_>, path: &Path) -> Result<(), Failure> {
     write_whole(path, |file| {
         let mut writer = BufWriter::new(file);
         let written = output.write_to(&mut writer).and_then(|()| writer.flush());

@@ -17,7 +17,8 @@ use crate::origin::{Domain, RegistryUrl};
 use crate::settings::{Choice, Settings};
 
 /// Variables that begin as ours and are read elsewhere.
-const OTHER_VARIABLES: &[&str] = &["WARG_CONFIG", "WARG_SIGNING_KEY", "WARG_TOKEN", "WARG_LOG"];
+const OTHER_VARIABLES: &[&str] =
+    &["WARG_CONFIG", "WARG_SIGNING_KEY", "WARG_TOKEN", "WARG_LOG", "WARG_RUNNER"];
 
 pub(super) fn resolve(sources: &Sources) -> Result<Config, ConfigError> {
     let mut layers = Layers::default();
