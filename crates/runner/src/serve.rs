@@ -1,5 +1,6 @@
 //! `warg-run serve`: answers HTTP requests, each with an instance of its own.
 
+mod body;
 mod request;
 
 use std::io::Write;

@@ -18,6 +18,7 @@ use wasmtime_wasi_http::p2::bindings::http::types::{ErrorCode, Scheme};
 use wasmtime_wasi_http::p2::body::HyperOutgoingBody;
 use wasmtime_wasi_http::{WasiBody, WasiHttpView};
 
+use super::body::{Fate, WholeBody};
 use super::took;
 use crate::failure::{Failure, note};
 use crate::grants::Grants;
@@ -77,10 +78,10 @@ impl Service {
             return Ok(plain(StatusCode::BAD_REQUEST, "the request names no host\n"));
         }
         let (sender, receiver) = oneshot::channel::<Said>();
-        let service = Arc::clone(&self);
-        let of_line = line.clone();
+        let (service, fate) = (Arc::clone(&self), Fate::default());
+        let (of_line, of_fate) = (line.clone(), fate.clone());
         let mut work = Work(Some(tokio::spawn(async move {
-            let silence = service.work(request, sender, permit).await;
+            let silence = service.work(request, sender, permit, &of_fate).await;
             if let Some(silence) = &silence {
                 of_line.remark(silence, &service);
             }
@@ -92,7 +93,7 @@ impl Service {
                 // It goes on by itself, and ends when nobody reads any more.
                 work.0 = None;
                 line.write(response.status(), "");
-                Ok(response)
+                Ok(response.map(|body| WholeBody { body, fate }.boxed_unsync()))
             }
             Ok(Err(code)) => {
                 work.0 = None;
@@ -129,6 +130,7 @@ impl Service {
         request: Request<Incoming>,
         sender: oneshot::Sender<Said>,
         permit: OwnedSemaphorePermit,
+        fate: &Fate,
     ) -> Option<Silence> {
         // Whoever sees that it has ended sees that there is room, too.
         let _permit = permit;
@@ -140,6 +142,7 @@ impl Service {
         store.limiter(|host| &mut host.memory);
         store.set_epoch_deadline(1);
         store.epoch_deadline_async_yield_and_update(1);
+        let mut watch = fate.watch();
         let done = tokio::time::timeout(self.time, async {
             let proxy = self.proxy.instantiate_async(&mut store).await?;
             let request = store.data_mut().http().new_incoming_request(Scheme::Http, request)?;
@@ -147,7 +150,10 @@ impl Service {
             proxy.wasi_http_incoming_handler().call_handle(&mut store, request, out).await
         });
         match done.await {
-            Ok(Ok(())) => None,
+            Ok(Ok(())) => {
+                watch.is_well = true;
+                None
+            }
             Ok(Err(error)) => {
                 Some(Silence::Failed(trap::explain(&self.name, &error, &store.data().memory)))
             }

@@ -109,7 +109,10 @@ fn body(request: &IncomingRequest) -> Result<Vec<u8>, ()> {
 /// Asks `http://AUTHORITY/`; the status.
 fn fetch(authority: &str) -> Result<u16, String> {
     let request = OutgoingRequest::new(Fields::new());
-    let is_set = request.set_scheme(Some(&Scheme::Http)).and(request.set_authority(Some(authority)));
+    let is_set = request
+        .set_scheme(Some(&Scheme::Http))
+        .and_then(|()| request.set_authority(Some(authority)))
+        .and_then(|()| request.set_path_with_query(Some("/")));
     is_set.map_err(|()| "this is no authority".to_owned())?;
     let answer = outgoing_handler::handle(request, None).map_err(|error| format!("{error:?}"))?;
     answer.subscribe().block();
