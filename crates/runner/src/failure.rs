@@ -60,13 +60,17 @@ impl Failure {
     /// process ends.
     pub(crate) fn tell(&self, document: Option<Value>) -> ExitCode {
         // A reader who has gone does not learn it; the exit code says it, too.
-        if let Some(mut document) = document {
+        if let Some(given) = document {
             let mut error =
                 json!({ "kind": self.kind, "code": self.code, "message": self.message });
             if !self.hints.is_empty() {
                 error["hint"] = self.hints.join("\n").into();
             }
-            document["error"] = error;
+            let mut document = json!({ "error": error });
+            // What the user should know all the same.
+            if let Some(notices) = given.get("notices") {
+                document["notices"] = notices.clone();
+            }
             let _ = writeln!(std::io::stdout(), "{document:#}");
         } else {
             let mut text = format!("error: {}\n", tame(&self.message));

@@ -27,6 +27,7 @@ const BUDGETS: &[(&str, usize)] = &[
     ("blobs", 230),
     ("client", 160),
     ("cli", 220),
+    ("runner", 230),
     ("server", 360),
 ];
 

@@ -23,8 +23,8 @@ pub(crate) fn run(context: &Context, options: &Run) -> Result<Report, Failure> {
         return Err(Failure::usage("standard output is the component's, and cannot take JSON")
             .hint("leave out `--json`"));
     }
-    let helper = Helper::find()?;
     let prepared = Prepared::new(context, &options.what)?;
+    let helper = Helper::find()?;
     let mut words = words("run", &prepared, &options.grants);
     limit(&mut words, "--max-memory", options.max_memory.as_deref());
     limit(&mut words, "--timeout", options.timeout.as_deref());
@@ -35,8 +35,8 @@ pub(crate) fn run(context: &Context, options: &Run) -> Result<Report, Failure> {
 
 /// `warg serve`. On Unix it returns only if it fails: the helper takes this process's place.
 pub(crate) fn serve(context: &Context, options: &Serve) -> Result<Report, Failure> {
-    let helper = Helper::find()?;
     let prepared = Prepared::new(context, &options.what)?;
+    let helper = Helper::find()?;
     let mut words = words("serve", &prepared, &options.grants);
     limit(&mut words, "--listen", options.listen.as_deref());
     limit(&mut words, "--max-memory", options.max_memory.as_deref());

@@ -120,6 +120,8 @@ const LINES: &[(&str, &str)] = &[
     ("", "inspect plugged.wasm"),
     ("", "verify plugged.wasm --deep"),
     ("", "verify COMPONENT --deep"),
+    ("", "run none.wasm"),
+    ("", "serve none.wasm"),
     ("", "fetch --file greet.lock"),
     ("", "fetch"),
     ("", "outdated --file greet.lock"),
@@ -161,8 +163,9 @@ const LINES: &[(&str, &str)] = &[
 
 const KEY: &str = "ecdsa-p256:I+UlDo0HxyBBFeelhPPWmD+LnklOpqZDkrFP5VduASk=";
 
-/// Commands whose success is checked elsewhere: the whole demonstration by `tests/rough/demo.rs`.
-const ELSEWHERE: &[&str] = &["demo"];
+/// Commands whose success is checked elsewhere: the whole demonstration by `tests/rough/demo.rs`, and
+/// what runs components by `running.rs`.
+const ELSEWHERE: &[&str] = &["demo", "run", "serve"];
 
 /// Most lines of one output that a snapshot has.
 const LINES_MAX: usize = 40;

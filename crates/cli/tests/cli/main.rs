@@ -17,6 +17,8 @@ mod mask;
 mod program;
 mod project;
 mod resolving;
+#[cfg(unix)]
+mod running;
 mod schema;
 mod secrets;
 mod with_registry;
