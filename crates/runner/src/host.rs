@@ -99,6 +99,8 @@ impl Host {
 /// # Errors
 /// None that a component could cause.
 pub(crate) fn linker(engine: &Engine) -> wasmtime::Result<Linker<Host>> {
+    // Where other programs are built along, there are two, and nobody chooses for us. It may be there.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let mut linker = Linker::new(engine);
     add_to_linker_async(&mut linker)?;
     add_only_http_to_linker_async(&mut linker)?;

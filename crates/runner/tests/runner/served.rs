@@ -2,9 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::process::{Child, ExitStatus, Stdio};
-
-use rustix::process::{Pid, Signal, kill_process};
+use std::process::{Child, Command, ExitStatus, Stdio};
 
 use crate::program::{HTTP, program, run};
 
@@ -51,8 +49,9 @@ impl Server {
         stream
     }
 
-    fn signal(&self, signal: Signal) {
-        kill_process(Pid::from_child(&self.child), signal).unwrap();
+    fn signal(&self, signal: &str) {
+        let id = self.child.id().to_string();
+        assert!(Command::new("kill").args([signal, &id]).status().unwrap().success());
     }
 
     /// Waits for its end; what it said on standard error.
@@ -122,7 +121,7 @@ fn every_request_has_an_instance_of_its_own() {
     let half = server.get("/half");
     assert_eq!((half.status, half.body.as_str(), half.is_whole), (200, "the first half", false));
     assert_eq!(server.get("/say").body, "said");
-    server.signal(Signal::TERM);
+    server.signal("-TERM");
     let (status, said) = server.end();
     assert!(status.success(), "{said}");
     for line in [
@@ -207,7 +206,7 @@ fn requests_are_sent_where_granted() {
 
 #[test]
 fn what_is_on_its_way_is_answered_at_the_stop() {
-    for signal in [Signal::TERM, Signal::INT] {
+    for signal in ["-TERM", "-INT"] {
         let server = Server::start(&[]);
         let mut begun = server.begin(5);
         let idle = TcpStream::connect(&server.address).unwrap();
@@ -224,9 +223,9 @@ fn what_is_on_its_way_is_answered_at_the_stop() {
     // Who asks twice does not wait.
     let server = Server::start(&[]);
     let begun = server.begin(5);
-    server.signal(Signal::TERM);
+    server.signal("-TERM");
     while TcpStream::connect(&server.address).is_ok() {}
-    server.signal(Signal::TERM);
+    server.signal("-TERM");
     let (status, said) = server.end();
     assert!(status.success() && said.contains("stopped again"), "{said}");
     drop(begun);
