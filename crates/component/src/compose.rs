@@ -12,6 +12,7 @@
 //! and memory have no limit beyond those: whoever composes what strangers wrote does it in a process that
 //! has one.
 
+pub mod config;
 mod error;
 mod graph;
 mod plug;

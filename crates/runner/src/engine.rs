@@ -86,6 +86,8 @@ fn refuse_other_forms(bytes: &[u8], name: &str) -> Result<(), Failure> {
 fn engine(cache: Option<&Path>, turns: Turns) -> Result<Engine, Failure> {
     let mut config = Config::new();
     config.wasm_component_model(true);
+    // What newer toolchains compile calls such built-ins, also where nothing is asynchronous.
+    config.wasm_component_model_async(true);
     config.epoch_interruption(turns == Turns::Many);
     if let Some(directory) = cache {
         match open_cache(directory) {

@@ -58,9 +58,15 @@ pub(crate) struct Composing {
                   the same bytes. A package that is a core module is adapted."
 )]
 pub(crate) struct Compose {
-    /// The WAC document
-    #[arg(value_name = "FILE.wac")]
+    /// The WAC document; with --yaml, the component that gets what it imports
+    #[arg(value_name = "FILE.wac|FILE.wasm")]
     pub(crate) document: String,
+    /// A configuration of `wasm-tools compose`, instead of a document
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["with", "deps_dir"])]
+    pub(crate) yaml: Option<PathBuf>,
+    /// Print the WAC document that says the same as the configuration, and make no component
+    #[arg(long, requires = "yaml", conflicts_with_all = ["json", "output", "dot", "svg"])]
+    pub(crate) to_wac: bool,
     /// Take a file in the place of a package
     #[arg(long, value_name = "PACKAGE[@VERSION]=FILE")]
     pub(crate) with: Vec<String>,

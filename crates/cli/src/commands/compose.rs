@@ -1,9 +1,12 @@
 //! `warg compose`: a component of a WAC document.
 
+mod yaml;
+
 use std::path::Path;
 
 use wargate_component::compose::{self, ComposeError, Form, Label, Reference};
 use wargate_component::lock::{Lock, PackageId};
+use wargate_component::picture::Graph;
 use wargate_component::provenance::{Made, Role};
 use wargate_console::harmless;
 
@@ -20,6 +23,9 @@ use crate::worker::{Answer, Fault, Job, work};
 
 /// The command.
 pub(crate) fn run(context: &Context, options: &Compose) -> Result<Report, Failure> {
+    if let Some(path) = &options.yaml {
+        return yaml::run(context, options, path);
+    }
     let path = Path::new(&options.document);
     if !is_document(path) {
         let path = path.display();
@@ -43,14 +49,8 @@ pub(crate) fn run(context: &Context, options: &Compose) -> Result<Report, Failur
         packages,
         adapters: adapters.keys().copied().collect(),
     };
-    let done = work(&job, &contents.collect::<Vec<_>>(), &composing.bounds)?;
-    let (graph, bytes) = match done {
-        (Answer::Composed { graph, .. }, bytes) => (graph, bytes),
-        (Answer::Failed(Fault::Compose(error)), _) => {
-            return Err(not_composed(path, source, &error));
-        }
-        _ => return Err(Failure::other("the process answered something else")),
-    };
+    let contents: Vec<&[u8]> = contents.collect();
+    let (graph, bytes) = composed(&job, &contents, options, path, source)?;
     if let Some(picture) = picture(composing, &graph) {
         return Ok(picture);
     }
@@ -62,6 +62,21 @@ pub(crate) fn run(context: &Context, options: &Compose) -> Result<Report, Failur
     let ingredients = ingredients.iter().chain(adapters.values()).collect();
     let product = Product { made: Made::Composed, from: &options.document, bytes, ingredients };
     product.write(context, &output, &[])
+}
+
+/// Composes in a process of its own.
+fn composed(
+    job: &Job,
+    contents: &[&[u8]],
+    options: &Compose,
+    path: &Path,
+    source: &str,
+) -> Result<(Graph, Vec<u8>), Failure> {
+    match work(job, contents, &options.composing.bounds)? {
+        (Answer::Composed { graph, .. }, bytes) => Ok((graph, bytes)),
+        (Answer::Failed(Fault::Compose(error)), _) => Err(not_composed(path, source, &error)),
+        _ => Err(Failure::other("the process answered something else")),
+    }
 }
 
 /// What the document names, with its content: what the lock or the registry has for it. What nobody has is

@@ -315,3 +315,53 @@ fn packages_are_files_and_ranges_where_a_project_says_so() {
     session.fine(&[&["compose", "two.wac"][..], &with].concat());
     assert_eq!(greet(&builder.read("two.wasm")), "Rust[Rust says hello to Ada]");
 }
+
+#[test]
+fn a_configuration_of_wasm_tools_is_composed_and_converted() {
+    let registry = Registry::start();
+    let builder = Builder::new(&registry);
+    for name in ["tower-rust", "tower-claw", "greeter-rust"] {
+        let path = testdata().join(format!("components/{name}.wasm"));
+        fs::copy(path, builder.folder.join(format!("{name}.wasm"))).unwrap();
+    }
+    builder.write(
+        "config.yml",
+        "dependencies:\n  low: greeter-rust.wasm\n  high: { path: tower-claw.wasm }\n\
+         instantiations:\n  root:\n    arguments:\n      example:greet/greeting@0.1.0: middle\n  \
+         middle:\n    dependency: high\n    arguments:\n      example:greet/greeting@0.1.0:\n        \
+         instance: low\n        export: example:greet/greeting@0.1.0\n",
+    );
+    let compose = ["compose", "tower-rust.wasm", "--yaml", "config.yml"];
+    builder.session.fine(&compose);
+    assert_eq!(greet(&builder.read("tower-rust.composed.wasm")), ANSWER);
+
+    // The document that it becomes makes the same.
+    let said = builder.session.fine(&[&compose[..], &["--to-wac"]].concat());
+    builder.write("same.wac", &said);
+    let with = said.lines().filter_map(|line| line.strip_prefix("// --with "));
+    let with: Vec<&str> = with.flat_map(|with| ["--with", with]).collect();
+    builder.session.fine(&[&["compose", "same.wac"][..], &with].concat());
+    assert_eq!(greet(&builder.read("same.wasm")), ANSWER);
+
+    // What provides an interface for everybody comes before all else.
+    builder.write("config.yml", "definitions: [greeter-rust.wasm]\ndisallow-imports: true\n");
+    builder.session.fine(&compose);
+    let composed = builder.read("tower-rust.composed.wasm");
+    assert_eq!(greet(&composed), "Rust[Rust says hello to Ada]");
+
+    for (text, shown) in [
+        ("dependencies: [", "config.yml"),
+        ("unknown: 1", "unknown"),
+        ("disallow-imports: true", "there is no component"),
+        ("definitions: [none.wasm]", "none.wasm"),
+        ("instantiations: { root: { arguments: { a: b } } }", "no import `a`"),
+        (
+            "instantiations: { root: { arguments: { example:greet/greeting@0.1.0: root } } }",
+            "of itself",
+        ),
+    ] {
+        builder.write("config.yml", text);
+        let output = builder.session.run(&compose);
+        assert!(output.code == Some(2) && output.err.contains(shown), "{text}: {output}");
+    }
+}

@@ -1,0 +1,101 @@
+//! `warg compose --yaml`: what `wasm-tools compose` is configured with.
+
+use std::path::{Path, PathBuf};
+
+use wargate_component::compose::config::{Config, ConfigError, Conversion, Found, Lookup};
+use wargate_component::compose::{Form, Reference};
+use wargate_component::provenance::{Made, Role};
+use wargate_console::harmless;
+
+use super::super::composing::{Ingredient, Product, default_output, picture, refuse_over};
+use super::super::roots::read;
+use super::composed;
+use crate::args::Compose;
+use crate::context::Context;
+use crate::failure::Failure;
+use crate::files::folder_of;
+use crate::output::Report;
+use crate::worker::Job;
+
+/// Composes with a configuration, or says it as a document.
+pub(super) fn run(context: &Context, options: &Compose, path: &Path) -> Result<Report, Failure> {
+    let composing = &options.composing;
+    let text = read(path)?;
+    let text = super::source(path, &text)?;
+    let config = Config::from_yaml(text).map_err(|error| failed(path, &error))?;
+    let root = (options.document.clone(), read(Path::new(&options.document))?);
+    let folder = folder_of(path);
+    let found = config.to_wac(root, |lookup| find(&config, folder, lookup).map_err(Fault::Files));
+    let Conversion { source, packages } = found.map_err(|fault| match fault {
+        Fault::Config(error) => failed(path, &error),
+        Fault::Files(failure) => failure,
+    })?;
+    if options.to_wac {
+        let with = packages.iter().map(|(name, (path, _))| format!("// --with {name}={path}\n"));
+        let with: String = with.collect();
+        return Ok(Report::new(format!("{source}\n{with}"), serde_json::json!({})));
+    }
+    let output = composing.output.clone();
+    let output = output.unwrap_or_else(|| default_output(&options.document, ".composed.wasm"));
+    let mut inputs: Vec<&str> = packages.iter().map(|(_, (path, _))| path.as_str()).collect();
+    inputs.extend(path.to_str());
+    refuse_over(&output, &inputs)?;
+    let reference = |name: &str| {
+        let package = name.parse().map_err(|_| Failure::other(format!("{name} is no package")))?;
+        Ok::<_, Failure>(Reference { package, version: None })
+    };
+    let references = packages.iter().map(|(name, _)| reference(name)).collect::<Result<_, _>>()?;
+    let contents: Vec<&[u8]> = packages.iter().map(|(_, (_, bytes))| bytes.as_slice()).collect();
+    let open = composing.import_dependencies || config.import_components;
+    let form = if open { Form::Open } else { Form::Whole };
+    let job =
+        Job::Compose { source: source.clone(), form, packages: references, adapters: Vec::new() };
+    let (graph, bytes) = composed(&job, &contents, options, path, &source)?;
+    if let Some(picture) = picture(composing, &graph) {
+        return Ok(picture);
+    }
+    let file = |role, bytes: &[u8]| Ingredient { role, release: None, bytes: bytes.to_vec() };
+    let mut ingredients = vec![file(Role::Document, text.as_bytes())];
+    ingredients.extend(contents.iter().map(|bytes| file(Role::Part, bytes)));
+    let ingredients = ingredients.iter().collect();
+    let product = Product { made: Made::Composed, from: &options.document, bytes, ingredients };
+    product.write(context, &output, &[])
+}
+
+/// What is in the way of a document.
+enum Fault {
+    Config(ConfigError),
+    Files(Failure),
+}
+
+impl From<ConfigError> for Fault {
+    fn from(error: ConfigError) -> Self {
+        Self::Config(error)
+    }
+}
+
+fn find(config: &Config, folder: &Path, lookup: Lookup<'_>) -> Result<Option<Found>, Failure> {
+    let candidates: Vec<PathBuf> = match lookup {
+        Lookup::Path(path) => vec![folder.join(path)],
+        Lookup::Name(name) => {
+            let folders = [folder.to_owned()].into_iter();
+            let folders = folders.chain(config.search_paths.iter().map(|path| folder.join(path)));
+            // Names may be those of interfaces; no file is called so.
+            let is_plain = !name.contains(['/', '\\', ':']);
+            folders.filter(|_| is_plain).map(|it| it.join(format!("{name}.wasm"))).collect()
+        }
+    };
+    let found = candidates.into_iter().find(|path| path.is_file());
+    found.map(|path| Ok((path.display().to_string(), read(&path)?))).transpose()
+}
+
+fn failed(path: &Path, error: &ConfigError) -> Failure {
+    let failure = Failure::usage(harmless(&format!("{}: {error}", path.display())));
+    match error {
+        ConfigError::Text { .. } => {
+            failure.hint("it is YAML as `wasm-tools compose --config` reads it")
+        }
+        ConfigError::Missing { .. } => failure.hint("paths are relative to the configuration"),
+        _ => failure,
+    }
+}
