@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 
 use crate::workspace::{self, Metadata};
 use crate::{process, tools};
@@ -93,6 +93,15 @@ pub(crate) fn reference_servers() -> Result<[PathBuf; 2]> {
     let cache = tools::cache_folder("interop")?;
     install(&cache, [&REFERENCE, &REFERENCE_OVER_POSTGRES])?;
     Ok([program(&cache, &REFERENCE), program(&cache, &REFERENCE_OVER_POSTGRES)])
+}
+
+/// One of the [`CLIENTS`] by its program's name, after it was built if need be.
+pub(crate) fn released(name: &str) -> Result<PathBuf> {
+    let release = CLIENTS.iter().find(|release| release.program == name);
+    let release = release.with_context(|| format!("{name} is none of the clients"))?;
+    let cache = tools::cache_folder("interop")?;
+    install(&cache, [release])?;
+    Ok(program(&cache, release))
 }
 
 /// Builds the programs that are not in the cache yet.

@@ -15,6 +15,7 @@ mod codegen;
 mod debian;
 mod deny;
 mod fuzz;
+mod guides;
 mod interop;
 mod oracle;
 mod process;
@@ -94,6 +95,12 @@ const COMMANDS: &[Subcommand] = &[
         arguments: "[NAME…]",
         about: "released clients and ours against both servers (--list, --record, --reference)",
         run: interop::run,
+    },
+    Subcommand {
+        name: "guides",
+        arguments: "[NAME…]",
+        about: "do what the guides say, against a registry (--list, --all, --keep, --programs DIR)",
+        run: guides::run,
     },
     Subcommand {
         name: "api-fuzz",

@@ -3,6 +3,7 @@
 
 mod library;
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -44,17 +45,27 @@ pub(crate) fn run(_: &[String]) -> Result<()> {
 pub(crate) fn command(target: &str) -> Result<Command> {
     let mut cargo = process::cargo();
     cargo.env("CARGO_BUILD_TARGET", target).env("CARGO_TARGET_DIR", target_dir()?);
-    if let Library::Sources { folder, native } = Library::obtain(target)? {
-        // A stable compiler builds its own standard library only when told to trust us.
-        cargo.env("RUSTC_BOOTSTRAP", "1");
-        cargo.env("CARGO_UNSTABLE_BUILD_STD", "std,panic_abort");
-        cargo.env("__CARGO_TESTS_ONLY_SRC_ROOT", folder);
-        if let Some(native) = native {
-            let variable = format!("CARGO_TARGET_{}_RUSTFLAGS", target.replace('-', "_"));
-            cargo.env(variable.to_uppercase(), format!("-Lnative={}", native.display()));
-        }
-    }
+    cargo.envs(environment(target)?);
     Ok(cargo)
+}
+
+/// What tells cargo where the standard library for `target` is: nothing, if it is installed.
+pub(crate) fn environment(target: &str) -> Result<Vec<(String, OsString)>> {
+    let Library::Sources { folder, native } = Library::obtain(target)? else {
+        return Ok(Vec::new());
+    };
+    let mut variables = vec![
+        // A stable compiler builds its own standard library only when told to trust us.
+        ("RUSTC_BOOTSTRAP".to_owned(), "1".into()),
+        ("CARGO_UNSTABLE_BUILD_STD".to_owned(), "std,panic_abort".into()),
+        ("__CARGO_TESTS_ONLY_SRC_ROOT".to_owned(), folder.into()),
+    ];
+    if let Some(native) = native {
+        let variable = format!("CARGO_TARGET_{}_RUSTFLAGS", target.replace('-', "_"));
+        let flags = format!("-Lnative={}", native.display());
+        variables.push((variable.to_uppercase(), flags.into()));
+    }
+    Ok(variables)
 }
 
 /// Where Wasm builds go: beside the native ones, never among them.
