@@ -1,7 +1,7 @@
 //! What the readers of guides have installed, obtained as far as that goes without their help.
 //!
-//! A program on the search path is used as it is. Otherwise the version named here is installed once, into
-//! a folder of the cache, outside the tree.
+//! What comes out of a registry of packages is installed once, in the version that the guides name, into a
+//! folder of the cache, outside the tree. Node is taken as it is.
 
 use std::env::{self, consts};
 use std::ffi::OsString;
@@ -88,8 +88,6 @@ impl Toolchain {
             Need::GoModule { module, version, sources } => {
                 self.environment.extend(go_module(module, version, sources)?);
             }
-            Need::Crate { program, .. } | Need::Python { program, .. }
-                if tools::on_path(program).is_some() => {}
             Need::Crate { package, version, program } => {
                 self.path.push(install(package, version, program, from_crate)?);
             }
