@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail, ensure};
+use serde::Deserialize;
 
 use self::desk::Desk;
 use self::document::Document;
@@ -81,7 +82,9 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
     });
     let chosen: Vec<_> = chosen.collect();
     if options.is_listed {
-        chosen.iter().for_each(|guide| println!("{}", guide.name));
+        for guide in chosen {
+            println!("{}", guide.name);
+        }
         return Ok(());
     }
     let programs = match &options.programs {
@@ -147,7 +150,8 @@ fn build() -> Result<PathBuf> {
 
 /// Does what the first page and the guide say.
 fn follow(guide: &Guide, programs: &Path, toolchain: Toolchain, options: &Options) -> Result<()> {
-    let desk = Desk::new(tools::cache_folder("guides")?.join("desks").join(guide.name), guide.name)?;
+    let desk =
+        Desk::new(tools::cache_folder("guides")?.join("desks").join(guide.name), guide.name)?;
     let server = programs.join(format!("wargate{}", consts::EXE_SUFFIX));
     let registry = Registry::start(&server, &desk.folder("server")?)?;
     let desk = desk.with(toolchain, programs, registry.address())?;
@@ -156,27 +160,42 @@ fn follow(guide: &Guide, programs: &Path, toolchain: Toolchain, options: &Option
     if options.is_kept {
         keep(guide.name, &desk)?;
     }
-    Ok(())
+    drop(registry);
+    desk.clear()
 }
 
-/// A guide's result that is test data, and the file that it is in its example's folder.
-const RESULTS: &[(&str, &str, &str)] = &[
-    ("rust", "target/wasm32-wasip2/release/tower_rust.wasm", "tower-rust"),
-    ("cargo-component", "target/wasm32-wasip1/release/hello.wasm", "hello"),
-    ("c", "core.wasm", "tower-c-core"),
-    ("c", "tower.wasm", "tower-c"),
-    ("claw", "greet.wasm", "greet-claw"),
-    ("claw", "tower.wasm", "tower-claw"),
-    ("core-module", "target/wasm32-wasip1/release/tower_module.wasm", "tower-module-core"),
-    ("core-module", "tower.wasm", "tower-module"),
-];
+/// A file in [`KEPT`].
+#[derive(Deserialize)]
+struct Kept {
+    file: String,
+    /// The guide that makes it. What no guide makes is made by hand.
+    guide: Option<String>,
+    /// Where it is in the example's folder.
+    from: Option<String>,
+}
 
+impl Kept {
+    fn read() -> Result<Vec<Self>> {
+        #[derive(Deserialize)]
+        struct Manifest {
+            files: Vec<Kept>,
+        }
+        let path = workspace::root().join(KEPT).join("manifest.json");
+        let Manifest { files } = serde_json::from_str(&fs::read_to_string(&path)?)?;
+        Ok(files)
+    }
+}
+
+/// Puts what the guide made into [`KEPT`].
 fn keep(guide: &str, desk: &Desk) -> Result<()> {
-    let folder = workspace::root().join(KEPT);
-    for (_, from, to) in RESULTS.iter().filter(|(it, ..)| *it == guide) {
-        let to = folder.join(format!("{to}.wasm"));
-        fs::copy(desk.example().join(from), &to).with_context(|| format!("keeping {from}"))?;
-        println!("kept {}", to.display());
+    for Kept { file, guide: of, from } in Kept::read()? {
+        if let (Some(of), Some(from)) = (of, from)
+            && of == guide
+        {
+            let bytes = fs::read(desk.example().join(&from)).context(from)?;
+            fs::write(workspace::root().join(KEPT).join(&file), bytes)?;
+            println!("kept {KEPT}/{file}");
+        }
     }
     Ok(())
 }

@@ -82,6 +82,11 @@ impl Desk {
         Ok(self)
     }
 
+    /// Removes everything. After a failure it stays, for whoever wants to look.
+    pub(super) fn clear(self) -> Result<()> {
+        fs::remove_dir_all(&self.folder).context("clearing the desk")
+    }
+
     /// The folder of the copied tree.
     fn tree(&self) -> PathBuf {
         self.folder.join("tree")

@@ -80,7 +80,10 @@ impl Toolchain {
     fn add(&mut self, need: Need) -> Result<()> {
         match need {
             Need::Target(target) => self.environment.extend(wasm::environment(target)?),
-            Need::Released(program) => self.path.push(parent(interop::released(program)?)),
+            Need::Released(program) => {
+                let file = interop::released(program)?;
+                self.path.extend(file.parent().map(Path::to_owned));
+            }
             Need::Debian(wanted) => debian::provide(wanted)?,
             Need::Program(program, from) => {
                 ensure!(tools::on_path(program).is_some(), "there is no {program}: install {from}");
@@ -152,8 +155,4 @@ fn go_module(module: &str, version: &str, sources: &str) -> Result<Vec<(String, 
     let proxies = format!("{proxies}|file://{}", proxy.display());
     // Whoever reaches no proxy reaches no database of checksums either.
     Ok(vec![("GOPROXY".to_owned(), proxies.into()), ("GONOSUMDB".to_owned(), module.into())])
-}
-
-fn parent(program: PathBuf) -> PathBuf {
-    program.parent().map(Path::to_owned).unwrap_or_default()
 }
