@@ -41,15 +41,7 @@ const GUIDES: &[Guide] = &[
     Guide { name: "javascript", needs: &[Need::Program("npm", "Node 20 or newer")] },
     Guide { name: "python", needs: &[toolchain::COMPONENTIZE_PY] },
     Guide { name: "c", needs: &[toolchain::CLANG, toolchain::WIT_BINDGEN] },
-    Guide {
-        name: "go",
-        needs: &[
-            toolchain::GO,
-            toolchain::WIT_BINDGEN,
-            toolchain::GO_RUNTIME,
-            toolchain::WASM_TOOLS,
-        ],
-    },
+    Guide { name: "go", needs: &[toolchain::GO, toolchain::WIT_BINDGEN, toolchain::GO_RUNTIME] },
     Guide { name: "claw", needs: &[toolchain::CLAW] },
     Guide { name: "core-module", needs: &[Need::Target("wasm32-wasip1")] },
     Guide { name: "tower", needs: &[toolchain::WAC] },
@@ -141,10 +133,15 @@ impl Options {
     }
 }
 
+/// The crates of the programs that guides speak of.
+const PROGRAMS: &[&str] = &["cli", "runner", "server"];
+
 /// Builds our programs, and returns where they are.
 fn build() -> Result<PathBuf> {
     let mut cargo = process::cargo();
-    process::run(cargo.args(["build", "-p", "wargate-cli", "-p", "wargate-server"]))?;
+    cargo.arg("build");
+    cargo.args(PROGRAMS.iter().map(|name| format!("--package=wargate-{name}")));
+    process::run(&mut cargo)?;
     Ok(Metadata::read()?.target_directory.join("debug"))
 }
 
@@ -153,7 +150,7 @@ fn follow(guide: &Guide, programs: &Path, toolchain: Toolchain, options: &Option
     let desk =
         Desk::new(tools::cache_folder("guides")?.join("desks").join(guide.name), guide.name)?;
     let server = programs.join(format!("wargate{}", consts::EXE_SUFFIX));
-    let registry = Registry::start(&server, &desk.folder("server")?)?;
+    let registry = Registry::start(&server, &desk.data())?;
     let desk = desk.with(toolchain, programs, registry.address())?;
     desk.follow_first(&Document::read(FIRST)?)?;
     desk.follow(&Document::read(guide.name)?, &desk.example())?;

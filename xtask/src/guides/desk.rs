@@ -42,11 +42,9 @@ impl Desk {
         Ok(Self { folder, example, environment: Vec::new(), registry: String::new() })
     }
 
-    /// A new folder beside everything else.
-    pub(super) fn folder(&self, name: &str) -> Result<PathBuf> {
-        let folder = self.folder.join(name);
-        fs::create_dir_all(&folder)?;
-        Ok(folder)
+    /// Where the registry keeps its data.
+    pub(super) fn data(&self) -> PathBuf {
+        self.folder.join("registry")
     }
 
     /// Puts tools and our programs on the search path, and says where the registry is.
@@ -64,9 +62,12 @@ impl Desk {
         let real = env::home_dir().context("there is no home folder")?;
         let cargo = env::var_os("CARGO_HOME").unwrap_or_else(|| real.join(".cargo").into());
         let rustup = env::var_os("RUSTUP_HOME").unwrap_or_else(|| real.join(".rustup").into());
+        let data = self.data();
         let mut set = |name: &str, value: OsString| self.environment.push((name.into(), value));
         set("PATH", path);
         set("HOME", self.folder.join("home").into());
+        // What the registry's owner does beside it.
+        set("WARGATE_DATA_DIR", data.into());
         // The compilers and what was downloaded belong to the surroundings.
         set("CARGO_HOME", cargo);
         set("RUSTUP_HOME", rustup);

@@ -16,11 +16,12 @@ pub(super) struct Registry {
 }
 
 impl Registry {
-    /// Starts one that keeps its data in `folder`.
+    /// Starts one that keeps its data in `folder`, and its log beside that.
     pub(super) fn start(server: &Path, folder: &Path) -> Result<Self> {
-        let log = File::create(folder.join("log.txt"))?;
+        let path = folder.with_added_extension("log");
+        let log = File::create(&path)?;
         let mut command = Command::new(server);
-        command.args(["serve", "--listen", "127.0.0.1:0", "--data-dir"]).arg(folder.join("data"));
+        command.args(["serve", "--listen", "127.0.0.1:0", "--data-dir"]).arg(folder);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log);
         let process = command.spawn().with_context(|| format!("starting {}", server.display()))?;
         let mut registry = Self { process, address: String::new() };
@@ -35,8 +36,7 @@ impl Registry {
                 }
             }
         });
-        let log = folder.join("log.txt");
-        registry.address = receiver.recv().with_context(|| format!("see {}", log.display()))?;
+        registry.address = receiver.recv().with_context(|| format!("see {}", path.display()))?;
         Ok(registry)
     }
 

