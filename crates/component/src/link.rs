@@ -44,6 +44,7 @@
 //!
 //! Contents are not copied: an [`Output`] refers to them, and is as large as they are together.
 
+pub(crate) mod between;
 mod check;
 mod encode;
 mod error;

@@ -10,7 +10,7 @@ use wasmparser::types::{Types, TypesRef};
 
 use wargate_protocol::{PackageName, Version};
 
-use super::plan::{Plan, Wire};
+use super::plan::Plan;
 use super::surface::{Import, Parts};
 use super::{Chain, LinkError};
 use crate::limits::{LINK_ITEMS_MAX, LINK_STEPS_MAX};
@@ -73,7 +73,7 @@ pub(super) fn merge(parts: &Parts<'_>, plan: &Plan) -> Result<Merged, LinkError>
     let mut by_key: HashMap<Key, usize> = HashMap::new();
     for part in &plan.instances {
         for (number, wire) in plan.wires[*part].iter().enumerate() {
-            if *wire != Wire::Open {
+            if !wire.is_open(number) {
                 continue;
             }
             let import = &parts[*part].surface.imports[number];
@@ -271,6 +271,34 @@ pub(super) fn resources(
         }
     }
     walk(types, item, &mut Vec::new(), each);
+}
+
+/// A search for what makes use of a resource.
+pub(super) struct Mentions<'t> {
+    types: &'t Types,
+    resource: ResourceId,
+    left: usize,
+}
+
+impl<'t> Mentions<'t> {
+    pub(super) const fn new(types: &'t Types, resource: ResourceId) -> Self {
+        Self { types, resource, left: LINK_STEPS_MAX }
+    }
+
+    /// Whether an item does.
+    pub(super) fn are_in(&mut self, item: &ComponentItem) -> bool {
+        let mut found = false;
+        let mut reach = Reach { types: self.types, seen: HashSet::new(), left: &mut self.left };
+        reach.item(item, &mut |id, _| {
+            found |= matches!(id, ComponentAnyTypeId::Resource(id) if id.resource() == self.resource);
+        });
+        found
+    }
+
+    /// Whether the search took more than [`LINK_STEPS_MAX`], and what it said does not count.
+    pub(super) const fn are_too_many(&self) -> bool {
+        self.left == 0
+    }
 }
 
 /// A walk over all types that an item makes use of, each once.

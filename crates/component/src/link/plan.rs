@@ -29,16 +29,40 @@ pub(super) enum Wire {
     Renamed(usize, Vec<(String, String)>),
     /// A part as it is.
     Component(usize),
+    /// Items of several instances, and what each is to be called.
+    Mixed(Vec<(String, Source)>),
     /// An import of the result.
     Open,
 }
 
+/// Where an item is to be had.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Source {
+    /// An export of the instance of a part.
+    Export(usize, String),
+    /// An item of what becomes of an import of the same part that stays open.
+    Open(usize, String),
+}
+
 impl Wire {
+    /// Whether an import of this number stays open, if only for some of its items.
+    pub(super) fn is_open(&self, number: usize) -> bool {
+        match self {
+            Self::Open => true,
+            Self::Mixed(items) => {
+                let open = |source: &Source| matches!(source, Source::Open(it, _) if *it == number);
+                items.iter().any(|(_, source)| open(source))
+            }
+            _ => false,
+        }
+    }
+
     /// The part that must be instantiated before.
     const fn needs(&self) -> Option<usize> {
         match self {
             Self::Instance(part) | Self::Export(part, _) | Self::Renamed(part, _) => Some(*part),
-            Self::Component(_) | Self::Open => None,
+            // What is mixed is not planned here.
+            Self::Component(_) | Self::Mixed(_) | Self::Open => None,
         }
     }
 }

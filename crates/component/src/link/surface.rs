@@ -151,6 +151,11 @@ impl<'a> Parts<'a> {
         Ok(parts)
     }
 
+    /// A component, and one that is no release and answers some of its imports.
+    pub(super) fn two(root: (&'a [u8], Surface), other: (&'a [u8], Surface)) -> Self {
+        Self([root, other].map(|(bytes, surface)| Part::new(None, bytes, surface, None)).into())
+    }
+
     pub(super) fn iter(&self) -> impl Iterator<Item = &Part<'a>> {
         self.0.iter()
     }

@@ -10,7 +10,7 @@ use wasmparser::component_types::{ComponentEntityType, ComponentItem};
 use super::encode::Encoder;
 use super::merge::Merged;
 use super::output::{Output, Segment};
-use super::plan::{Plan, Wire};
+use super::plan::{Plan, Source, Wire};
 use super::surface::{Identity, Parts};
 use super::{Chain, Form, LinkError, locked_name, rename};
 pub(super) use tail::Tail;
@@ -238,7 +238,33 @@ impl Writer<'_, '_> {
                 let items = items.collect::<Result<Vec<_>, LinkError>>()?;
                 (instance, self.tail()?.gather(items))
             }
+            Wire::Mixed(items) => (instance, self.mixed(part, items)?),
         })
+    }
+
+    /// An instance of items of several.
+    fn mixed(&mut self, part: usize, items: &[(String, Source)]) -> Result<u32, LinkError> {
+        let mut gathered = Vec::with_capacity(items.len());
+        for (called, source) in items {
+            let (kind, index) = match source {
+                Source::Export(part, name) => self.export_of(*part, name)?,
+                Source::Open(import, name) => self.item_of(part, *import, name)?,
+            };
+            gathered.push((called.as_str(), kind, index));
+        }
+        Ok(self.tail()?.gather(gathered))
+    }
+
+    /// An item of the instance that an import of a part became that stays open.
+    fn item_of(&mut self, part: usize, import: usize, name: &str) -> Result<Item, LinkError> {
+        let surface = &self.parts[part].surface;
+        let ty = surface.imports.get(import).map(|import| import.item.ty);
+        let Some(ComponentEntityType::Instance(id)) = ty else { return Err(LinkError::Defect) };
+        let kind = kind(&surface.types[id].exports.get(name).ok_or(LinkError::Defect)?.ty);
+        let group = self.merged.group_of.get(&(part, import));
+        let instance = group.and_then(|group| self.wrapper.imports.get(*group));
+        let (_, instance) = *instance.ok_or(LinkError::Defect)?;
+        Ok((kind, self.tail()?.alias(instance, kind, name)))
     }
 
     /// An export of the instance of a part.
