@@ -6,6 +6,7 @@ mod dependencies;
 mod publish;
 mod running;
 mod verify;
+mod virtualize;
 
 use std::path::PathBuf;
 
@@ -22,6 +23,7 @@ pub(crate) use self::dependencies::{
 pub(crate) use self::publish::{Publish, PublishCommand, PublishFiles, PublishOptions, Release};
 pub(crate) use self::running::{Grants, Run, Serve, What};
 pub(crate) use self::verify::{Monitor, Verify};
+pub(crate) use self::virtualize::Virtualize;
 
 /// Publish and fetch WebAssembly components, and verify every answer of their registry.
 #[derive(Debug, Parser)]
@@ -106,6 +108,8 @@ pub(crate) enum Command {
     Run(Box<Run>),
     /// Answer HTTP requests with a component, and grant it only what is asked for
     Serve(Box<Serve>),
+    /// Seal environment variables and files in a component, in the place of the host's
+    Virtualize(Virtualize),
     /// Download what `warg.lock` names, as files
     Fetch(Fetch),
     /// Add packages to `[dependencies]` of `warg.toml`, and lock them

@@ -32,6 +32,7 @@ mod time;
 mod trust;
 mod update;
 mod verify;
+mod virtualize;
 mod wit;
 
 use serde_json::json;
@@ -78,6 +79,7 @@ pub(crate) fn run(context: &Context, command: Command) -> Result<Report, Failure
         Command::Adapt(options) => adapt::run(context, &options),
         Command::Run(options) => run::run(context, &options),
         Command::Serve(options) => run::serve(context, &options),
+        Command::Virtualize(options) => virtualize::run(context, &options),
         Command::Fetch(options) => fetch::run(context, &options),
         Command::Add(options) => project::add(context, &options),
         Command::Remove(options) => project::remove(context, &options),

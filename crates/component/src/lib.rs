@@ -34,6 +34,7 @@ pub mod solve;
 pub mod targets;
 #[cfg(feature = "wit")]
 pub mod wasi;
+pub mod virtualize;
 #[cfg(feature = "wit")]
 pub mod wit;
 

@@ -136,3 +136,21 @@ pub const PROVENANCE_BYTES_MAX: usize = 1 << 20;
 
 /// How deep within a component its sources are looked for. Each level is hashed once more.
 pub const PROVENANCE_DEPTH_MAX: usize = 4;
+/// Most files and folders that are sealed in a component.
+pub const SEALED_ENTRIES_MAX: usize = 1 << 16;
+
+/// The files that are sealed in a component, together, in bytes. The component stays one that can be
+/// inspected, and published.
+pub const SEALED_FILES_BYTES_MAX: usize = 64 << 20;
+
+/// How deep folders that are sealed in a component may be nested in one another.
+pub const SEALED_NESTING_MAX: usize = 64;
+
+/// Longest name of a file or folder that is sealed in a component, in bytes. That of most systems.
+pub const SEALED_NAME_BYTES_MAX: usize = 255;
+
+/// Most variables and arguments that are sealed in a component.
+pub const SEALED_TEXTS_MAX: usize = 1 << 12;
+
+/// Variables, arguments and names of folders that are sealed in a component, together, in bytes.
+pub const SEALED_TEXTS_BYTES_MAX: usize = 1 << 20;

@@ -28,7 +28,7 @@ pub(crate) struct Behind<'a> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Answer {
     /// The one between, with its export of this name.
-    Between(&'static str),
+    Between(String),
     /// The host, with the item of this name of the import of this number.
     Host(usize, String),
 }
@@ -91,8 +91,7 @@ impl<'a> Behind<'a> {
                 return if uses { vec![""] } else { Vec::new() };
             }
             let members = self.members(import).into_iter();
-            let users =
-                members.filter(|member| !member.is_type() && mentions.are_in(member.item));
+            let users = members.filter(|member| !member.is_type() && mentions.are_in(member.item));
             users.map(|member| member.name).collect()
         });
         let users = users.collect();
@@ -132,7 +131,7 @@ const BETWEEN: usize = 1;
 
 fn plan(parts: &Parts<'_>, answers: &Answers) -> Plan {
     let source = |answer: &Answer| match answer {
-        Answer::Between(name) => Source::Export(BETWEEN, (*name).to_owned()),
+        Answer::Between(name) => Source::Export(BETWEEN, name.clone()),
         Answer::Host(import, name) => Source::Open(*import, name.clone()),
     };
     let wire = |(number, _): (usize, &Import)| match answers.get(&number) {
