@@ -1,13 +1,15 @@
 //! `cargo xtask wasm`: the pure crates must compile for `wasm32-unknown-unknown` and the engine with
-//! its front for `wasm32-wasip2`; and [`command`], the cargo for every other Wasm build.
+//! its front for `wasm32-wasip2`, and the guest that `component` has as bytes must be what its source
+//! builds; and [`command`], the cargo for every other Wasm build.
 
+mod guest;
 mod library;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::Command;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 
 use crate::process;
 use crate::workspace::Metadata;
@@ -20,8 +22,14 @@ pub(crate) const PURE: &[&str] = &["crypto", "transparency", "protocol", "api", 
 /// The crates that must run in a component: the engine and its front.
 const ENGINE: &[&str] = &["registry", "http"];
 
-/// The command. The default features count too: those that are native must do nothing here.
-pub(crate) fn run(_: &[String]) -> Result<()> {
+/// The command. The default features count too: those that are native must do nothing here. With
+/// `--keep-guest` it only builds the guest, and keeps it.
+pub(crate) fn run(arguments: &[String]) -> Result<()> {
+    match arguments {
+        [] => {}
+        [flag] if flag == "--keep-guest" => return guest::run(true),
+        _ => bail!("usage: cargo xtask wasm [--keep-guest]"),
+    }
     let engine = [&["--no-default-features"][..], &[]];
     let pure = [engine[0], engine[1], &["--features=wargate-component/wit"]];
     for (target, crates, features) in
@@ -34,7 +42,7 @@ pub(crate) fn run(_: &[String]) -> Result<()> {
             process::run(&mut check)?;
         }
     }
-    Ok(())
+    guest::run(false)
 }
 
 /// A cargo that builds for `target` with the right standard library, into [`target_dir`].

@@ -22,7 +22,12 @@ pub(crate) struct Virtualize {
     #[arg(long, value_name = "FOLDER[::PATH]")]
     pub(crate) dir: Vec<String>,
     /// An argument; for a command, the first is what it is called
-    #[arg(long, value_name = "TEXT", conflicts_with = "host_arguments", allow_hyphen_values = true)]
+    #[arg(
+        long,
+        value_name = "TEXT",
+        conflicts_with = "host_arguments",
+        allow_hyphen_values = true
+    )]
     pub(crate) arg: Vec<String>,
     /// Leave the arguments to the host
     #[arg(long)]

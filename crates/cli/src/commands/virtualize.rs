@@ -9,7 +9,7 @@ use std::path::{Component, Path, PathBuf};
 use serde_json::{Value, json};
 use wargate_component::link::LinkError;
 use wargate_component::virtualize::{
-    Folder, Options, Reads, Sealed, Virtualized, VirtualizeError, virtualize,
+    Folder, Options, Reads, Sealed, VirtualizeError, Virtualized, virtualize,
 };
 use wargate_console::{Table, counted, harmless};
 use wargate_crypto::Digest;
@@ -34,8 +34,7 @@ pub(crate) fn run(context: &Context, options: &Virtualize) -> Result<Report, Fai
     let sealed = Sealed { environment, arguments: options.arg.clone(), folders };
     let subject = Subject::load_one(context, &options.subject)?;
     let path = output(options, &subject)?;
-    let stays =
-        Options { host_arguments: options.host_arguments, host_files: options.host_files };
+    let stays = Options { host_arguments: options.host_arguments, host_files: options.host_files };
     let made = virtualize(&subject.bytes, &sealed, stays)
         .map_err(|error| refused(&subject.name, &error))?;
     if to_standard_output {
@@ -45,7 +44,8 @@ pub(crate) fn run(context: &Context, options: &Virtualize) -> Result<Report, Fai
     write_whole(&path, |file| {
         file.write_all(&made.bytes).map_err(|error| cannot_write(&path, &error))
     })?;
-    Ok(Told { subject: &subject, path: &path, made: &made, sealed: &sealed, sizes: &sizes }.report())
+    Ok(Told { subject: &subject, path: &path, made: &made, sealed: &sealed, sizes: &sizes }
+        .report())
 }
 
 /// The variables that are named.
@@ -102,8 +102,10 @@ fn as_written(text: &str) -> Result<String, Failure> {
         return Ok(text.to_owned());
     }
     let text = text.escape_debug();
-    Err(Failure::usage(format!("`{text}` is a place on this machine, which a component does not know"))
-        .hint("say at which path it sees the folder: `--dir FOLDER::/PATH`"))
+    Err(Failure::usage(format!(
+        "`{text}` is a place on this machine, which a component does not know"
+    ))
+    .hint("say at which path it sees the folder: `--dir FOLDER::/PATH`"))
 }
 
 /// The file that is written, which is not the one that is read.
@@ -219,9 +221,8 @@ fn refused(name: &str, error: &VirtualizeError) -> Failure {
         VirtualizeError::Packages { .. } => {
             failure.hint("`warg bundle` makes one component of it and all that it depends on")
         }
-        VirtualizeError::Version { .. } => failure.hint(
-            "build it for WASI 0.2; `warg inspect` shows which WASI a component is for",
-        ),
+        VirtualizeError::Version { .. } => failure
+            .hint("build it for WASI 0.2; `warg inspect` shows which WASI a component is for"),
         VirtualizeError::Stream { .. } => {
             failure.hint("`--host-files` leaves the files to the host, and seals the environment")
         }

@@ -2,6 +2,7 @@
 
 use std::sync::OnceLock;
 
+use wargate_component::{Inspection, Limits};
 use wasmtime::component::{Component, Linker, ResourceTable};
 use wasmtime::{Engine, Store};
 use wasmtime_wasi::p2::bindings::sync::Command;
@@ -48,6 +49,7 @@ impl Host {
             .stdin(MemoryInputPipe::new(stdin.as_bytes().to_vec()))
             .stdout(stdout.clone())
             .stderr(stderr.clone())
+            .inherit_network()
             .preopened_dir(self.folder.path(), "/", DirPerms::all(), FilePerms::all())?
             .build();
         let mut store = Store::new(engine(), State { ctx, table: ResourceTable::new() });
@@ -61,9 +63,31 @@ impl Host {
 
 /// The names of a component's imports.
 pub(crate) fn imports(component: &[u8]) -> Vec<String> {
-    let limits = wargate_component::Limits::default();
-    let inspection = wargate_component::inspect(component, &limits).unwrap();
-    inspection.imports.into_iter().map(|import| import.name).collect()
+    inspect(component).imports.into_iter().map(|import| import.name).collect()
+}
+
+/// The names of a component's exports.
+pub(crate) fn exports(component: &[u8]) -> Vec<String> {
+    inspect(component).exports.into_iter().map(|export| export.name).collect()
+}
+
+fn inspect(component: &[u8]) -> Inspection {
+    wargate_component::inspect(component, &Limits::default()).unwrap()
+}
+
+/// Has a component of `testdata/components` greet somebody.
+pub(crate) fn greet(component: &[u8], name: &str) -> wasmtime::Result<String> {
+    let component = Component::new(engine(), component)?;
+    let mut linker = Linker::<State>::new(engine());
+    wasmtime_wasi::p2::add_to_linker_sync(&mut linker)?;
+    let ctx = WasiCtx::builder().build();
+    let mut store = Store::new(engine(), State { ctx, table: ResourceTable::new() });
+    let instance = linker.instantiate(&mut store, &component)?;
+    let interface = "example:greet/greeting@0.1.0";
+    let (_, interface) = instance.get_export(&mut store, None, interface).unwrap();
+    let (_, greet) = instance.get_export(&mut store, Some(&interface), "greet").unwrap();
+    let greet = instance.get_typed_func::<(&str,), (String,)>(&mut store, &greet)?;
+    Ok(greet.call(&mut store, (name,))?.0)
 }
 
 fn engine() -> &'static Engine {

@@ -2,15 +2,23 @@
 //! test can see what a component sees.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, BufRead, Read, Seek, SeekFrom, Write};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::net::{TcpListener, TcpStream};
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
+mod raw;
+
 fn main() {
-    for line in io::stdin().lock().lines() {
-        let line = line.expect("standard input is text");
+    // No more is taken of standard input than the line, so that lines can have it read further.
+    let stdin = wasip2::cli::stdin::get_stdin();
+    while let Some(line) = raw::line(&stdin) {
         let mut words = line.split(' ');
         let verb = words.next().unwrap_or_default();
         let words: Vec<&str> = words.collect();
+        if let Some(text) = raw::obey(&stdin, verb, &words) {
+            println!("{text}");
+            continue;
+        }
         match obey(verb, &words) {
             Ok(text) => println!("{text}"),
             Err(error) => println!("error: {:?}", error.kind()),
@@ -82,10 +90,19 @@ fn obey(verb: &str, words: &[&str]) -> io::Result<String> {
             std::thread::sleep(Duration::from_millis(1));
             format!("{}", before.elapsed() >= Duration::from_millis(1))
         }
-        "address" => {
-            // Without a network, there is an answer nevertheless.
-            let stream = std::net::TcpStream::connect(path);
-            stream.map(|_| "connected".to_owned())?
+        "talk" => {
+            // With itself, over a socket that it accepts and one that it connects.
+            let listener = TcpListener::bind(path)?;
+            let mut one = TcpStream::connect(listener.local_addr()?)?;
+            let (mut other, _) = listener.accept()?;
+            one.write_all(b"ping")?;
+            let mut heard = [0; 4];
+            other.read_exact(&mut heard)?;
+            other.write_all(b"pong")?;
+            drop(other);
+            let mut answer = String::new();
+            one.read_to_string(&mut answer)?;
+            format!("{} {answer}", String::from_utf8_lossy(&heard))
         }
         _ => "what?".to_owned(),
     })

@@ -5,9 +5,7 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-use wargate_component::limits::{
-    SEALED_ENTRIES_MAX, SEALED_FILES_BYTES_MAX, SEALED_NESTING_MAX,
-};
+use wargate_component::limits::{SEALED_ENTRIES_MAX, SEALED_FILES_BYTES_MAX, SEALED_NESTING_MAX};
 use wargate_component::virtualize::{Entry, Folder};
 
 use crate::failure::Failure;
@@ -28,9 +26,8 @@ impl Budget {
         let left = self.entries.checked_sub(1);
         self.entries = left.ok_or_else(|| {
             let path = path.display();
-            let message = format!(
-                "there are more than {SEALED_ENTRIES_MAX} files and folders, up to {path}"
-            );
+            let message =
+                format!("there are more than {SEALED_ENTRIES_MAX} files and folders, up to {path}");
             Failure::usage(message).hint("name a folder that has only what is needed")
         })?;
         Ok(())
