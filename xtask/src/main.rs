@@ -62,7 +62,7 @@ const COMMANDS: &[Subcommand] = &[
     },
     Subcommand {
         name: "wasm",
-        arguments: "",
+        arguments: "[--keep-guest]",
         about: "check that the pure crates, the engine and its front compile for WebAssembly",
         run: wasm::run,
     },

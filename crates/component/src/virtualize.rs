@@ -175,16 +175,8 @@ pub fn virtualize(
         answers.get(import).is_some_and(|items| !items.iter().any(is_open))
     });
     let answered = answered.map(|(_, (name, _))| name.to_owned()).collect();
-    // What nobody reads need not be there.
-    let none = Sealed::default();
-    let sealed = Sealed {
-        environment: if reads.environment { &sealed.environment } else { &none.environment }
-            .clone(),
-        arguments: if reads.arguments { &sealed.arguments } else { &none.arguments }.clone(),
-        folders: if reads.files { &sealed.folders } else { &none.folders }.clone(),
-    };
     let guest = Guest::read()?;
-    let memory = guest.memory(&sealed.lay_out(guest.start())?)?;
+    let memory = guest.memory(&sealed.lay_out(reads, guest.start())?)?;
     let between = between::write(&asked, &guest, &memory, |name| names.versioned(name))?;
     let output = behind.link(&between, &answers)?;
     Ok(Virtualized { bytes: output.to_vec(), answered, reads })

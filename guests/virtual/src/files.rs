@@ -69,13 +69,15 @@ extern "C" fn read_entry(entries: u32) -> u32 {
     let cell = Cell(entries);
     answer(20, 4, Ok(Node(cell.node())), |folder, to| {
         let (first, count) = folder.inside();
-        let place = cell.place();
-        if place >= u64::from(count) {
-            put_u8(to, 0);
-            return;
-        }
-        cell.go_to(place + 1);
-        let node = Node(first + place as u32);
+        let place = match u32::try_from(cell.place()) {
+            Ok(place) if place < count => place,
+            _ => {
+                put_u8(to, 0);
+                return;
+            }
+        };
+        cell.go_to(u64::from(place) + 1);
+        let node = Node(first + place);
         let (name, len) = node.name();
         put_u8(to, 1);
         put_u8(to + 4, kind(node));

@@ -83,25 +83,28 @@ impl Cell {
 
 /// Adds pages. Says where they begin and end.
 fn grow(pages: u32) -> (u32, u32) {
-    let start = memory_grow::<0>(pages as usize);
-    let end = start.checked_add(pages as usize).and_then(|end| end.checked_mul(PAGE as usize));
-    match (end, u32::try_from(start)) {
-        (Some(end), Ok(start)) => (start * PAGE, end as u32),
-        // There is no more memory: as every allocator of a component, this one traps.
-        _ => unreachable(),
-    }
+    let bytes = |pages: u32| pages.checked_mul(PAGE);
+    let start = u32::try_from(memory_grow::<0>(pages as usize)).ok().and_then(bytes);
+    let end = start.and_then(|start| start.checked_add(bytes(pages)?));
+    // Without more memory this traps, as every allocator of a component.
+    start.zip(end).unwrap_or_else(|| unreachable())
 }
 
 // Every address that is given to what follows is one of the sealed things, which nobody writes to, was
 // allocated here, or was passed by the canonical ABI, which wrote what is there.
 
+pub(crate) fn u8_at(address: u32) -> u8 {
+    // SAFETY: see above; Wasm traps beyond its memory.
+    unsafe { (address as *const u8).read() }
+}
+
 pub(crate) fn u32_at(address: u32) -> u32 {
-    // SAFETY: see above; Wasm has no unaligned or null addresses, and traps beyond its memory.
+    // SAFETY: as in `u8_at`.
     unsafe { (address as *const u32).read_unaligned() }
 }
 
 pub(crate) fn u64_at(address: u32) -> u64 {
-    // SAFETY: as in `u32_at`.
+    // SAFETY: as in `u8_at`.
     unsafe { (address as *const u64).read_unaligned() }
 }
 
@@ -110,26 +113,26 @@ pub(crate) fn bytes_at<'a>(address: u32, len: u32) -> &'a [u8] {
     if len == 0 {
         return &[];
     }
-    // SAFETY: as in `u32_at`; nothing is written where something is that a call still needs.
+    // SAFETY: as in `u8_at`; nothing is written where something is that a call still needs.
     unsafe { core::slice::from_raw_parts(address as *const u8, len as usize) }
 }
 
 pub(crate) fn put_u8(address: u32, value: u8) {
-    // SAFETY: as in `u32_at`.
+    // SAFETY: as in `u8_at`.
     unsafe { (address as *mut u8).write(value) }
 }
 
 pub(crate) fn put_u32(address: u32, value: u32) {
-    // SAFETY: as in `u32_at`.
+    // SAFETY: as in `u8_at`.
     unsafe { (address as *mut u32).write_unaligned(value) }
 }
 
 pub(crate) fn put_u64(address: u32, value: u64) {
-    // SAFETY: as in `u32_at`.
+    // SAFETY: as in `u8_at`.
     unsafe { (address as *mut u64).write_unaligned(value) }
 }
 
 pub(crate) fn copy(from: u32, to: u32, len: u32) {
-    // SAFETY: as in `u32_at`.
+    // SAFETY: as in `u8_at`.
     unsafe { core::ptr::copy(from as *const u8, to as *mut u8, len as usize) }
 }

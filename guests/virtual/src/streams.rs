@@ -1,7 +1,7 @@
 //! `input-stream` of `wasi:io/streams`, and the functions that give or take one.
 
 use crate::host;
-use crate::memory::{Cell, allocate, put_u8, put_u32, put_u64, u32_at, u64_at};
+use crate::memory::{Cell, allocate, put_u8, put_u32, put_u64, u8_at, u32_at, u64_at};
 use crate::tree::Node;
 
 /// Most bytes of a file that are read at once.
@@ -232,9 +232,12 @@ fn next(cell: Cell, len: u64) -> (u32, u32) {
 /// Address and length of a part of a file.
 pub(crate) fn part(node: Node, place: u64, len: u64) -> (u32, u32) {
     let (address, size) = node.inside();
-    let from = u64::from(size).min(place) as u32;
-    let count = u64::from(size - from).min(len) as u32;
-    (address + from, count)
+    let from = smaller(size, place);
+    (address + from, smaller(size - from, len))
+}
+
+fn smaller(one: u32, other: u64) -> u32 {
+    u32::try_from(other).map_or(one, |other| one.min(other))
 }
 
 /// The `stream-error` that a stream has ended.
@@ -244,5 +247,5 @@ fn close(to: u32) {
 
 /// Whether a `result` is none that says what went wrong.
 fn is_ok(result: u32) -> bool {
-    u32_at(result) & 0xff == 0
+    u8_at(result) == 0
 }

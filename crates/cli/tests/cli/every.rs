@@ -122,6 +122,8 @@ const LINES: &[(&str, &str)] = &[
     ("", "verify COMPONENT --deep"),
     ("", "run none.wasm"),
     ("", "serve none.wasm"),
+    ("", "virtualize COMPONENT --env A=B --output sealed.wasm"),
+    ("", "virtualize COMPONENT --env nonsense"),
     ("", "fetch --file greet.lock"),
     ("", "fetch"),
     ("", "outdated --file greet.lock"),

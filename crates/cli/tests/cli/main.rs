@@ -21,4 +21,5 @@ mod resolving;
 mod running;
 mod schema;
 mod secrets;
+mod virtualizing;
 mod with_registry;

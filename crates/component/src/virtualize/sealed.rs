@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use wargate_crypto::Digest;
 
-use super::VirtualizeError;
+use super::{Reads, VirtualizeError};
 use crate::limits::{
     SEALED_ENTRIES_MAX, SEALED_FILES_BYTES_MAX, SEALED_NAME_BYTES_MAX, SEALED_NESTING_MAX,
     SEALED_TEXTS_BYTES_MAX, SEALED_TEXTS_MAX,
@@ -40,20 +40,27 @@ const HEAD_BYTES: usize = 32;
 const NODE_BYTES: usize = 32;
 
 impl Sealed {
-    /// How it lies in memory from the address `start` on.
-    pub(super) fn lay_out(&self, start: u32) -> Result<Vec<u8>, VirtualizeError> {
+    /// How it lies in memory from the address `start` on. What nobody reads need not be there.
+    pub(super) fn lay_out(&self, reads: Reads, start: u32) -> Result<Vec<u8>, VirtualizeError> {
         self.check_texts()?;
         let nodes = self.nodes()?;
         let mut layout = Layout { start, bytes: vec![0; HEAD_BYTES] };
-        layout.texts(0, self.environment.iter().flat_map(|(name, value)| [name, value]), 2)?;
-        layout.texts(8, self.arguments.iter(), 1)?;
-        let mut folders = Vec::new();
-        for (number, path) in (0_u32..).zip(self.folders.keys()) {
-            let (address, len) = layout.text(path)?;
-            folders.extend([number, address, len]);
+        if reads.environment {
+            let variables = self.environment.iter();
+            layout.texts(0, variables.flat_map(|(name, value)| [name, value]), 2)?;
         }
-        layout.list(16, &folders, 3)?;
-        layout.nodes(&nodes)?;
+        if reads.arguments {
+            layout.texts(8, self.arguments.iter(), 1)?;
+        }
+        if reads.files {
+            let mut folders = Vec::new();
+            for (number, path) in (0_u32..).zip(self.folders.keys()) {
+                let (address, len) = layout.text(path)?;
+                folders.extend([number, address, len]);
+            }
+            layout.list(16, &folders, 3)?;
+            layout.nodes(&nodes)?;
+        }
         Ok(layout.bytes)
     }
 
