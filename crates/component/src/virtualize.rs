@@ -158,23 +158,15 @@ pub fn virtualize(
     options: Options,
 ) -> Result<Virtualized, VirtualizeError> {
     let behind = Behind::read(component)?;
-    let (asked, answers, reads, names) = {
+    let (asked, answers, reads, answered, names) = {
         let mut question = Question::new(&behind, options)?;
         question.answer()?;
-        let Question { asked, answers, imports, reads, .. } = question;
-        (asked, answers, reads, HostNames::new(&imports))
+        let Question { asked, answers, imports, reads, answered, .. } = question;
+        (asked, answers, reads, answered, HostNames::new(&imports))
     };
     if answers.is_empty() {
-        let (bytes, answered) = (component.to_vec(), Vec::new());
-        return Ok(Virtualized { bytes, answered, reads });
+        return Ok(Virtualized { bytes: component.to_vec(), answered, reads });
     }
-    let answered = behind.imports().enumerate().filter(|(import, _)| {
-        let is_open = |(_, answer): &(String, Answer)| {
-            matches!(answer, Answer::Host(number, _) if number == import)
-        };
-        answers.get(import).is_some_and(|items| !items.iter().any(is_open))
-    });
-    let answered = answered.map(|(_, (name, _))| name.to_owned()).collect();
     let guest = Guest::read()?;
     let memory = guest.memory(&sealed.lay_out(reads, guest.start())?)?;
     let between = between::write(&asked, &guest, &memory, |name| names.versioned(name))?;
@@ -201,6 +193,7 @@ struct Question<'b, 'a> {
     asked: Asked,
     answers: Answers,
     reads: Reads,
+    answered: Vec<String>,
 }
 
 /// An import.
@@ -233,8 +226,8 @@ impl<'b, 'a> Question<'b, 'a> {
             imports.push(Import { name, wasi, members: behind.members(number) });
         }
         let (asked, answers, reads) = (Asked::default(), Answers::new(), Reads::default());
-        let inputs = BTreeSet::new();
-        Ok(Self { behind, options, imports, inputs, asked, answers, reads })
+        let (inputs, answered) = (BTreeSet::new(), Vec::new());
+        Ok(Self { behind, options, imports, inputs, asked, answers, reads, answered })
     }
 
     fn answer(&mut self) -> Result<(), VirtualizeError> {
@@ -274,6 +267,10 @@ impl<'b, 'a> Question<'b, 'a> {
             };
             answers.push((name, answer));
         }
+        let is_of_host = |(_, answer): &(String, Answer)| matches!(answer, Answer::Host(..));
+        if !answers.iter().any(is_of_host) {
+            self.answered.push(self.imports[import].name.to_owned());
+        }
         self.answers.insert(import, answers);
         Ok(())
     }
@@ -282,6 +279,7 @@ impl<'b, 'a> Question<'b, 'a> {
         let interface = self.imports[import].wasi.as_ref().map(|(name, _)| name.clone());
         let interface = interface.unwrap_or_default();
         self.reads.files = true;
+        self.answered.push(self.imports[import].name.to_owned());
         let mut answers = Vec::new();
         for position in 0..self.imports[import].members.len() {
             let member = self.imports[import].members[position];

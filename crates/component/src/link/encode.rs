@@ -123,6 +123,15 @@ impl<'p> Encoder<'p> {
         Ok(builder.finish())
     }
 
+    /// Forgets the types that no import has given a name to: written anew, they are made of those that
+    /// are exported.
+    pub(super) fn forget_unnamed(&mut self) {
+        let top = self.scopes.len() - 1;
+        let scope = &mut self.scopes[top];
+        let named: HashSet<Key> = scope.named.iter().map(|(key, _)| *key).collect();
+        scope.places.retain(|key, _| named.contains(key));
+    }
+
     /// What stands behind the imports.
     pub(super) fn tail(&mut self) -> Result<&mut Tail, Fault> {
         match self.top() {
@@ -293,7 +302,12 @@ impl<'p> Encoder<'p> {
         let top = self.scopes.len() - 1;
         let scope = &mut self.scopes[top];
         for key in keys {
-            scope.places.insert(key, Place::Index(index));
+            // Methods are those of the first name that a resource has.
+            let is_again = matches!(key, Key::Class(_) | Key::Resource(..))
+                && scope.named.iter().any(|(known, path)| *known == key && path.len() == 1);
+            if !is_again {
+                scope.places.insert(key, Place::Index(index));
+            }
             scope.named.push((key, vec![name.to_owned()]));
         }
         for (key, path) in within {

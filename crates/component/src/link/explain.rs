@@ -40,6 +40,10 @@ pub(super) fn explain(failure: Failure, context: &Context<'_, '_>) -> LinkError 
     if let Some(part) = context.wrapper.instances.get(&types.component_instance_count()) {
         return context.instance(types, *part, error);
     }
+    if let Some((part, import)) = context.wrapper.mixed.get(&types.component_instance_count()) {
+        let chain = context.parts.chain_to_import(*part, *import);
+        return LinkError::Mismatch { chain, reason: reason(&error) };
+    }
     let offset = error.offset().unwrap_or_default();
     let exports = context.parts[0].surface.exports.iter().zip(&context.wrapper.exports);
     match exports.rev().find(|(_, start)| **start <= offset) {

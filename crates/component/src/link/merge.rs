@@ -146,6 +146,16 @@ fn same_kind(parts: &Parts<'_>, group: &Group) -> Result<(), LinkError> {
     })
 }
 
+/// For each import of a part the imports whose types it makes use of.
+pub(super) fn uses(parts: &Parts<'_>, part: usize) -> Result<Vec<BTreeSet<usize>>, LinkError> {
+    let imports = parts[part].surface.imports.iter().enumerate();
+    let alone = |(number, import): (usize, &Import)| Group {
+        name: import.name.clone(),
+        views: vec![(part, number)],
+    };
+    needs(parts, &imports.map(alone).collect::<Vec<_>>())
+}
+
 /// For each group those whose types it makes use of.
 fn needs(parts: &Parts<'_>, groups: &[Group]) -> Result<Vec<BTreeSet<usize>>, LinkError> {
     let mut left = LINK_STEPS_MAX;

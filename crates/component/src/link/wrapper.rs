@@ -1,14 +1,15 @@
 //! The component around root and releases.
 
+mod facade;
 mod tail;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use wasm_encoder::{ComponentExportKind, ComponentExternName};
 use wasmparser::component_types::{ComponentEntityType, ComponentItem};
 
 use super::encode::Encoder;
-use super::merge::Merged;
+use super::merge::{self, Merged};
 use super::output::{Output, Segment};
 use super::plan::{Plan, Source, Wire};
 use super::surface::{Identity, Parts};
@@ -29,9 +30,15 @@ pub(super) struct Wrapper<'a> {
     pub(super) imports: Vec<Item>,
     /// Kind and index of what an import of a part gets, by part and number.
     pub(super) arguments: HashMap<(usize, usize), Item>,
+    /// The import that an instance was put together for, by part and number, by the instance's index.
+    pub(super) mixed: HashMap<u32, (usize, usize)>,
     /// Where each export of the root is written, in bytes from the start.
     pub(super) exports: Vec<u64>,
 }
+
+/// The component for each import that gets items of several instances, by part and number, and the
+/// imports that it needs, too.
+type Facades = HashMap<(usize, usize), (u32, BTreeSet<usize>)>;
 
 /// Kind and index.
 pub(super) type Item = (ComponentExportKind, u32);
@@ -48,7 +55,8 @@ pub(super) fn write<'a>(
     let mut output = Output::empty();
     output.push(Segment { bytes: HEADER.to_vec().into(), part: None });
     let mut components = HashMap::new();
-    let inside = inside(parts, plan, form, &mut output, &mut components)?;
+    let mut inside = inside(parts, plan, form, &mut output, &mut components)?;
+    let facades = facades(parts, plan, &mut inside, &mut output)?;
     let mut encoder = Encoder::new(parts, &merged.classes, form == Form::Bundle);
     if form == Form::Locked {
         import_releases(parts, plan, inside, &mut encoder, &mut components)?;
@@ -64,12 +72,14 @@ pub(super) fn write<'a>(
         form,
         ascribes,
         components,
+        facades,
         encoder,
         wrapper: Wrapper {
             output,
             instances: HashMap::new(),
             imports,
             arguments: HashMap::new(),
+            mixed: HashMap::new(),
             exports: Vec::new(),
         },
         of_part: HashMap::new(),
@@ -114,14 +124,45 @@ fn inside<'a>(
             }
         }
         .map_err(|error| LinkError::Content { chain: parts.chain_to(*number), error })?;
-        let size = rename::number(len).map_err(|_| LinkError::Defect)?;
-        let head = [&[COMPONENT_SECTION], size.as_slice()].concat();
-        output.push(Segment { bytes: head.into(), part: None });
+        output.push(Segment { bytes: head(len)?.into(), part: None });
         for piece in pieces {
             output.push(piece);
         }
     }
     Ok(count)
+}
+
+/// Writes the components for imports that get items of several instances, and counts them to those that
+/// are `inside`.
+fn facades(
+    parts: &Parts<'_>,
+    plan: &Plan,
+    inside: &mut u32,
+    output: &mut Output<'_>,
+) -> Result<Facades, LinkError> {
+    let mut facades = HashMap::new();
+    for (part, wires) in plan.wires.iter().enumerate() {
+        let is_mixed = |wire: &Wire| matches!(wire, Wire::Mixed(_));
+        if !wires.iter().any(is_mixed) {
+            continue;
+        }
+        let uses = merge::uses(parts, part)?;
+        for (import, _) in wires.iter().enumerate().filter(|(_, wire)| is_mixed(wire)) {
+            let bytes = facade::write(parts, part, import, &uses[import])
+                .map_err(|fault| fault.at(parts.chain_to_import(part, import)))?;
+            let bytes = [head(bytes.len())?, bytes].concat();
+            output.push(Segment { bytes: bytes.into(), part: None });
+            facades.insert((part, import), (*inside, uses[import].clone()));
+            *inside += 1;
+        }
+    }
+    Ok(facades)
+}
+
+/// What stands before a component of so many bytes.
+fn head(len: usize) -> Result<Vec<u8>, LinkError> {
+    let size = rename::number(len).map_err(|_| LinkError::Defect)?;
+    Ok([&[COMPONENT_SECTION], size.as_slice()].concat())
 }
 
 /// Imports the releases behind the `inside` components that are there already.
@@ -181,6 +222,8 @@ struct Writer<'w, 'a> {
     ascribes: bool,
     /// The index of a part's component.
     components: HashMap<usize, u32>,
+    /// The index of the component for an import that gets items of several instances.
+    facades: Facades,
     encoder: Encoder<'w>,
     wrapper: Wrapper<'a>,
     /// The index of a part's instance.
@@ -238,29 +281,40 @@ impl Writer<'_, '_> {
                 let items = items.collect::<Result<Vec<_>, LinkError>>()?;
                 (instance, self.tail()?.gather(items))
             }
-            Wire::Mixed(items) => (instance, self.mixed(part, items)?),
+            Wire::Mixed(items) => (instance, self.mixed(part, number, items)?),
         })
     }
 
-    /// An instance of items of several.
-    fn mixed(&mut self, part: usize, items: &[(String, Source)]) -> Result<u32, LinkError> {
-        let mut gathered = Vec::with_capacity(items.len());
-        for (called, source) in items {
+    /// An instance of items of several, for an import.
+    fn mixed(
+        &mut self,
+        part: usize,
+        import: usize,
+        items: &[(String, Source)],
+    ) -> Result<u32, LinkError> {
+        let mut arguments = Vec::with_capacity(items.len());
+        for (number, (_, source)) in items.iter().enumerate() {
             let (kind, index) = match source {
                 Source::Export(part, name) => self.export_of(*part, name)?,
                 Source::Open(import, name) => self.item_of(part, *import, name)?,
             };
-            gathered.push((called.as_str(), kind, index));
+            arguments.push((facade::called(number), kind, index));
         }
-        Ok(self.tail()?.gather(gathered))
+        let (component, uses) =
+            self.facades.get(&(part, import)).cloned().ok_or(LinkError::Defect)?;
+        for used in uses {
+            let given = self.wrapper.arguments.get(&(part, used));
+            let (kind, index) = *given.ok_or(LinkError::Defect)?;
+            arguments.push((facade::called_used(used), kind, index));
+        }
+        let instance = self.tail()?.instantiate(component, arguments);
+        self.wrapper.mixed.insert(instance, (part, import));
+        Ok(instance)
     }
 
     /// An item of the instance that an import of a part became that stays open.
     fn item_of(&mut self, part: usize, import: usize, name: &str) -> Result<Item, LinkError> {
-        let surface = &self.parts[part].surface;
-        let ty = surface.imports.get(import).map(|import| import.item.ty);
-        let Some(ComponentEntityType::Instance(id)) = ty else { return Err(LinkError::Defect) };
-        let kind = kind(&surface.types[id].exports.get(name).ok_or(LinkError::Defect)?.ty);
+        let kind = facade::kind_of(self.parts, part, import, name).ok_or(LinkError::Defect)?;
         let group = self.merged.group_of.get(&(part, import));
         let instance = group.and_then(|group| self.wrapper.imports.get(*group));
         let (_, instance) = *instance.ok_or(LinkError::Defect)?;

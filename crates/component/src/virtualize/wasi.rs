@@ -644,9 +644,9 @@ pub(super) const FUNCTIONS: &[Function] = &[
 ];
 
 impl Function {
-    /// Under which name the component between exports it.
+    /// Under which name the component between exports it: never that of a type.
     pub(super) fn export(&self) -> String {
-        self.item.trim_start_matches("[method]").replace('.', "-")
+        format!("call-{}", self.item.trim_start_matches("[method]").replace('.', "-"))
     }
 }
 

@@ -7,7 +7,7 @@ use wasmtime::component::{Component, Linker, ResourceTable};
 use wasmtime::{Engine, Store};
 use wasmtime_wasi::p2::bindings::sync::Command;
 use wasmtime_wasi::p2::pipe::{MemoryInputPipe, MemoryOutputPipe};
-use wasmtime_wasi::{DirPerms, FilePerms, WasiCtx, WasiCtxView, WasiView};
+use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxView, WasiView};
 
 /// The host.
 pub(crate) struct Host {
@@ -28,7 +28,7 @@ impl WasiView for State {
 impl Host {
     pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("of-the-host"), "the host's\n").unwrap();
+        std::fs::write(folder.path().join("of-the-host"), "the host's").unwrap();
         Self { folder }
     }
 
@@ -50,7 +50,7 @@ impl Host {
             .stdout(stdout.clone())
             .stderr(stderr.clone())
             .inherit_network()
-            .preopened_dir(self.folder.path(), "/", DirPerms::all(), FilePerms::all())?
+            .preopened_dir(self.folder.path(), "/", FsPerms::ReadWrite)?
             .build();
         let mut store = Store::new(engine(), State { ctx, table: ResourceTable::new() });
         let command = Command::instantiate(&mut store, &component, &linker)?;

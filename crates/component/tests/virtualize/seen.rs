@@ -157,6 +157,7 @@ fn files_may_stay_with_the_host() {
     let rows = [
         ("list /", "of-the-host"),
         ("read of-the-host", "the host's"),
+        ("list .", "of-the-host"),
         ("write new", "written"),
         ("environment", "EMPTY= GREETING=hello there NAME=Ada"),
     ];
