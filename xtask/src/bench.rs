@@ -17,8 +17,11 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
         "compare" => whole::compare(rest),
         "scale" => whole::scale(rest),
         "client" => whole::client(rest),
+        "compose" => whole::compose(rest),
         _ => {
-            bail!("`cargo xtask bench` knows `core`, `compare`, `scale` and `client`, not `{what}`")
+            bail!(
+                "`cargo xtask bench` knows `core`, `compare`, `scale`, `client` and `compose`, not `{what}`"
+            )
         }
     }
 }

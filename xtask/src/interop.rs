@@ -30,13 +30,16 @@ impl Release {
 /// The reference implementation's client.
 const REFERENCE_CLIENT: Release = Release::new("warg-cli", "0.10.0", "warg");
 
+/// What composes.
+const WAC: Release = Release::new("wac-cli", "0.12.0", "wac");
+
 /// The newest releases that speak Warg. `crates/interop/src/lab.rs` looks for them by these names.
 const CLIENTS: &[Release] = &[
     REFERENCE_CLIENT,
     Release::new("wkg", "0.15.1", "wkg"),
     // It has lost Warg, and reads locks and folders.
     Release::new("wkg", "0.16.1", "wkg"),
-    Release::new("wac-cli", "0.12.0", "wac"),
+    WAC,
     Release::new("cargo-component", "0.21.1", "cargo-component"),
 ];
 
@@ -85,6 +88,13 @@ pub(crate) fn reference_client() -> Result<PathBuf> {
     let cache = tools::cache_folder("interop")?;
     install(&cache, [&REFERENCE_CLIENT])?;
     Ok(program(&cache, &REFERENCE_CLIENT))
+}
+
+/// `wac`, after it was built if need be.
+pub(crate) fn composer() -> Result<PathBuf> {
+    let cache = tools::cache_folder("interop")?;
+    install(&cache, [&WAC])?;
+    Ok(program(&cache, &WAC))
 }
 
 /// The reference implementation's server, after it was built if need be: as it comes, and with

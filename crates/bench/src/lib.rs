@@ -10,6 +10,7 @@
 pub mod client;
 pub mod compare;
 pub mod comparison;
+pub mod composing;
 pub mod graph;
 pub mod hammer;
 pub mod keys;

@@ -79,7 +79,7 @@ pub enum AdaptError {
     /// It cannot be read, or does not fit its world or the adapter.
     #[error("{reason}")]
     Module {
-        /// Why; at most [`REASON_BYTES_MAX`](crate::limits::REASON_BYTES_MAX) bytes.
+        /// Why; at most [`REASON_BYTES_MAX`] bytes.
         reason: String,
     },
     /// It is made for WASI 0.0.

@@ -32,9 +32,9 @@ mod shape;
 pub mod solve;
 #[cfg(feature = "compose")]
 pub mod targets;
+pub mod virtualize;
 #[cfg(feature = "wit")]
 pub mod wasi;
-pub mod virtualize;
 #[cfg(feature = "wit")]
 pub mod wit;
 

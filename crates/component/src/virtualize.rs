@@ -236,7 +236,7 @@ impl<'b, 'a> Question<'b, 'a> {
         let inputs: BTreeSet<ResourceId> = inputs.collect();
         let users = inputs.iter().map(|resource| self.behind.users(*resource));
         let users: Vec<Vec<Vec<&str>>> = users.collect::<Result<_, _>>()?;
-        let uses = |import: usize, item: &str| users.iter().any(|it| it[import].contains(&item));
+        let is_of = |import: usize, item: &str| users.iter().any(|it| it[import].contains(&item));
         let opens = self
             .of_interface(FILES)
             .any(|(import, _)| !users.iter().all(|it| it[import].is_empty()));
@@ -249,7 +249,7 @@ impl<'b, 'a> Question<'b, 'a> {
                 Some(ENVIRONMENT) => self.environment(number)?,
                 Some(FILES | PREOPENS) if !self.options.host_files => self.files(number)?,
                 _ if self.inputs.is_empty() => {}
-                interface => self.streams(number, interface, &|item| uses(number, item))?,
+                interface => self.streams(number, interface, &|item| is_of(number, item))?,
             }
         }
         Ok(())
@@ -331,7 +331,9 @@ impl<'b, 'a> Question<'b, 'a> {
         }
         if answers.iter().any(|(_, answer)| matches!(answer, Answer::Between(_))) {
             self.asked.ty(INPUT);
-            functions.into_iter().for_each(|function| self.asked.function(function));
+            for function in functions {
+                self.asked.function(function);
+            }
             self.answers.insert(import, answers);
         }
         Ok(())

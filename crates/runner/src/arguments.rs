@@ -35,15 +35,15 @@ pub(crate) struct Run {
     #[command(flatten)]
     pub(crate) grants: GrantArguments,
     /// Memory that it may have, together
-    #[arg(long, value_name = "SIZE", default_value = COMMAND_MEMORY_BYTES, value_parser = size)]
+    #[arg(long, help_heading = "Limits", value_name = "SIZE", default_value = COMMAND_MEMORY_BYTES, value_parser = size)]
     pub(crate) max_memory: usize,
     /// How long it may run [default: for ever]
-    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    #[arg(long, help_heading = "Limits", value_name = "DURATION", value_parser = humantime::parse_duration)]
     pub(crate) timeout: Option<Duration>,
     #[command(flatten)]
     pub(crate) how: How,
     /// What the command is given
-    #[arg(last = true)]
+    #[arg(last = true, help_heading = None)]
     pub(crate) arguments: Vec<String>,
 }
 
@@ -57,14 +57,14 @@ pub(crate) struct Serve {
     #[command(flatten)]
     pub(crate) grants: GrantArguments,
     /// Memory that the answer to one request may take, together
-    #[arg(long, value_name = "SIZE", default_value = REQUEST_MEMORY_BYTES, value_parser = size)]
+    #[arg(long, help_heading = "Limits", value_name = "SIZE", default_value = REQUEST_MEMORY_BYTES, value_parser = size)]
     pub(crate) max_memory: usize,
     /// How long the answer to one request may take
-    #[arg(long, value_name = "DURATION", default_value = REQUEST_TIME,
+    #[arg(long, help_heading = "Limits", value_name = "DURATION", default_value = REQUEST_TIME,
         value_parser = humantime::parse_duration)]
     pub(crate) timeout: Duration,
     /// Requests that are answered at a time; further ones get 503
-    #[arg(long, value_name = "NUMBER", default_value = REQUESTS,
+    #[arg(long, help_heading = "Limits", value_name = "NUMBER", default_value = REQUESTS,
         value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub(crate) max_requests: u32,
     #[command(flatten)]
@@ -97,6 +97,7 @@ pub(crate) struct GrantArguments {
 }
 
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Options")]
 pub(crate) struct How {
     /// What it is called: its first argument, and its name in messages [default: the file's]
     #[arg(long, value_name = "NAME")]

@@ -42,6 +42,16 @@ pub(super) fn client(arguments: &[String]) -> Result<()> {
     process::run(bench.args(arguments))
 }
 
+/// Our client beside `wac`, and beside the runtime.
+pub(super) fn compose(arguments: &[String]) -> Result<()> {
+    let theirs = interop::composer()?;
+    let more = [("wargate-cli", "warg"), ("wargate-runner", "warg-run")];
+    let Built { mut bench, folder, programs, .. } = build("compose", &more)?;
+    bench.arg("--folder").arg(folder).arg("--theirs").arg(theirs);
+    bench.arg("--ours").arg(programs.join("warg")).arg("--runner").arg(programs.join("warg-run"));
+    process::run(bench.args(arguments))
+}
+
 struct Built {
     /// What measures.
     bench: Command,

@@ -6,9 +6,6 @@ use std::process::Command;
 
 use super::*;
 
-/// Commands of `warg` that guides name before they are in `docs/cli.md`.
-const ANNOUNCED: &[&str] = &["adapt", "compose", "plug", "run"];
-
 /// What stands in an example's folder and is not shown in its guide.
 const UNSHOWN: &[&str] = &["README.md", "Cargo.lock", "wit/greet.wit"];
 
@@ -75,7 +72,7 @@ fn commands_are_well_formed_and_exist() {
             for line in script.lines().filter_map(|line| line.strip_prefix("warg ")) {
                 let word = line.split_whitespace().next().unwrap_or_default();
                 let is_known = cli.contains(&format!("### `warg {word}`"));
-                assert!(is_known || ANNOUNCED.contains(&word), "{name}.md: warg {word}");
+                assert!(is_known, "{name}.md: warg {word}");
                 seen += 1;
             }
         }

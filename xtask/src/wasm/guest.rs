@@ -18,9 +18,9 @@ const COMPILER: &str = "crates/component/src/virtualize/guest.txt";
 /// Builds the guest. Either keeps what came out, or compares it with what is kept; another compiler
 /// builds other bytes, which is no error.
 pub(super) fn run(keep: bool) -> Result<()> {
-    let mut build = command(TARGET)?;
-    build.current_dir(workspace::root().join("guests"));
-    process::run(build.args(["build", "--release", "--package", PACKAGE]))?;
+    let mut cargo = command(TARGET)?;
+    cargo.current_dir(workspace::root().join("guests"));
+    process::run(cargo.args(["build", "--release", "--package", PACKAGE]))?;
     let name = format!("{}.wasm", PACKAGE.replace('-', "_"));
     let path = target_dir()?.join(TARGET).join("release").join(name);
     let built = fs::read(&path).with_context(|| path.display().to_string())?;

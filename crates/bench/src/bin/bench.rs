@@ -22,7 +22,7 @@ use wargate_bench::hammer::{
     self, Content, Package, Published, Question, Report, Target, Until, Workload,
 };
 use wargate_bench::process::Process;
-use wargate_bench::{client, compare, peers, scale};
+use wargate_bench::{client, compare, composing, peers, scale};
 
 /// Measure whole processes
 #[derive(Parser)]
@@ -44,6 +44,30 @@ enum What {
     Scale(Scale),
     /// Compare our client with the reference implementation's
     Client(Client),
+    /// Compare our client with `wac`, and with the runtime that runs components
+    Compose(Compose),
+}
+
+#[derive(Args)]
+struct Compose {
+    /// Our client
+    #[arg(long, value_name = "FILE")]
+    ours: PathBuf,
+    /// `wac`
+    #[arg(long, value_name = "FILE")]
+    theirs: PathBuf,
+    /// Our `warg-run`
+    #[arg(long, value_name = "FILE")]
+    runner: PathBuf,
+    /// The runtime's own program [default: none; `warg-run` by itself]
+    #[arg(long, value_name = "FILE")]
+    wasmtime: Option<PathBuf>,
+    /// The folder of test data
+    #[arg(long, value_name = "FOLDER", default_value = "testdata")]
+    testdata: PathBuf,
+    /// An empty folder
+    #[arg(long, value_name = "FOLDER")]
+    folder: PathBuf,
 }
 
 #[derive(Args)]
@@ -184,6 +208,7 @@ fn main() -> ExitCode {
         What::Compare(compare) => compare_servers(compare, options.json),
         What::Scale(scale) => compare_sizes(scale, options.json),
         What::Client(client) => compare_clients(client, options.json),
+        What::Compose(compose) => compare_composers(compose, options.json),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -336,6 +361,19 @@ fn compare_clients(options: Client, json: bool) -> Result<()> {
     };
     let comparison = client::compare(&plan, |step| eprintln!("{step}"))?;
     tell(&comparison, &comparison.table, std::slice::from_ref(&comparison.load), json)
+}
+
+fn compare_composers(options: Compose, json: bool) -> Result<()> {
+    let plan = composing::Plan {
+        ours: options.ours,
+        theirs: options.theirs,
+        runner: options.runner,
+        wasmtime: options.wasmtime,
+        testdata: options.testdata,
+        folder: options.folder,
+    };
+    let table = composing::compare(&plan, |step| eprintln!("{step}"))?;
+    tell(&table, &table, &[], json)
 }
 
 /// Prints what was measured, and fails if a row is beyond its limit.

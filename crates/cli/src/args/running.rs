@@ -23,7 +23,7 @@ pub(crate) struct Run {
     #[arg(long, value_name = "DURATION", help_heading = "Limits")]
     pub(crate) timeout: Option<String>,
     /// What the command is given
-    #[arg(last = true, value_name = "ARGUMENTS")]
+    #[arg(last = true, value_name = "ARGUMENTS", help_heading = None)]
     pub(crate) arguments: Vec<String>,
 }
 

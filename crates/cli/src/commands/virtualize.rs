@@ -7,7 +7,7 @@ use std::io::Write;
 use std::path::{Component, Path, PathBuf};
 
 use serde_json::{Value, json};
-use wargate_component::link::LinkError;
+use wargate_component::provenance::{Made, Provenance, Role, Source};
 use wargate_component::virtualize::{
     Folder, Options, Reads, Sealed, VirtualizeError, Virtualized, virtualize,
 };
@@ -35,8 +35,12 @@ pub(crate) fn run(context: &Context, options: &Virtualize) -> Result<Report, Fai
     let subject = Subject::load_one(context, &options.subject)?;
     let path = output(options, &subject)?;
     let stays = Options { host_arguments: options.host_arguments, host_files: options.host_files };
-    let made = virtualize(&subject.bytes, &sealed, stays)
+    let mut made = virtualize(&subject.bytes, &sealed, stays)
         .map_err(|error| refused(&subject.name, &error))?;
+    // What was left as it is needs no statement.
+    if made.bytes != subject.bytes {
+        provenance(&subject).append_to(&mut made.bytes);
+    }
     if to_standard_output {
         print(&made.bytes)?;
         return Ok(Report::new("", Value::Null));
@@ -46,6 +50,14 @@ pub(crate) fn run(context: &Context, options: &Virtualize) -> Result<Report, Fai
     })?;
     Ok(Told { subject: &subject, path: &path, made: &made, sealed: &sealed, sizes: &sizes }
         .report())
+}
+
+/// What it is made from. What was sealed is said by nobody: it may be nobody's business.
+fn provenance(subject: &Subject) -> Provenance {
+    let release = subject.release.as_ref().map(|(id, _)| id.clone());
+    let (package, version) = release.map(|id| (id.package, id.version)).unzip();
+    let source = Source { role: Role::Root, package, version, digest: subject.digest };
+    Provenance { made: Made::Virtualized, sources: vec![source] }
 }
 
 /// The variables that are named.
@@ -217,7 +229,6 @@ impl Told<'_> {
 fn refused(name: &str, error: &VirtualizeError) -> Failure {
     let failure = Failure::usage(harmless(&format!("{name}: {error}")));
     match error {
-        VirtualizeError::Link(LinkError::NoComponent { .. }) => failure,
         VirtualizeError::Packages { .. } => {
             failure.hint("`warg bundle` makes one component of it and all that it depends on")
         }

@@ -60,7 +60,7 @@ fn what_was_published_is_run_by_name() {
     let tool =
         session.run(&["run", "demo:tool", "--env", "A=b", "--", "environment", "name", "exit=7"]);
     assert_eq!(tool.code, Some(7), "{tool}");
-    assert_eq!(tool.out, "environment: [\"A=b\"]\nname: demo:tool\n", "{tool}");
+    assert_eq!(tool.out, "environment: [\"A=b\"]\nname: demo:tool@1.0.0\n", "{tool}");
     fs::write(here.join("in.txt"), "of mine").unwrap();
     for (grants, said) in [(&[][..], "read: error"), (&["--dir", "."], "read: of mine")] {
         let line = [&["run", "demo:tool@^1"], grants, &["--", "read=in.txt"]].concat();
@@ -71,10 +71,11 @@ fn what_was_published_is_run_by_name() {
     session.fine(&["lock", "demo:tool"]);
     let kept = session.user.home().join(".cache/wargate/client/.running");
     assert!(!kept.join("bundles").exists() && kept.join("code").exists());
+    let user = session.user;
     drop(registry);
-    let offline = session.user.run(&["run", "--offline", "--", "clock"]);
+    let offline = user.run(&["run", "--offline", "--", "clock"]);
     assert_eq!((offline.code, offline.out.as_str()), (Some(0), "clock: true\n"), "{offline}");
-    let missing = session.user.run(&["run", "demo:other", "--offline"]);
+    let missing = user.run(&["run", "demo:other", "--offline"]);
     assert!(missing.code == Some(2) && missing.err.contains("--no-lock"), "{missing}");
 }
 
@@ -122,7 +123,7 @@ fn http_components_are_served_by_name() {
     let said: Value =
         serde_json::Deserializer::from_reader(out).into_iter().next().unwrap().unwrap();
     check("serve", &said);
-    assert_eq!(said["component"], "demo:site");
+    assert_eq!(said["component"], "demo:site@0.1.0");
     let address = said["url"].as_str().unwrap().trim_start_matches("http://").trim_end_matches('/');
     let mut stream = TcpStream::connect(address).unwrap();
     stream.write_all(b"GET /teapot HTTP/1.0\r\nhost: a.example\r\n\r\n").unwrap();

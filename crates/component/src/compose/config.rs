@@ -336,7 +336,8 @@ impl Wiring {
             if fits(ItemKind::Instance(component.package.instance_type())) {
                 return Some(None);
             }
-            let instances = exports.iter().filter(|(_, kind)| matches!(kind, ItemKind::Instance(_)));
+            let instances =
+                exports.iter().filter(|(_, kind)| matches!(kind, ItemKind::Instance(_)));
             let mut instances = instances.filter(|(_, kind)| fits(**kind));
             instances.next().map(|(name, _)| Some(name.clone()))
         });
@@ -350,17 +351,19 @@ impl Wiring {
         let mut order = Vec::new();
         let mut state = HashMap::new();
         self.visit(0, &mut order, &mut state)?;
-        let mut source = "package composed:component;\n\n".to_owned();
+        let mut lines = vec!["package composed:component;\n".to_owned()];
         for at in &order {
             let instance = &self.instances[*at];
-            source.push_str(&format!("let {} = new {} {{", variable(*at), package(instance.component)));
-            for (import, given, export) in &instance.arguments {
-                let export = export.as_ref().map(|name| format!("[\"{name}\"]")).unwrap_or_default();
-                source.push_str(&format!(" \"{import}\": {}{export},", variable(*given)));
-            }
-            source.push_str(" ... };\n");
+            let arguments = instance.arguments.iter().map(|(import, given, export)| {
+                let export = export.as_ref().map(|name| format!("[\"{name}\"]"));
+                format!("\"{import}\": {}{}, ", variable(*given), export.unwrap_or_default())
+            });
+            let (name, package) = (variable(*at), package(instance.component));
+            let arguments: String = arguments.collect();
+            lines.push(format!("let {name} = new {package} {{ {arguments}... }};"));
         }
-        source.push_str(&format!("\nexport {}...;\n", variable(0)));
+        lines.push(format!("\nexport {}...;\n", variable(0)));
+        let source = lines.join("\n");
         let used: HashSet<usize> = order.iter().map(|at| self.instances[*at].component).collect();
         let packages = self.components.iter().enumerate().filter(|(at, _)| used.contains(at));
         let packages = packages.map(|(at, it)| (package(at), it.found.clone())).collect();

@@ -43,7 +43,7 @@ impl Asked {
     /// Asks for a function.
     pub(super) fn function(&mut self, function: &'static Function) {
         let known = |other: &&Function| std::ptr::eq(*other, function);
-        if self.functions.iter().any(|other| known(&other)) {
+        if self.functions.iter().any(known) {
             return;
         }
         self.functions.push(function);

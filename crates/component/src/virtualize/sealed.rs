@@ -178,7 +178,9 @@ impl Layout {
     fn list(&mut self, head: usize, numbers: &[u32], each: usize) -> Result<(), VirtualizeError> {
         self.align();
         let address = self.here()?;
-        numbers.iter().for_each(|number| self.bytes.extend_from_slice(&number.to_le_bytes()));
+        for number in numbers {
+            self.bytes.extend_from_slice(&number.to_le_bytes());
+        }
         self.head(head, address, numbers.len() / each)
     }
 

@@ -345,8 +345,8 @@ const fn stream(
     Function { interface: STREAMS, item, core, signature: signature(params, result), calls }
 }
 
-const fn ok(ty: &'static Ty) -> Option<Ty> {
-    Some(Ty::Result(Some(ty), FILE_ERROR))
+const fn ok(ty: &'static Ty) -> Ty {
+    Ty::Result(Some(ty), FILE_ERROR)
 }
 
 /// The functions that are answered.
@@ -365,21 +365,21 @@ pub(super) const FUNCTIONS: &[Function] = &[
         "[method]descriptor.read-via-stream",
         "descriptor-read-via-stream",
         &[SELF, OFFSET],
-        ok(&Ty::Own(INPUT)),
+        Some(ok(&Ty::Own(INPUT))),
         &["new-input"],
     ),
     file(
         "[method]descriptor.write-via-stream",
         "descriptor-write-via-stream",
         &[SELF, OFFSET],
-        ok(&Ty::Own("output-stream")),
+        Some(ok(&Ty::Own("output-stream"))),
         &[],
     ),
     file(
         "[method]descriptor.append-via-stream",
         "descriptor-append-via-stream",
         &[SELF],
-        ok(&Ty::Own("output-stream")),
+        Some(ok(&Ty::Own("output-stream"))),
         &[],
     ),
     file(
@@ -394,14 +394,14 @@ pub(super) const FUNCTIONS: &[Function] = &[
         "[method]descriptor.get-flags",
         "descriptor-get-flags",
         &[SELF],
-        ok(&Ty::Named("descriptor-flags")),
+        Some(ok(&Ty::Named("descriptor-flags"))),
         &[],
     ),
     file(
         "[method]descriptor.get-type",
         "descriptor-get-type",
         &[SELF],
-        ok(&Ty::Named("descriptor-type")),
+        Some(ok(&Ty::Named("descriptor-type"))),
         &[],
     ),
     file("[method]descriptor.set-size", "descriptor-set-size", &[SELF, ("size", SIZE)], DONE, &[]),
@@ -416,21 +416,21 @@ pub(super) const FUNCTIONS: &[Function] = &[
         "[method]descriptor.read",
         "descriptor-read",
         &[SELF, ("length", SIZE), OFFSET],
-        ok(&Ty::Tuple(&[BYTES, Ty::Bool])),
+        Some(ok(&Ty::Tuple(&[BYTES, Ty::Bool]))),
         &[],
     ),
     file(
         "[method]descriptor.write",
         "descriptor-write",
         &[SELF, ("buffer", BYTES), OFFSET],
-        ok(&SIZE),
+        Some(ok(&SIZE)),
         &[],
     ),
     file(
         "[method]descriptor.read-directory",
         "descriptor-read-directory",
         &[SELF],
-        ok(&Ty::Own("directory-entry-stream")),
+        Some(ok(&Ty::Own("directory-entry-stream"))),
         &["new-entries"],
     ),
     file("[method]descriptor.sync", "descriptor-sync", &[SELF], DONE, &[]),
@@ -445,14 +445,14 @@ pub(super) const FUNCTIONS: &[Function] = &[
         "[method]descriptor.stat",
         "descriptor-stat",
         &[SELF],
-        ok(&Ty::Named("descriptor-stat")),
+        Some(ok(&Ty::Named("descriptor-stat"))),
         &[],
     ),
     file(
         "[method]descriptor.stat-at",
         "descriptor-stat-at",
         &[SELF, PATH_FLAGS, PATH],
-        ok(&Ty::Named("descriptor-stat")),
+        Some(ok(&Ty::Named("descriptor-stat"))),
         &[],
     ),
     file(
@@ -479,14 +479,14 @@ pub(super) const FUNCTIONS: &[Function] = &[
             ("open-flags", Ty::Named("open-flags")),
             ("flags", Ty::Named("descriptor-flags")),
         ],
-        ok(&Ty::Own("descriptor")),
+        Some(ok(&Ty::Own("descriptor"))),
         &["new-descriptor"],
     ),
     file(
         "[method]descriptor.readlink-at",
         "descriptor-readlink-at",
         &[SELF, PATH],
-        ok(&Ty::String),
+        Some(ok(&Ty::String)),
         &[],
     ),
     file(
@@ -528,21 +528,21 @@ pub(super) const FUNCTIONS: &[Function] = &[
         "[method]descriptor.metadata-hash",
         "descriptor-metadata-hash",
         &[SELF],
-        ok(&Ty::Named("metadata-hash-value")),
+        Some(ok(&Ty::Named("metadata-hash-value"))),
         &[],
     ),
     file(
         "[method]descriptor.metadata-hash-at",
         "descriptor-metadata-hash-at",
         &[SELF, PATH_FLAGS, PATH],
-        ok(&Ty::Named("metadata-hash-value")),
+        Some(ok(&Ty::Named("metadata-hash-value"))),
         &[],
     ),
     file(
         "[method]directory-entry-stream.read-directory-entry",
         "entries-read",
         &[("self", Ty::Borrow("directory-entry-stream"))],
-        ok(&Ty::Option(&Ty::Named("directory-entry"))),
+        Some(ok(&Ty::Option(&Ty::Named("directory-entry")))),
         &[],
     ),
     file(

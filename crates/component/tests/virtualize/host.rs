@@ -50,6 +50,7 @@ impl Host {
             .stdout(stdout.clone())
             .stderr(stderr.clone())
             .inherit_network()
+            .allow_tcp(true)
             .preopened_dir(self.folder.path(), "/", FsPerms::ReadWrite)?
             .build();
         let mut store = Store::new(engine(), State { ctx, table: ResourceTable::new() });

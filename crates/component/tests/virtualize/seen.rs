@@ -17,7 +17,7 @@ fn a_component_sees_what_was_sealed_and_nothing_else() {
         ("list nested", "a.txt b/"),
         ("list nothing", ""),
         ("list /data", "only.txt \u{e9}t\u{e9}"),
-        ("list /data/../data", "only.txt \u{e9}t\u{e9}"),
+        ("list /data/../data", "error: PermissionDenied"),
         ("read hello.txt", "Hello, Ada."),
         ("read /nested/b/c.txt", "deep"),
         ("read ./nested/../nested//b/./c.txt", "deep"),
@@ -56,10 +56,10 @@ fn nothing_is_written() {
         ("rename hello.txt other.txt", "error: ReadOnlyFilesystem"),
         ("make-folder new", "error: ReadOnlyFilesystem"),
         ("remove-folder nothing", "error: ReadOnlyFilesystem"),
-        ("open-to-write hello.txt", "error: ErrorCode::ReadOnly"),
-        ("open-to-write nested", "error: ErrorCode::IsDirectory"),
-        ("write-directly hello.txt", "error: ErrorCode::ReadOnly"),
-        ("write-via-stream hello.txt", "error: ErrorCode::ReadOnly"),
+        ("open-to-write hello.txt", "error: read-only"),
+        ("open-to-write nested", "error: is-directory"),
+        ("write-directly hello.txt", "error: read-only"),
+        ("write-via-stream hello.txt", "error: read-only"),
         ("read hello.txt", "Hello, Ada."),
     ]);
 }
@@ -71,20 +71,20 @@ fn no_path_leads_out_of_a_folder() {
         ("open .", "opened"),
         ("open nested/", "opened"),
         ("open nested/b/../..", "opened"),
-        ("open ..", "error: ErrorCode::NotPermitted"),
-        ("open ../of-the-host", "error: ErrorCode::NotPermitted"),
-        ("open nested/../../hello.txt", "error: ErrorCode::NotPermitted"),
-        ("open /hello.txt", "error: ErrorCode::NotPermitted"),
-        ("open /", "error: ErrorCode::NotPermitted"),
-        ("open ", "error: ErrorCode::NoEntry"),
-        ("open hello.txt/.", "error: ErrorCode::NotDirectory"),
-        ("open hello.txt/..", "error: ErrorCode::NotDirectory"),
-        ("open missing/..", "error: ErrorCode::NoEntry"),
+        ("open ..", "error: not-permitted"),
+        ("open ../of-the-host", "error: not-permitted"),
+        ("open nested/../../hello.txt", "error: not-permitted"),
+        ("open /hello.txt", "error: not-permitted"),
+        ("open /", "error: not-permitted"),
+        ("open ", "error: no-entry"),
+        ("open hello.txt/.", "error: not-directory"),
+        ("open hello.txt/..", "error: not-directory"),
+        ("open missing/..", "error: no-entry"),
         ("open-below nested a.txt", "opened"),
         ("open-below nested b/../a.txt", "opened"),
-        ("open-below nested ../hello.txt", "error: ErrorCode::NotPermitted"),
-        ("open-below nested ../nested/a.txt", "error: ErrorCode::NotPermitted"),
-        ("open-below hello.txt .", "error: ErrorCode::NotDirectory"),
+        ("open-below nested ../hello.txt", "error: not-permitted"),
+        ("open-below nested ../nested/a.txt", "error: not-permitted"),
+        ("open-below hello.txt .", "error: not-directory"),
     ]);
 }
 
@@ -97,7 +97,7 @@ fn files_are_objects_of_their_own() {
         ("read-directly hello.txt 0", "Hello false"),
         ("read-directly hello.txt 6", " Ada. true"),
         ("read-directly hello.txt 18446744073709551615", " true"),
-        ("read-directly nested 0", "error: ErrorCode::IsDirectory"),
+        ("read-directly nested 0", "error: is-directory"),
         (
             "entries-twice",
             "big:DescriptorType::RegularFile empty:DescriptorType::RegularFile \
@@ -170,7 +170,7 @@ fn check(rows: &[(&str, &str)]) {
 }
 
 fn run(component: &[u8], rows: &[(&str, &str)]) {
-    let script: String = rows.iter().map(|(line, _)| format!("{line}\n")).collect();
+    let script = rows.iter().map(|(line, _)| format!("{line}\n")).collect::<Vec<_>>().concat();
     let said = Host::new().run(component, &script, &["tool", "one", "two"]).unwrap();
     // What was read ahead of the end of a line leaves an empty one behind.
     let mut said = said.lines().filter(|line| *line != "what?");

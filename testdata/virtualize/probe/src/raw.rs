@@ -114,7 +114,7 @@ pub(crate) fn obey(stdin: &InputStream, verb: &str, words: &[&str]) -> Option<St
         }
         _ => return None,
     };
-    Some(answer.unwrap_or_else(|error| format!("error: {error:?}")))
+    Some(answer.unwrap_or_else(|error: ErrorCode| format!("error: {}", error.name())))
 }
 
 /// The folder that is called `/`.
