@@ -140,40 +140,48 @@ impl Provenance {
     }
 }
 
-/// Which of these contents are within a component as components or modules, byte for byte. Nesting is
-/// followed [`PROVENANCE_DEPTH_MAX`] deep.
+/// What is within a component.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Within {
+    /// The contents that were looked for and are there as components or modules, byte for byte.
+    pub found: BTreeSet<Digest>,
+    /// How many components stand directly within it that are none of these. A source that was changed
+    /// on the way in is one, and so is anything that no source is.
+    pub others: u64,
+}
+
+/// Which of these contents are within a component. Nesting is followed [`PROVENANCE_DEPTH_MAX`] deep.
 ///
 /// # Errors
 /// [`ProvenanceError::Unreadable`].
-pub fn present(
-    component: &[u8],
-    wanted: &BTreeSet<Digest>,
-) -> Result<BTreeSet<Digest>, ProvenanceError> {
-    let mut found = BTreeSet::new();
+pub fn present(component: &[u8], wanted: &BTreeSet<Digest>) -> Result<Within, ProvenanceError> {
+    let Within { mut found, mut others } = Within::default();
     let whole = Digest::of(component);
     found.extend(wanted.contains(&whole).then_some(whole));
     let mut depth = 0usize;
     for payload in Parser::new(0).parse_all(component) {
-        let range = match payload.map_err(|error| unreadable(&error))? {
-            Payload::ComponentSection { unchecked_range, .. }
-            | Payload::ModuleSection { unchecked_range, .. } => {
-                depth += 1;
-                unchecked_range
-            }
+        let (range, is_component) = match payload.map_err(|error| unreadable(&error))? {
+            Payload::ComponentSection { unchecked_range, .. } => (unchecked_range, true),
+            Payload::ModuleSection { unchecked_range, .. } => (unchecked_range, false),
             Payload::End(_) => {
                 depth = depth.saturating_sub(1);
                 continue;
             }
             _ => continue,
         };
+        depth += 1;
         let at = |at: u64| usize::try_from(at).unwrap_or(usize::MAX);
         let part = component.get(at(range.start)..at(range.end));
         if let Some(part) = part.filter(|_| depth <= PROVENANCE_DEPTH_MAX) {
             let digest = Digest::of(part);
-            found.extend(wanted.contains(&digest).then_some(digest));
+            if wanted.contains(&digest) {
+                found.insert(digest);
+            } else if depth == 1 && is_component {
+                others += 1;
+            }
         }
     }
-    Ok(found)
+    Ok(Within { found, others })
 }
 
 fn unreadable(error: &wasmparser::BinaryReaderError) -> ProvenanceError {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use wargate_component::provenance::{Provenance, Source, present};
+use wargate_component::provenance::{Provenance, Source, Within, present};
 use wargate_crypto::Digest;
 use wargate_protocol::PackageName;
 
@@ -36,10 +36,17 @@ impl Client {
             }
         };
         let wanted: BTreeSet<Digest> = said.sources.iter().map(|source| source.digest).collect();
-        let within = present(bytes, &wanted).unwrap_or_default();
+        let Within { found: within, others } = present(bytes, &wanted).unwrap_or_default();
         let count = within.len() as u64;
         let contents = counted(count, "source is", "sources are");
         report.prove("within", count, format!("{contents} within the file, byte for byte"));
+        if others > 0 {
+            let parts = counted(others, "component", "components");
+            report.notes.push(format!(
+                "{parts} within: none of the sources as it was released. It was changed on the way \
+                 in, or is something else"
+            ));
+        }
         let mut packages: BTreeMap<&PackageName, Vec<&Source>> = BTreeMap::new();
         for source in &said.sources {
             match &source.package {
