@@ -8,8 +8,8 @@
 //! Both messages are a length as 8 bytes, a JSON document of that length, and then bytes.
 
 use std::io::{self, Read, Write};
-use std::process::{Child, Command, ExitCode, Stdio};
-use std::sync::mpsc;
+use std::process::{Child, ChildStderr, ChildStdout, Command, ExitCode, Stdio};
+use std::sync::{Mutex, PoisonError, mpsc};
 use std::thread;
 use std::time::Duration;
 
@@ -36,7 +36,10 @@ const STACK_BYTES: usize = 256 << 20;
 /// What a program says whose memory is at its end.
 const NO_MEMORY: &str = "memory allocation";
 
-/// Most bytes that are read of what the process says on its way out.
+/// How long it may take longer than it may, until it is ended from outside.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// Most bytes that are kept of what the process says on its way out.
 const WORDS_BYTES_MAX: u64 = 1 << 12;
 
 /// What is to be done with contents, which are named in their order.
@@ -98,21 +101,33 @@ pub(crate) fn work(
         .spawn()
         .map_err(failed)?;
     let lengths: Vec<usize> = contents.iter().map(|content| content.len()).collect();
-    let (input, output) = (child.stdin.take(), child.stdout.take());
-    let said = thread::scope(|scope| {
+    let (input, output, errors) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
+    let child = Mutex::new(child);
+    let (done, answered) = mpsc::channel::<()>();
+    let process = &child;
+    let (said, words) = thread::scope(|scope| {
+        let words = scope.spawn(move || words_of(errors));
+        scope.spawn(move || {
+            // Should it not end itself in time, it is ended.
+            let late = answered.recv_timeout(bounds.time_limit.saturating_add(GRACE));
+            if late == Err(mpsc::RecvTimeoutError::Timeout)
+                && let Ok(mut process) = process.lock()
+            {
+                let _ = process.kill();
+            }
+        });
         scope.spawn(move || {
             // Should it have ended already, its answer says why.
             let mut input = input?;
             write_head(&mut input, &(job, &lengths)).ok()?;
             contents.iter().try_for_each(|content| input.write_all(content)).ok()
         });
-        let mut output = output?;
-        let answer: Answer = read_head(&mut output).ok()?;
-        let mut bytes = Vec::new();
-        output.take(LINK_BYTES_MAX as u64 + 1).read_to_end(&mut bytes).ok()?;
-        Some((answer, bytes))
+        let said = answer_of(output);
+        drop(done);
+        (said, words.join().unwrap_or_default())
     });
-    let ended = end(child, bounds);
+    let child = child.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let ended = end(child, &words, bounds);
     match said {
         Some((Answer::Failed(Fault::Time), _)) => Err(Failure::usage(format!(
             "it takes longer than {}",
@@ -124,12 +139,25 @@ pub(crate) fn work(
     }
 }
 
+fn answer_of(output: Option<ChildStdout>) -> Option<(Answer, Vec<u8>)> {
+    let mut output = output?;
+    let answer: Answer = read_head(&mut output).ok()?;
+    let mut bytes = Vec::new();
+    output.take(LINK_BYTES_MAX as u64 + 1).read_to_end(&mut bytes).ok()?;
+    Some((answer, bytes))
+}
+
+/// What it says on its way out. All of it is read, so that it can say it, and the beginning is kept.
+fn words_of(errors: Option<ChildStderr>) -> String {
+    let Some(mut errors) = errors else { return String::new() };
+    let mut words = Vec::new();
+    let _ = errors.by_ref().take(WORDS_BYTES_MAX).read_to_end(&mut words);
+    let _ = io::copy(&mut errors, &mut io::sink());
+    String::from_utf8_lossy(&words).into_owned()
+}
+
 /// Waits for the process, and says why it ended if not by itself.
-fn end(mut child: Child, bounds: &Bounds) -> Result<(), Failure> {
-    let mut words = String::new();
-    if let Some(errors) = child.stderr.take() {
-        let _ = errors.take(WORDS_BYTES_MAX).read_to_string(&mut words);
-    }
+fn end(mut child: Child, words: &str, bounds: &Bounds) -> Result<(), Failure> {
     let status = child.wait().map_err(|error| Failure::local(error.to_string()))?;
     if status.success() {
         return Ok(());

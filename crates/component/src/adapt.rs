@@ -105,6 +105,12 @@ pub enum AdaptError {
         /// Why.
         reason: String,
     },
+    /// The library that adapts knows no way on with it.
+    #[error("it is beyond what this program can adapt: {reason}")]
+    Panicked {
+        /// Its last words.
+        reason: String,
+    },
     /// A fault of this program.
     #[error("a fault of this program, please report it: {reason}")]
     Defect {
@@ -230,7 +236,7 @@ fn interfaces<'a>(
 
 /// Does work of the libraries, which panic where they know no way on.
 fn contained<T>(work: impl FnOnce() -> Result<T, AdaptError>) -> Result<T, AdaptError> {
-    caught(work).unwrap_or_else(|reason| Err(AdaptError::Module { reason }))
+    caught(work).unwrap_or_else(|reason| Err(AdaptError::Panicked { reason }))
 }
 
 fn reason(error: &anyhow::Error) -> String {

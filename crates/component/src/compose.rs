@@ -145,16 +145,8 @@ fn parse(source: &str) -> Result<Document<'_>, ComposeError> {
     if source.len() > WAC_BYTES_MAX {
         return Err(ComposeError::TooLong { bytes_max: WAC_BYTES_MAX });
     }
-    let mut depth = 0usize;
-    for (offset, byte) in source.bytes().enumerate() {
-        match byte {
-            b'(' | b'{' | b'<' | b'[' => depth += 1,
-            b')' | b'}' | b'>' | b']' => depth = depth.saturating_sub(1),
-            _ => {}
-        }
-        if depth > WAC_NESTING_MAX {
-            return Err(ComposeError::TooDeep { offset, levels_max: WAC_NESTING_MAX });
-        }
+    if let Some(offset) = too_deep(source) {
+        return Err(ComposeError::TooDeep { offset, levels_max: WAC_NESTING_MAX });
     }
     let document = Document::parse(source).map_err(|error| ComposeError::of(&error))?;
     let keys = wac_resolver::packages(&document).map_err(|error| ComposeError::of(&error))?;
@@ -162,6 +154,50 @@ fn parse(source: &str) -> Result<Document<'_>, ComposeError> {
         return Err(ComposeError::TooManyPackages { packages_max: WAC_PACKAGES_MAX });
     }
     Ok(document)
+}
+
+/// Where a text is nested deeper than it may be. Brackets in comments and strings, and the one of `->`,
+/// are none.
+fn too_deep(source: &str) -> Option<usize> {
+    let (mut depth, mut at) = (0usize, 0);
+    while let Some(rest) = source.as_bytes().get(at..).filter(|rest| !rest.is_empty()) {
+        let skipped = match rest {
+            [b'/', b'/', ..] => rest.iter().position(|byte| *byte == b'\n').unwrap_or(rest.len()),
+            [b'/', b'*', ..] => block_comment(rest),
+            [b'"', rest @ ..] => rest.iter().position(|byte| *byte == b'"').map_or(1, |it| it + 2),
+            [b'-', b'>', ..] => 2,
+            [b'(' | b'{' | b'<' | b'[', ..] => {
+                depth += 1;
+                1
+            }
+            [b')' | b'}' | b'>' | b']', ..] => {
+                depth = depth.saturating_sub(1);
+                1
+            }
+            _ => 1,
+        };
+        if depth > WAC_NESTING_MAX {
+            return Some(at);
+        }
+        at += skipped;
+    }
+    None
+}
+
+/// How many bytes a comment between `/*` and `*/` has, in which others may stand.
+fn block_comment(source: &[u8]) -> usize {
+    let (mut depth, mut at) = (0usize, 0);
+    loop {
+        match source.get(at..) {
+            Some([b'/', b'*', ..]) => (depth, at) = (depth + 1, at + 2),
+            Some([b'*', b'/', ..]) => (depth, at) = (depth.saturating_sub(1), at + 2),
+            Some([_, ..]) => at += 1,
+            _ => return source.len(),
+        }
+        if depth == 0 {
+            return at;
+        }
+    }
 }
 
 /// A package as our protocol calls it. WAC lets packages be nested in one another; registries do not.

@@ -145,8 +145,8 @@ impl Provenance {
 pub struct Within {
     /// The contents that were looked for and are there as components or modules, byte for byte.
     pub found: BTreeSet<Digest>,
-    /// How many components stand directly within it that are none of these. A source that was changed
-    /// on the way in is one, and so is anything that no source is.
+    /// How many components and modules stand directly within it that are none of these. A source that
+    /// was changed on the way in is one, and so is anything that no source is.
     pub others: u64,
 }
 
@@ -160,9 +160,9 @@ pub fn present(component: &[u8], wanted: &BTreeSet<Digest>) -> Result<Within, Pr
     found.extend(wanted.contains(&whole).then_some(whole));
     let mut depth = 0usize;
     for payload in Parser::new(0).parse_all(component) {
-        let (range, is_component) = match payload.map_err(|error| unreadable(&error))? {
-            Payload::ComponentSection { unchecked_range, .. } => (unchecked_range, true),
-            Payload::ModuleSection { unchecked_range, .. } => (unchecked_range, false),
+        let range = match payload.map_err(|error| unreadable(&error))? {
+            Payload::ComponentSection { unchecked_range, .. }
+            | Payload::ModuleSection { unchecked_range, .. } => unchecked_range,
             Payload::End(_) => {
                 depth = depth.saturating_sub(1);
                 continue;
@@ -176,7 +176,7 @@ pub fn present(component: &[u8], wanted: &BTreeSet<Digest>) -> Result<Within, Pr
             let digest = Digest::of(part);
             if wanted.contains(&digest) {
                 found.insert(digest);
-            } else if depth == 1 && is_component {
+            } else if depth == 1 {
                 others += 1;
             }
         }

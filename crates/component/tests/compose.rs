@@ -103,6 +103,13 @@ fn faults_are_told_with_their_place() {
     }
     let error = composed("package a:b;\nlet x = new c:d {};", &[("c:d", &*module)], Form::Whole);
     assert!(matches!(error, Err(ComposeError::Package { .. })), "{error:?}");
+    // Brackets that are none do not count, and hide none.
+    let comments =
+        format!("package a:b;\n{}/* {} */\n", "// if a < b\n".repeat(200), "(".repeat(200));
+    composed(&comments, &[], Form::Whole).unwrap();
+    let hidden = format!("package a:b;\nlet x = {};", "((//))\n".repeat(10_000));
+    let error = composed(&hidden, &[], Form::Whole);
+    assert!(matches!(error, Err(ComposeError::TooDeep { .. })), "{error:?}");
     let deep = format!("package a:b;\nlet x = {}y{};", "(".repeat(10_000), ")".repeat(10_000));
     let error = composed(&deep, &[], Form::Whole);
     assert!(matches!(error, Err(ComposeError::TooDeep { .. })), "{error:?}");

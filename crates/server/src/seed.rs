@@ -14,11 +14,11 @@ use wargate_console::Table;
 use wargate_crypto::{Digest, PrivateKey};
 use wargate_protocol::{
     Entry, LogId, NamespaceState, Package, PackageEnvelope, PackageName, PackagePermission,
-    PackageRecord, Timestamp, Version,
+    PackageRecord, ReleaseState, Timestamp, Version,
 };
 use wargate_registry::policy::{RecordPolicy, Refusal};
 use wargate_registry::seams::Clock as _;
-use wargate_registry::{RecordStatus, Registry, Submission};
+use wargate_registry::{RecordStatus, Registry, Submission, WriteError};
 use wasi_preview1_component_adapter_provider as adapters;
 
 use crate::admin::Request;
@@ -72,7 +72,14 @@ pub(crate) fn run(common: &CommonOptions) -> Result<()> {
         };
         table.row([package.to_string(), version.to_string(), said]);
     }
-    output::write(table)
+    output::write(table)?;
+    let left = report.seeded.iter().filter(|it| it.outcome == Outcome::LeftAlone).count();
+    if left > 0 {
+        bail!(
+            "{left} packages were left alone\nhint: what is released under their names is not ours"
+        );
+    }
+    Ok(())
 }
 
 /// Publishes what is not there yet.
@@ -136,10 +143,17 @@ async fn publish(
     }
     let reader = (Arc::clone(registry), name.clone());
     let state = registry.offload(move || reader.0.package_state(&reader.1)).await?;
-    if state.items().contains_key(version) {
-        return Ok(Ok(Outcome::Known));
-    }
     let digest = Digest::of(&content);
+    match state.items().get(version).map(|release| &release.state) {
+        None => {}
+        Some(ReleaseState::Released { content }) if *content == digest => {
+            return Ok(Ok(Outcome::Known));
+        }
+        Some(ReleaseState::Released { .. }) => {
+            return Ok(Err("somebody released another content as it".into()));
+        }
+        Some(ReleaseState::Yanked { .. }) => return Ok(Err("it was yanked".into())),
+    }
     let mut entries: Vec<Entry<Package>> = Vec::new();
     let own = key.public_key();
     let held = state.permissions().get(&own.id());
@@ -155,11 +169,20 @@ async fn publish(
     let envelope = PackageEnvelope::sign(&record, key)?;
     let log = LogId::package(name);
     let submission = Submission { log, name: name.clone(), record: envelope.signed().clone() };
-    let (record, status) = registry.publish(submission).await?;
-    let status = match status {
-        RecordStatus::Sourcing(_) => registry.upload_small(log, record, digest, content).await?.1,
-        status => status,
+    let refused = |error: WriteError| match error {
+        WriteError::Rejected(reason) | WriteError::Unauthorized(reason) => Ok(Err(reason)),
+        error => Err(error.into()),
     };
+    let (record, mut status) = match registry.publish(submission).await {
+        Ok(published) => published,
+        Err(error) => return refused(error),
+    };
+    if let RecordStatus::Sourcing(_) = status {
+        status = match registry.upload_small(log, record, digest, content).await {
+            Ok((_, status)) => status,
+            Err(error) => return refused(error),
+        };
+    }
     match status {
         RecordStatus::Rejected { reason } => Ok(Err(reason)),
         RecordStatus::Published { .. } => Ok(Ok(Outcome::Published)),

@@ -62,7 +62,9 @@ pub(crate) struct Compose {
     #[arg(value_name = "FILE.wac|FILE.wasm")]
     pub(crate) document: String,
     /// A configuration of `wasm-tools compose`, instead of a document
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["with", "deps_dir"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = [
+        "with", "deps_dir", "adapter", "vendored", "no_lock", "file"
+    ])]
     pub(crate) yaml: Option<PathBuf>,
     /// Print the WAC document that says the same as the configuration, and make no component
     #[arg(long, requires = "yaml", conflicts_with_all = ["json", "output", "dot", "svg"])]

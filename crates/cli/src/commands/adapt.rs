@@ -9,7 +9,6 @@ use wargate_component::provenance::{Made, Role};
 use super::composing::{
     Ingredient, Product, default_adapter, default_output, not_adapted, refuse_over,
 };
-use super::roots::is_file;
 use super::subject::Subject;
 use super::targets::wit_package;
 use crate::args::Adapt;
@@ -21,10 +20,10 @@ use crate::worker::{Answer, Fault, Job, work};
 /// The command.
 pub(crate) fn run(context: &Context, options: &Adapt) -> Result<Report, Failure> {
     let output = options.output.clone();
-    let output = output.unwrap_or_else(|| default_output(&options.module, ".component.wasm"));
-    let mut inputs = vec![options.module.as_str()];
-    inputs.extend(options.adapter.as_deref().filter(|adapter| is_file(adapter)));
-    refuse_over(&output, &inputs)?;
+    let name = if options.module == "-" { "module" } else { &options.module };
+    let output = output.unwrap_or_else(|| default_output(name, ".component.wasm"));
+    let inputs = [Some(Path::new(&options.module)), options.adapter.as_deref().map(Path::new)];
+    refuse_over(&output, inputs.into_iter().flatten().chain(options.wit.as_deref()))?;
     let wit = options.wit.as_deref().map(wit_package).transpose()?;
     let module = Subject::load_one(context, &options.module)?;
     let look = adapt::look(&module.bytes).map_err(|error| not_adapted(&module.name, &error))?;

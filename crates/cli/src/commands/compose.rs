@@ -10,7 +10,9 @@ use wargate_component::picture::Graph;
 use wargate_component::provenance::{Made, Role};
 use wargate_console::harmless;
 
-use super::composing::{Ingredient, Product, adapters, default_output, picture};
+use super::composing::{
+    Ingredient, Product, adapters, default_output, picture, refuse_over, released,
+};
 use super::linking::contents;
 use super::locking::{Locking, refuse_inputs};
 use super::roots::{import_of, read};
@@ -90,6 +92,11 @@ fn gather(
     let composing = &options.composing;
     let mut with = options.with.clone();
     if let Some(folder) = &options.deps_dir {
+        if !folder.is_dir() {
+            let folder = folder.display();
+            return Err(Failure::usage(format!("there is no directory {folder}"))
+                .hint("`--deps-dir` names one with NAMESPACE/NAME.wasm within"));
+        }
         with.extend(references.iter().filter_map(|reference| replacement(folder, reference)));
     }
     let roots = Roots {
@@ -100,6 +107,7 @@ fn gather(
     };
     let locking = Locking::new(context, &roots, &composing.place)?;
     refuse_inputs(&locking, [Some(output)])?;
+    refuse_over(output, composing.adapter.as_deref().map(Path::new))?;
     let lock = match &locking.known {
         Some(_) if !composing.no_lock => locking.solve_within().map_err(|failure| {
             failure.hint(
@@ -111,23 +119,27 @@ fn gather(
     let direct = direct(&lock);
     let folder = folder_of(&locking.path);
     let mut found = contents(context, &direct, folder, composing.vendored.as_deref())?;
-    let mut answers = (Vec::new(), Vec::new());
+    let (mut answers, mut given) = ((Vec::new(), Vec::new()), Vec::new());
     for reference in references {
         let import = import_of(context, reference)?.to_string();
         let Some(id) = answer(&lock, &import) else { continue };
         let Some(bytes) = found.remove(id) else {
             // Two names for one release: its content is there already.
-            let again = answers.1.iter().find(|it: &&Ingredient| it.release.as_ref() == Some(id));
-            let bytes = again.map(|it| it.bytes.clone());
+            let again = given.iter().position(|it| it == id);
+            let bytes =
+                again.and_then(|at| answers.1.get(at)).map(|it: &Ingredient| it.bytes.clone());
+            given.extend(bytes.is_some().then(|| id.clone()));
             if let Some(bytes) = bytes {
                 answers.0.push(reference.clone());
-                let release = Some(id.clone());
+                let release = released(&lock, id);
                 answers.1.push(Ingredient { role: Role::Part, release, bytes });
             }
             continue;
         };
         answers.0.push(reference.clone());
-        answers.1.push(Ingredient { role: Role::Part, release: Some(id.clone()), bytes });
+        given.push(id.clone());
+        let release = released(&lock, id);
+        answers.1.push(Ingredient { role: Role::Part, release, bytes });
     }
     Ok(answers)
 }
@@ -175,8 +187,8 @@ pub(crate) fn source<'a>(path: &Path, bytes: &'a [u8]) -> Result<&'a str, Failur
 }
 
 /// Why plugs do not fit.
-pub(super) fn not_plugged(error: &ComposeError, names: &[&str]) -> Failure {
-    let failure = Failure::usage(harmless(&error.to_string()));
+pub(super) fn not_plugged(error: &ComposeError, said: &str, names: &[&str]) -> Failure {
+    let failure = Failure::usage(harmless(said));
     let list = |names: &[String]| match names {
         [] => "nothing".to_owned(),
         names => names.join(", "),

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 use wargate_component::adapt::{self, AdaptError, Adapter};
-use wargate_component::lock::PackageId;
+use wargate_component::lock::{Lock, Origin, PackageId};
 use wargate_component::picture::Graph;
 use wargate_component::provenance::{Made, Provenance, Role, Source};
 use wargate_console::{counted, harmless};
@@ -56,7 +56,8 @@ pub(super) fn adapters<'a>(
         let packages = packages.map_err(|failure| {
             failure.hint(format!(
                 "a core module needs the adapter {name}: `wargate seed` publishes it, `warg lock` \
-                 takes it into the lock, and `--adapter` names another one"
+                 with its name beside the others takes it into the lock, and `--adapter` names \
+                 another one"
             ))
         })?;
         let ingredient = packages.into_iter().next();
@@ -103,15 +104,22 @@ pub(super) fn packages(
     let asked = locking.resolving.roots.iter().flat_map(|(_, imports)| imports);
     let answers = asked.filter_map(|import| edges.get(import.to_string().as_str()));
     let answers: Vec<PackageId> = answers.map(|id| (*id).clone()).collect();
+    let of_registry: Vec<_> = answers.iter().map(|id| released(&lock, id)).collect();
     // What these need in turn is imported, and not put in.
     lock.packages.retain(|id, _| answers.contains(id));
     let folder = folder_of(&locking.path);
     let found = contents(context, &lock, folder, options.vendored.as_deref())?;
-    let ingredient = |id: PackageId| {
+    let ingredient = |(id, release): (PackageId, Option<PackageId>)| {
         let bytes = found.get(&id)?.clone();
-        Some(Ingredient { role: Role::Part, release: Some(id), bytes })
+        Some(Ingredient { role: Role::Part, release, bytes })
     };
-    Ok(answers.into_iter().filter_map(ingredient).collect())
+    Ok(answers.into_iter().zip(of_registry).filter_map(ingredient).collect())
+}
+
+/// The release that a package of a lock is; none if a file stands in its place.
+pub(super) fn released(lock: &Lock, id: &PackageId) -> Option<PackageId> {
+    let origin = &lock.packages.get(id)?.origin;
+    matches!(origin, Origin::Registry(_)).then(|| id.clone())
 }
 
 /// A component that was made, and what of.
@@ -193,13 +201,16 @@ pub(super) fn default_output(name: &str, suffix: &str) -> PathBuf {
     PathBuf::from(format!("{stem}{suffix}"))
 }
 
-/// Refuses to write over files that are read.
-pub(super) fn refuse_over(output: &Path, inputs: &[&str]) -> Result<(), Failure> {
-    let same = |input: &&&str| {
-        let Ok(input) = Path::new(input).canonicalize() else { return false };
+/// Refuses to write over files that are read. What is named and is no file is none.
+pub(super) fn refuse_over<'a>(
+    output: &Path,
+    inputs: impl IntoIterator<Item = &'a Path>,
+) -> Result<(), Failure> {
+    let same = |input: &&Path| {
+        let Ok(input) = input.canonicalize() else { return false };
         output.canonicalize().is_ok_and(|output| output == input)
     };
-    match inputs.iter().find(same) {
+    match inputs.into_iter().find(same) {
         Some(_) if output != Path::new("-") => {
             let output = output.display();
             Err(Failure::usage(format!("{output} would be written over, and it is read"))
@@ -213,6 +224,7 @@ pub(super) fn refuse_over(output: &Path, inputs: &[&str]) -> Result<(), Failure>
 pub(super) fn not_adapted(name: &str, error: &AdaptError) -> Failure {
     let failure = Failure::usage(harmless(&format!("{name}: {error}")));
     match error {
+        AdaptError::Panicked { .. } => failure.hint("if it is no adapter itself, please report it"),
         AdaptError::NoModule => failure.hint("a component needs no adapter"),
         AdaptError::TooOld => failure.hint("build it with a newer toolchain, for wasm32-wasip1"),
         AdaptError::NoWorld => failure.hint(

@@ -48,10 +48,6 @@ impl Linking {
         vendored: Option<&Path>,
     ) -> Result<Self, Failure> {
         let root = one_root(lock)?;
-        if let Some(directory) = vendored.filter(|directory| !directory.is_dir()) {
-            return Err(Failure::usage(format!("there is no directory {}", directory.display()))
-                .hint("`warg fetch` writes one"));
-        }
         let mut contents = contents(context, lock, folder, vendored)?;
         if let Some(file) = &root.file {
             let bytes = of_digest(&folder.join(&file.path), &file.digest)?;
@@ -182,6 +178,10 @@ pub(crate) fn contents(
     folder: &Path,
     vendored: Option<&Path>,
 ) -> Result<BTreeMap<PackageId, Vec<u8>>, Failure> {
+    if let Some(directory) = vendored.filter(|directory| !directory.is_dir()) {
+        return Err(Failure::usage(format!("there is no directory {}", directory.display()))
+            .hint("`warg fetch` writes one"));
+    }
     let mut contents = local(lock, folder, vendored)?;
     let mut rest = lock.clone();
     rest.packages.retain(|id, _| !contents.contains_key(id));

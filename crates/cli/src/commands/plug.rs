@@ -4,6 +4,7 @@ use std::path::Path;
 
 use serde_json::json;
 use wargate_component::compose::{Form, Reference};
+use wargate_component::lock::PackageId;
 use wargate_component::provenance::{Made, Role};
 use wargate_console::harmless;
 use wargate_protocol::PackageName;
@@ -26,22 +27,32 @@ pub(crate) fn run(context: &Context, options: &PlugArguments) -> Result<Report, 
         [&options.socket].into_iter().chain(&options.plugs).map(String::as_str).collect();
     let output = composing.output.clone();
     let output = output.unwrap_or_else(|| default_output(&options.socket, ".plugged.wasm"));
-    refuse_over(&output, &names)?;
+    let lock = super::locking::path(context, &composing.place);
+    let inputs = names.iter().map(Path::new).chain(composing.adapter.as_deref().map(Path::new));
+    refuse_over(&output, inputs.chain([lock.as_path()]))?;
     let ingredients = gather(context, options, &names)?;
     let pieces = ingredients
         .iter()
         .enumerate()
         .map(|(at, it)| reference(names[at], at, it))
         .collect::<Result<Vec<_>, _>>()?;
+    refuse_unnamed(&pieces, &ingredients, &names, composing.import_dependencies)?;
+    let as_typed = |text: &str| {
+        let files = pieces.iter().zip(&names).filter(|(it, _)| it.version.is_none());
+        files.fold(text.to_owned(), |text, (it, name)| text.replace(it.package.as_str(), name))
+    };
     let bytes: Vec<&[u8]> = ingredients.iter().map(|it| it.bytes.as_slice()).collect();
     let adapters = adapters(context, composing, bytes.iter().copied())?;
     let form = if composing.import_dependencies { Form::Open } else { Form::Whole };
-    let job = Job::Plug { form, pieces, adapters: adapters.keys().copied().collect() };
+    let job =
+        Job::Plug { form, pieces: pieces.clone(), adapters: adapters.keys().copied().collect() };
     let contents: Vec<&[u8]> =
         bytes.into_iter().chain(adapters.values().map(|it| it.bytes.as_slice())).collect();
     let (graph, unused, bytes) = match work(&job, &contents, &composing.bounds)? {
         (Answer::Composed { graph, unused }, bytes) => (graph, unused, bytes),
-        (Answer::Failed(Fault::Compose(error)), _) => return Err(not_plugged(&error, &names)),
+        (Answer::Failed(Fault::Compose(error)), _) => {
+            return Err(not_plugged(&error, &as_typed(&error.to_string()), &names));
+        }
         _ => return Err(Failure::other("the process answered something else")),
     };
     if let Some(picture) = picture(composing, &graph) {
@@ -90,26 +101,39 @@ fn gather(
     Ok(ingredients)
 }
 
-/// What a piece is called in the composition: each by another name, also if it is there twice.
+/// What a piece is called in the composition: a release as it is, a file by a name of its own.
 fn reference(name: &str, at: usize, piece: &Ingredient) -> Result<Reference, Failure> {
-    let package = match &piece.release {
-        Some(id) if at == 0 => {
-            return Ok(Reference {
-                package: id.package.clone(),
-                version: Some(id.version.clone()),
-            });
-        }
-        Some(id) => id.package.name().to_owned(),
-        None => word(name),
-    };
-    let namespace = piece.release.as_ref().map_or("file", |id| id.package.namespace().as_str());
-    let numbered = format!("{namespace}:{package}-p{at}");
+    if let Some(PackageId { package, version }) = piece.release.clone() {
+        return Ok(Reference { package, version: Some(version) });
+    }
+    let numbered = format!("file:{}-p{at}", word(name));
     let package: PackageName = numbered
         .parse()
         .or_else(|_| format!("file:p{at}").parse())
         .map_err(|error| Failure::other(format!("{numbered}: {error}")))?;
-    let version = piece.release.as_ref().map(|id| id.version.clone());
-    Ok(Reference { package, version })
+    Ok(Reference { package, version: None })
+}
+
+/// Refuses what is there twice, and files where only names are to be left.
+fn refuse_unnamed(
+    pieces: &[Reference],
+    ingredients: &[Ingredient],
+    names: &[&str],
+    is_open: bool,
+) -> Result<(), Failure> {
+    for (at, piece) in pieces.iter().enumerate() {
+        if pieces[..at].contains(piece) {
+            let name = names[at].escape_debug();
+            return Err(Failure::usage(format!("{name} is named twice"))
+                .hint("a plug is for everybody who imports what it exports: name it once"));
+        }
+        if is_open && ingredients[at].release.is_none() {
+            let name = names[at].escape_debug();
+            return Err(Failure::usage(format!("{name} is a file, and no package to be imported"))
+                .hint("leave out `--import-dependencies`, or publish it first"));
+        }
+    }
+    Ok(())
 }
 
 /// The name of a file as a word that names of packages may have.

@@ -158,14 +158,16 @@ fn target(context: &Context, name: &str) -> Result<Target, Failure> {
 fn fits(subject: &Subject, targets: &[Target], options: &Targets) -> Result<Vec<Fit>, Failure> {
     let mut fits = Vec::new();
     let mut hosts = Vec::new();
-    let mut ask = |hosts: &mut Vec<String>, wit: Option<(&[u8], Option<String>)>| {
+    let mut ask = |hosts: &mut Vec<String>, wit: Option<(&[u8], Option<String>)>, name: &str| {
         let (wit, world) = wit.unzip();
         let mut contents = vec![subject.bytes.as_slice()];
         contents.extend(wit);
         let job = Job::Fit { hosts: std::mem::take(hosts), world: world.flatten() };
         match work(&job, &contents, &options.bounds)? {
             (Answer::Fits(found), _) => fits.extend(found),
-            (Answer::Failed(Fault::Target(error)), _) => return Err(not_compared(subject, &error)),
+            (Answer::Failed(Fault::Target(error)), _) => {
+                return Err(not_compared(subject, name, &error));
+            }
             _ => return Err(Failure::other("the process answered something else")),
         }
         Ok(())
@@ -173,20 +175,24 @@ fn fits(subject: &Subject, targets: &[Target], options: &Targets) -> Result<Vec<
     for target in targets {
         match target {
             Target::Host(host) => hosts.push(host.name.clone()),
-            Target::World { wit, world, .. } => ask(&mut hosts, Some((wit, world.clone())))?,
+            Target::World { name, wit, world } => {
+                ask(&mut hosts, Some((wit, world.clone())), name)?;
+            }
         }
     }
     if !hosts.is_empty() {
-        ask(&mut hosts, None)?;
+        ask(&mut hosts, None, "")?;
     }
     Ok(fits)
 }
 
-fn not_compared(subject: &Subject, error: &TargetError) -> Failure {
-    let failure = Failure::usage(harmless(&format!("{}: {error}", subject.name)));
+fn not_compared(subject: &Subject, target: &str, error: &TargetError) -> Failure {
     match error {
-        TargetError::NoSuchWorld { .. } => failure.hint("`--world` names one"),
-        _ => failure,
+        TargetError::NoSuchWorld { .. } | TargetError::World { .. } => Failure::usage(harmless(
+            &format!("{target}: {error}"),
+        ))
+        .hint("a world is named NAMESPACE:NAME/WORLD[@VERSION], or by `--world` beside `--wit`"),
+        _ => Failure::usage(harmless(&format!("{}: {error}", subject.name))),
     }
 }
 

@@ -9,7 +9,7 @@ use wasmtime::component::{Component, Linker};
 use wasmtime::{Engine, Store};
 
 use crate::schema::check;
-use crate::with_registry::{Registry, Session};
+use crate::with_registry::{COMPONENT, Registry, Session};
 
 /// A tower of languages, and what it answers.
 const TOWER: &str = "\
@@ -212,6 +212,42 @@ fn what_a_component_was_made_from_is_verified() {
     fs::copy(local, builder.folder.join("plain.wasm")).unwrap();
     let output = session.run(&["verify", "--deep", "plain.wasm"]);
     assert!(output.code == Some(6) && output.out.contains("does not say"), "{output}");
+
+    // The statement of another one, and something that no source is.
+    let at = tower.windows(12).rposition(|bytes| bytes == b"warg-sources").unwrap();
+    let header = tower[..at].iter().rposition(|byte| *byte == 0).unwrap();
+    let (made, section) = tower.split_at(header);
+    let hollow = [&b"\0asm\x0d\0\x01\0"[..], section].concat();
+    let more = [made, &b"\x04\x08\0asm\x0d\0\x01\0"[..], section].concat();
+    let module = [&b"\0asm\x01\0\0\0"[..], section].concat();
+    for (lie, shown) in [
+        (hollow, "is not within, as the file says"),
+        (more, "none of the sources as it was released"),
+        (module, "the file is no component"),
+    ] {
+        fs::write(builder.folder.join("lie.wasm"), lie).unwrap();
+        let output = session.run(&["verify", "--deep", "lie.wasm"]);
+        assert!(output.code == Some(6) && output.out.contains(shown), "{shown}: {output}");
+    }
+    let output = session.run(&["verify", "--deep", "tower.wasm", "--offline"]);
+    assert!(output.code == Some(3) && !output.out.contains("problem"), "{output}");
+
+    // A file in the place of a package is no release, whatever it is called.
+    let with = ["--with", "demo:greeter@1.0.0=plain.wasm"];
+    let made = builder.json(&[&["compose", "tower.wac", "-o", "with.wasm"][..], &with].concat());
+    let parts = made["sources"].as_array().unwrap().iter().filter(|it| it["package"].is_string());
+    assert_eq!(parts.count(), 2, "{made}");
+    session.fine(&["verify", "--deep", "with.wasm"]);
+
+    // What is left open is imported by the name of its package, and said to be.
+    let open = ["plug", "demo:rust", "--plug", "demo:script", "--import-dependencies"];
+    session.fine(&[&open[..], &["-o", "open.wasm"]].concat());
+    assert!(
+        session.fine(&["inspect", "open.wasm"]).contains("unlocked-dep=<demo:script@{>=2.0.0}>")
+    );
+    assert!(session.fine(&["verify", "--deep", "open.wasm"]).contains("; imported"));
+    let output = session.run(&[&open[..], &["--plug", "plain.wasm"]].concat());
+    assert!(output.code == Some(2) && output.err.contains("no package to be imported"), "{output}");
 }
 
 #[test]
@@ -229,6 +265,15 @@ fn modules_are_adapted_with_what_the_registry_was_seeded_with() {
     assert_eq!(seeded.matches("published").count(), 16, "{seeded}");
     let again = registry.operate(&["seed"]);
     assert_eq!(again.matches("is there").count(), 16, "{again}");
+
+    // What others released under such a name is not taken for it.
+    let other = Registry::start();
+    let stranger = Session::new(&other);
+    stranger.fine(&["key", "new"]);
+    let name = "bytecodealliance:preview1-command";
+    stranger.fine(&["publish", COMPONENT, "--name", name, "--release", "50.0.1"]);
+    let left = other.refuse(&["seed"]);
+    assert!(left.contains("left alone: somebody released another content"), "{left}");
 
     let made = builder.json(&["adapt", "command.wasm"]);
     assert_eq!(

@@ -55,11 +55,22 @@ impl Registry {
 
     /// Does something with its data directory, and returns what was said.
     pub(crate) fn operate(&self, arguments: &[&str]) -> String {
-        let mut command = Command::new(server());
-        command.args(arguments).arg("--data-dir").arg(self.data.path().join("data"));
-        let output = command.output().unwrap();
+        let output = self.ask_server(arguments);
         assert!(output.status.success(), "{output:?}");
         String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// The same, of what fails.
+    pub(crate) fn refuse(&self, arguments: &[&str]) -> String {
+        let output = self.ask_server(arguments);
+        assert!(!output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    fn ask_server(&self, arguments: &[&str]) -> std::process::Output {
+        let mut command = Command::new(server());
+        command.args(arguments).arg("--data-dir").arg(self.data.path().join("data"));
+        command.output().unwrap()
     }
 }
 

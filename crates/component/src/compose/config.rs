@@ -209,6 +209,11 @@ impl Config {
                 continue;
             };
             let export = match export {
+                Some(export) if export.contains(|c: char| c == '"' || c.is_control()) => {
+                    let export = export.escape_debug();
+                    let reason = format!("`{export}` is the name of no export");
+                    return Err(ConfigError::Wiring { reason }.into());
+                }
                 Some(export) => Some(export),
                 None => wiring.export_for(instance, &import, wanted)?,
             };

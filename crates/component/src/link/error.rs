@@ -288,10 +288,7 @@ impl fmt::Display for Chains<'_> {
 
 const fn kind_problem(kind: Kind) -> &'static str {
     match kind {
-        Kind::CoreModule => {
-            "it is a core module; make a component of it first, with `wasm-tools component new` and \
-             an adapter"
-        }
+        Kind::CoreModule => "it is a core module; make a component of it first, with `warg adapt`",
         Kind::WitPackage => {
             "it is a WIT package, which says what interfaces look like and has nothing to run; \
              depend on a component that exports them"

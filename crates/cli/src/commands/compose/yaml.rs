@@ -31,15 +31,20 @@ pub(super) fn run(context: &Context, options: &Compose, path: &Path) -> Result<R
         Fault::Files(failure) => failure,
     })?;
     if options.to_wac {
+        let mut paths = packages.iter().map(|(_, (path, _))| path);
+        if let Some(path) = paths.find(|path| path.contains(char::is_control)) {
+            let path = path.escape_debug();
+            return Err(Failure::usage(format!("`{path}` cannot be said in a document"))
+                .hint("give the file a name without control characters"));
+        }
         let with = packages.iter().map(|(name, (path, _))| format!("// --with {name}={path}\n"));
         let with: String = with.collect();
         return Ok(Report::new(format!("{source}\n{with}"), serde_json::json!({})));
     }
     let output = composing.output.clone();
     let output = output.unwrap_or_else(|| default_output(&options.document, ".composed.wasm"));
-    let mut inputs: Vec<&str> = packages.iter().map(|(_, (path, _))| path.as_str()).collect();
-    inputs.extend(path.to_str());
-    refuse_over(&output, &inputs)?;
+    let inputs = packages.iter().map(|(_, (path, _))| Path::new(path));
+    refuse_over(&output, inputs.chain([path]))?;
     let reference = |name: &str| {
         let package = name.parse().map_err(|_| Failure::other(format!("{name} is no package")))?;
         Ok::<_, Failure>(Reference { package, version: None })
@@ -50,7 +55,8 @@ pub(super) fn run(context: &Context, options: &Compose, path: &Path) -> Result<R
     let form = if open { Form::Open } else { Form::Whole };
     let job =
         Job::Compose { source: source.clone(), form, packages: references, adapters: Vec::new() };
-    let (graph, bytes) = composed(&job, &contents, options, path, &source)?;
+    let shown = PathBuf::from(format!("{}, as `--to-wac` says it", path.display()));
+    let (graph, bytes) = composed(&job, &contents, options, &shown, &source)?;
     if let Some(picture) = picture(composing, &graph) {
         return Ok(picture);
     }
