@@ -14,7 +14,6 @@ pub(crate) mod walk;
 mod work;
 
 pub(crate) use code::Code;
-#[cfg(any(feature = "compose", feature = "wit"))]
 pub(crate) use error::one_line;
 pub(crate) use nesting::Part;
 pub(crate) use work::{Work, values};
