@@ -15,7 +15,7 @@ use wargate_api::dependencies::{
     self, DependenciesRequest, DependenciesResponse, Dependent, ListedRelease, SolveRequest,
 };
 use wargate_component::ImportName;
-use wargate_component::inspect::{InspectError, Limits, inspect};
+use wargate_component::inspect::{InspectError, Inspection, Limits, skim};
 use wargate_component::lock::{Lock, LockedFile, LockedRegistry, Origin, PackageId};
 use wargate_component::solve::{self, Answer, Options, Release, Snapshot, Solution};
 use wargate_crypto::{AnyDigest, Digest};
@@ -484,13 +484,18 @@ fn resolved(solution: Solution, known: &Knowledge) -> Resolved {
     Resolved { solution, registries, checkpoints }
 }
 
-/// The imports of content that are dependencies on packages. A core module has none.
+/// The imports of content that are dependencies on packages. A core module has none. Its code is not
+/// looked at.
 ///
 /// # Errors
 /// [`InspectError`] if it is no valid WebAssembly.
 pub fn imports_of(content: &[u8]) -> Result<Vec<ImportName>, InspectError> {
-    let inspection = inspect(content, &Limits::default())?;
+    skim(content, &Limits::default()).map(|inspection| dependencies_in(&inspection))
+}
+
+/// The imports that are dependencies on packages.
+pub fn dependencies_in(inspection: &Inspection) -> Vec<ImportName> {
     let of_component = inspection.imports.iter().filter(|import| import.module.is_none());
     let names = of_component.filter_map(|import| import.name.parse::<ImportName>().ok());
-    Ok(names.filter(|name| name.dependency().is_some()).collect())
+    names.filter(|name| name.dependency().is_some()).collect()
 }

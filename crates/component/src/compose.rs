@@ -33,8 +33,8 @@ pub use error::{ComposeError, Label};
 pub use plug::{Plug, plug};
 
 use crate::adapt::{self, AdaptError, Adapter};
-use crate::inspect::{Kind, Limits, inspect, one_line};
-use crate::limits::{REASON_BYTES_MAX, WAC_BYTES_MAX, WAC_NESTING_MAX, WAC_PACKAGES_MAX};
+use crate::inspect::{Kind, Limits, inspect, one_line, skim, validate};
+use crate::limits::{LINK_BYTES_MAX, REASON_BYTES_MAX, WAC_BYTES_MAX, WAC_NESTING_MAX, WAC_PACKAGES_MAX};
 use crate::names::{ImportName, PackageRange};
 use crate::picture::Graph;
 
@@ -117,7 +117,7 @@ pub fn compose(
     for (reference, bytes) in &packages.contents {
         components.insert(reference, prepare(reference, bytes, &packages.adapters)?);
     }
-    contained(|| {
+    let composition = contained(|| {
         let document = parse(source)?;
         let keys = wac_resolver::packages(&document).map_err(|error| ComposeError::of(&error))?;
         let mut contents = IndexMap::new();
@@ -130,12 +130,14 @@ pub fn compose(
         }
         let resolution = document.resolve(contents).map_err(|error| ComposeError::of(&error))?;
         encode(&resolution, form)
-    })
+    })?;
+    check(&composition.bytes, packages.contents.iter().map(|(name, bytes)| (name, *bytes)))?;
+    Ok(composition)
 }
 
 fn encode(resolution: &Resolution<'_>, form: Form) -> Result<Composition, ComposeError> {
     let options =
-        EncodeOptions { define_components: form == Form::Whole, validate: true, processor: None };
+        EncodeOptions { define_components: form == Form::Whole, validate: false, processor: None };
     let bytes = resolution.encode(options).map_err(|error| ComposeError::of(&error))?;
     Ok(Composition { bytes, graph: graph::picture(resolution.graph()) })
 }
@@ -228,7 +230,7 @@ fn prepare<'a>(
         reason,
     };
     let found =
-        inspect(bytes, &Limits::default()).map_err(|error| unreadable(error.to_string()))?;
+        skim(bytes, &Limits::default()).map_err(|error| unreadable(error.to_string()))?;
     if found.kind != Kind::CoreModule {
         return Ok(bytes.into());
     }
@@ -243,6 +245,23 @@ fn prepare<'a>(
     let adapter = adapt::look(bytes).map_err(refused)?.adapter;
     let adapter = adapter.and_then(|adapter| adapters.get(&adapter).copied());
     adapt::adapt(bytes, adapter).map(Cow::Owned).map_err(refused)
+}
+
+/// Validates what was composed. What is wrong with the code of a package is told as the package's fault.
+fn check<'a>(
+    composed: &[u8],
+    packages: impl IntoIterator<Item = (&'a Reference, &'a [u8])>,
+) -> Result<(), ComposeError> {
+    let Err(error) = validate(composed, &Limits { bytes_max: LINK_BYTES_MAX }) else {
+        return Ok(());
+    };
+    for (reference, bytes) in packages {
+        inspect(bytes, &Limits::default()).map_err(|error| {
+            let Reference { package, version } = reference.clone();
+            ComposeError::Package { package, version, reason: error.to_string() }
+        })?;
+    }
+    Err(ComposeError::invalid(&error))
 }
 
 /// Does work of the libraries, which panic where they know no way on.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use wargate_client::resolve::{self, Question};
-use wargate_component::ImportName;
+use wargate_component::{ImportName, Limits, skim};
 use wargate_component::compose::{self, Reference};
 use wargate_component::lock::{Lock, LockedFile, Origin, PackageId};
 use wargate_component::names::PackageRange;
@@ -214,13 +214,12 @@ fn replacement(
         text.split_once('=').ok_or_else(|| usage(format!("`{shown}` names no file")))?;
     let path = PathBuf::from(path);
     let bytes = read(&path)?;
+    let (imports, said) = looked_at(context, &path, &bytes)?;
     let (package, version) = if let Ok(id) = name.parse::<PackageId>() {
         (id.package, id.version)
     } else {
         let package: PackageName =
             name.parse().map_err(|error| usage(format!("`{shown}`: {error}")))?;
-        let said = wargate_component::inspect(&bytes, &wargate_component::Limits::default());
-        let said = said.ok().and_then(|said| said.package).and_then(|said| said.version);
         let unsaid = || any_version.then(|| UNSAID.parse().ok()).flatten();
         let Some(version) = said.or_else(unsaid) else {
             let path = path.display();
@@ -228,7 +227,7 @@ fn replacement(
         };
         (package, version)
     };
-    let (digest, imports) = (Digest::of(&bytes), imports(context, &path, &bytes)?);
+    let digest = Digest::of(&bytes);
     let release = Release { version, digest, yanked: false, imports: imports.into() };
     Ok((package, release, relative(&path, folder)?))
 }
@@ -239,23 +238,41 @@ pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Failure> {
             .hint("a lock names files: write it to one; `inspect`, `wit` and `diff` take `-`"));
     }
     let failed = |error: std::io::Error| {
-        Failure::usage(format!("{}: {error}", path.display()))
-            .hint("a component is a file, or a package: NAMESPACE:NAME[@VERSION]")
+        let failure = Failure::usage(format!("{}: {error}", path.display()));
+        let is_text = ["wac", "wit", "yml", "yaml"]
+            .iter()
+            .any(|extension| path.extension().is_some_and(|it| it == *extension));
+        if is_text {
+            return failure.hint("it is a file of yours: check its path");
+        }
+        failure.hint("a component is a file, or a package: NAMESPACE:NAME[@VERSION]")
     };
     read_regular(path, FILE_BYTES_MAX).map_err(failed)
 }
 
 /// The imports of a file that are dependencies; those of a WAC document are the packages that it names.
 fn imports(context: &Context, path: &Path, bytes: &[u8]) -> Result<Vec<ImportName>, Failure> {
+    looked_at(context, path, bytes).map(|(imports, _)| imports)
+}
+
+/// The same, and the version that a file says it has.
+fn looked_at(
+    context: &Context,
+    path: &Path,
+    bytes: &[u8],
+) -> Result<(Vec<ImportName>, Option<Version>), Failure> {
     if is_document(path) {
         let source = source(path, bytes)?;
         let references =
             compose::references(source).map_err(|error| not_composed(path, source, &error))?;
-        return references.iter().map(|(reference, _)| import_of(context, reference)).collect();
+        let imports = references.iter().map(|(reference, _)| import_of(context, reference));
+        return Ok((imports.collect::<Result<_, _>>()?, None));
     }
     // A core module depends on no package.
-    resolve::imports_of(bytes)
-        .map_err(|error| super::inspect::unreadable(&path.display().to_string(), &error))
+    let found = skim(bytes, &Limits::default())
+        .map_err(|error| super::inspect::unreadable(&path.display().to_string(), &error))?;
+    let imports = resolve::dependencies_in(&found);
+    Ok((imports, found.package.and_then(|package| package.version)))
 }
 
 /// The import that asks for what a WAC document names: in the version that it says, or in the range that

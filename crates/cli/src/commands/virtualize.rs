@@ -18,7 +18,7 @@ use super::subject::Subject;
 use crate::args::Virtualize;
 use crate::context::Context;
 use crate::failure::Failure;
-use crate::files::{cannot_write, write_whole};
+use crate::files::{cannot_write, folder_of, write_whole};
 use crate::output::{Report, print};
 use folder::{Budget, Sizes};
 
@@ -93,6 +93,11 @@ fn folders(named: &[String]) -> Result<Folders, Failure> {
             return Err(Failure::usage("a folder is to be seen at no path")
                 .hint("it is written `--dir FOLDER::/PATH`"));
         }
+        if guest.split('/').any(|part| part == "..") {
+            let guest = guest.escape_debug();
+            return Err(Failure::usage(format!("`{guest}` leads out of what the component sees"))
+                .hint("it is written `--dir FOLDER::/PATH`, and PATH has no `..`"));
+        }
         let (folder, size) = folder::read(Path::new(host), &mut budget)?;
         sizes.insert(guest.clone(), size);
         if folders.insert(guest.clone(), folder).is_some() {
@@ -139,7 +144,25 @@ fn output(options: &Virtualize, subject: &Subject) -> Result<PathBuf, Failure> {
         return Err(Failure::usage(format!("{path} would be written over, and it is read"))
             .hint("name another file to write"));
     }
+    refuse_within(&path, &options.dir)?;
     Ok(path)
+}
+
+/// Refuses an output in a folder that is sealed: the next time, it would be sealed in itself.
+fn refuse_within(output: &Path, folders: &[String]) -> Result<(), Failure> {
+    if output == Path::new("-") {
+        return Ok(());
+    }
+    let Ok(place) = folder_of(output).canonicalize() else { return Ok(()) };
+    for text in folders {
+        let host = text.split_once("::").map_or(text.as_str(), |(host, _)| host);
+        if Path::new(host).canonicalize().is_ok_and(|host| place.starts_with(host)) {
+            let output = output.display();
+            return Err(Failure::usage(format!("{output} is within a folder that is sealed"))
+                .hint("name a file elsewhere: `--output FILE`"));
+        }
+    }
+    Ok(())
 }
 
 /// What there is to say.

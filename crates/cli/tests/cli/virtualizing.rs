@@ -31,6 +31,13 @@ fn files_and_releases_are_sealed_alike() {
     let sealing =
         ["--env", "TOKEN=s3cret", "--env", "EMPTY=", "--dir", "site", "--dir", "site::/www"];
 
+    for (dir, output, shown) in [
+        ("site::/a", "site/deep/out.wasm", "within a folder that is sealed"),
+        ("site::/a/../b", "out.wasm", "leads out of what the component sees"),
+    ] {
+        let refused = session.run(&["virtualize", PROBE, "--dir", dir, "--output", output]);
+        assert!(refused.code == Some(2) && refused.err.contains(shown), "{refused}");
+    }
     let text = session.fine(&[&["virtualize", PROBE][..], &sealing].concat());
     assert!(text.contains("-> probe.virtual.wasm"), "{text}");
     for words in ["environment  EMPTY TOKEN", "/www", "site", "2 files, 4.89 KiB"] {

@@ -6,7 +6,7 @@ use wargate_protocol::{PackageName, Version};
 
 use super::Reference;
 use crate::adapt::Adapter;
-use crate::inspect::one_line;
+use crate::inspect::{InspectError, one_line};
 use crate::limits::REASON_BYTES_MAX;
 
 /// A place in a document, and what is there.
@@ -121,6 +121,12 @@ impl ComposeError {
             labels: vec![label],
             hint: None,
         }
+    }
+
+    /// What was composed is not valid, though all that is within is.
+    pub(super) fn invalid(error: &InspectError) -> Self {
+        let message = format!("what was composed is not valid: {error}");
+        Self::Document { message, labels: Vec::new(), hint: None }
     }
 
     /// An error of the graph, which knows no text.

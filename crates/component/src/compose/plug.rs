@@ -8,7 +8,7 @@ use wac_graph::{CompositionGraph, EncodeOptions, NodeId, PackageId};
 use wac_types::Package;
 use wargate_protocol::Version;
 
-use super::{ComposeError, Composition, Form, Reference, contained, graph, prepare};
+use super::{ComposeError, Composition, Form, Reference, check, contained, graph, prepare};
 use crate::adapt::Adapter;
 
 /// A component that is plugged, or into which others are.
@@ -53,7 +53,7 @@ pub fn plug(
     let prepared = |it: &Plug<'_>| prepare(&it.reference, it.bytes, adapters).map(Cow::into_owned);
     let root = prepared(socket)?;
     let parts = plugs.iter().map(prepared).collect::<Result<Vec<_>, _>>()?;
-    contained(|| {
+    let (composition, unused) = contained(|| {
         let mut composition = CompositionGraph::new();
         let socket = register(&mut composition, &socket.reference, root)?;
         let mut pieces = Vec::new();
@@ -82,11 +82,14 @@ pub fn plug(
             composition.export(export, &name).map_err(|it| of_graph(&it))?;
         }
         let define_components = form == Form::Whole;
-        let options = EncodeOptions { define_components, validate: true, processor: None };
+        let options = EncodeOptions { define_components, validate: false, processor: None };
         let bytes = composition.encode(options).map_err(|error| ComposeError::of_graph(&error))?;
         let unused = (0..pieces.len()).filter(|at| pieces[*at].instance.is_none()).collect();
         Ok((Composition { bytes, graph: graph::picture(&composition) }, unused))
-    })
+    })?;
+    let pieces = [socket].into_iter().chain(plugs);
+    check(&composition.bytes, pieces.map(|piece| (&piece.reference, piece.bytes)))?;
+    Ok((composition, unused))
 }
 
 fn register(

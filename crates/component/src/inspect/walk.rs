@@ -202,3 +202,45 @@ impl<'a> Watch<'a> for Facts<'a> {
         Ok(Inspection { kind, package, imports, exports, metadata: self.metadata })
     }
 }
+
+/// The same of a file whose code is not looked at.
+pub(crate) struct Outside<'a>(Facts<'a>);
+
+impl Outside<'_> {
+    pub(crate) const fn new() -> Self {
+        Self(Facts::new())
+    }
+}
+
+impl<'a> Watch<'a> for Outside<'a> {
+    type Kept = Inspection;
+
+    const CODE: bool = false;
+
+    fn see(&mut self, depth: usize, payload: &Payload<'a>) -> Result<(), InspectError> {
+        self.0.see(depth, payload)
+    }
+
+    fn finish(self, types: TypesRef<'_>) -> Result<Inspection, InspectError> {
+        self.0.finish(types)
+    }
+}
+
+/// Validates all of a file, and keeps nothing of it.
+#[cfg(feature = "compose")]
+pub(crate) struct Nothing;
+
+#[cfg(feature = "compose")]
+impl<'a> Watch<'a> for Nothing {
+    type Kept = ();
+
+    const CODE: bool = true;
+
+    fn see(&mut self, _: usize, _: &Payload<'a>) -> Result<(), InspectError> {
+        Ok(())
+    }
+
+    fn finish(self, _: TypesRef<'_>) -> Result<(), InspectError> {
+        Ok(())
+    }
+}

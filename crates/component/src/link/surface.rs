@@ -4,13 +4,12 @@ use std::collections::{HashMap, HashSet, VecDeque};
 
 use wargate_crypto::Digest;
 use wargate_protocol::{PackageName, Version};
-use wasmparser::Payload;
 use wasmparser::component_types::ComponentItem;
-use wasmparser::types::{Types, TypesRef};
+use wasmparser::types::Types;
 
 use super::{Chain, LinkError, Root};
-use crate::inspect::walk::{Facts, Watch};
-use crate::inspect::{InspectError, Inspection, Kind, Limits, watched_with_types};
+use crate::inspect::walk::Outside;
+use crate::inspect::{InspectError, Kind, Limits, watched_with_types};
 use crate::limits::LINK_BYTES_MAX;
 use crate::names::{ImportName, ImportNameError};
 use crate::solve::{Edge, Solution, Step};
@@ -81,7 +80,7 @@ impl Surface {
     pub(super) fn read(bytes: &[u8]) -> Result<Self, Fault> {
         let limits = Limits { bytes_max: LINK_BYTES_MAX };
         let (inspection, types) =
-            watched_with_types(bytes, limits, || Outside(Facts::new())).map_err(Fault::Content)?;
+            watched_with_types(bytes, limits, Outside::new).map_err(Fault::Content)?;
         if inspection.kind != Kind::Component {
             return Err(Fault::Kind(inspection.kind));
         }
@@ -231,23 +230,6 @@ impl<'a> Part<'a> {
     ) -> Self {
         let answers = vec![None; surface.imports.len()];
         Self { release, bytes, surface, answers, came_by }
-    }
-}
-
-/// What a file says about itself, without a look at its code.
-struct Outside<'a>(Facts<'a>);
-
-impl<'a> Watch<'a> for Outside<'a> {
-    type Kept = Inspection;
-
-    const CODE: bool = false;
-
-    fn see(&mut self, depth: usize, payload: &Payload<'a>) -> Result<(), InspectError> {
-        self.0.see(depth, payload)
-    }
-
-    fn finish(self, types: TypesRef<'_>) -> Result<Inspection, InspectError> {
-        self.0.finish(types)
     }
 }
 
