@@ -4,6 +4,10 @@
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, Read, Seek};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+
+use wargate_crypto::Digest;
 
 use crate::failure::Failure;
 
@@ -110,6 +114,26 @@ pub(crate) fn write_text(path: &Path, text: &str) -> Result<(), Failure> {
         let written = io::Write::write_all(file, text.as_bytes()).and_then(|()| file.sync_all());
         written.map_err(|error| cannot_write(path, &error))
     })
+}
+
+/// The digests of contents, in their order.
+pub(crate) fn digests(contents: Vec<&[u8]>) -> Vec<Digest> {
+    let threads = thread::available_parallelism().map_or(1, usize::from).min(contents.len());
+    let mut digests = vec![None; contents.len()];
+    let open = Mutex::new(contents.into_iter().zip(&mut digests));
+    let next = || open.lock().unwrap_or_else(PoisonError::into_inner).next();
+    let work = || {
+        while let Some((content, digest)) = next() {
+            *digest = Some(Digest::of(content));
+        }
+    };
+    thread::scope(|scope| {
+        for _ in 1..threads {
+            scope.spawn(work);
+        }
+        work();
+    });
+    digests.into_iter().flatten().collect()
 }
 
 /// That a file cannot be written.

@@ -82,67 +82,114 @@ pub(crate) enum Fault {
 /// Does a job in a process of its own.
 ///
 /// # Errors
-/// That the process did not get to an answer. A fault of what was worked on is an answer.
+/// As those of [`Worker::work`].
 pub(crate) fn work(
     job: &Job,
     contents: &[&[u8]],
     bounds: &Bounds,
 ) -> Result<(Answer, Vec<u8>), Failure> {
-    let failed = |error: io::Error| Failure::local(format!("cannot start a process: {error}"));
-    let program = std::env::current_exe().map_err(failed)?;
-    let mut child = Command::new(program)
-        .arg(WORD)
-        .arg(bounds.time_limit.as_millis().to_string())
-        .arg((bounds.memory_limit << 20).to_string())
-        .env_clear()
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .map_err(failed)?;
-    let lengths: Vec<usize> = contents.iter().map(|content| content.len()).collect();
-    let (input, output, errors) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
-    let child = Mutex::new(child);
-    let (done, answered) = mpsc::channel::<()>();
-    let process = &child;
-    let (said, words) = thread::scope(|scope| {
-        let words = scope.spawn(move || words_of(errors));
-        scope.spawn(move || {
-            // Should it not end itself in time, it is ended.
-            let late = answered.recv_timeout(bounds.time_limit.saturating_add(GRACE));
-            if late == Err(mpsc::RecvTimeoutError::Timeout)
-                && let Ok(mut process) = process.lock()
-            {
-                let _ = process.kill();
-            }
+    Worker::start(bounds)?.work(job, contents)
+}
+
+/// A process that waits for a [`Job`]. Who starts it before all is there to work on does not wait for it.
+pub(crate) struct Worker {
+    /// There until there is work.
+    child: Option<Child>,
+    bounds: Bounds,
+}
+
+impl Worker {
+    /// Starts the process.
+    ///
+    /// # Errors
+    /// This machine's fault.
+    pub(crate) fn start(bounds: &Bounds) -> Result<Self, Failure> {
+        let failed = |error: io::Error| Failure::local(format!("cannot start a process: {error}"));
+        let program = std::env::current_exe().map_err(failed)?;
+        let child = Command::new(program)
+            .arg(WORD)
+            .arg(bounds.time_limit.as_millis().to_string())
+            .arg((bounds.memory_limit << 20).to_string())
+            .env_clear()
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .map_err(failed)?;
+        if let (Some(input), Some(output)) = (&child.stdin, &child.stdout) {
+            widen(input);
+            widen(output);
+        }
+        Ok(Self { child: Some(child), bounds: bounds.clone() })
+    }
+
+    /// Does a job. Its time runs from now on.
+    ///
+    /// # Errors
+    /// That the process did not get to an answer. A fault of what was worked on is an answer.
+    pub(crate) fn work(
+        mut self,
+        job: &Job,
+        contents: &[&[u8]],
+    ) -> Result<(Answer, Vec<u8>), Failure> {
+        let Some(mut child) = self.child.take() else {
+            return Err(Failure::other("the process has work already"));
+        };
+        let bounds = &self.bounds;
+        let lengths: Vec<usize> = contents.iter().map(|content| content.len()).collect();
+        let (input, output) = (child.stdin.take(), child.stdout.take());
+        let errors = child.stderr.take();
+        let child = Mutex::new(child);
+        let (done, answered) = mpsc::channel::<()>();
+        let process = &child;
+        let (said, words) = thread::scope(|scope| {
+            let words = scope.spawn(move || words_of(errors));
+            scope.spawn(move || {
+                // Should it not end itself in time, it is ended.
+                let late = answered.recv_timeout(bounds.time_limit.saturating_add(GRACE));
+                if late == Err(mpsc::RecvTimeoutError::Timeout)
+                    && let Ok(mut process) = process.lock()
+                {
+                    let _ = process.kill();
+                }
+            });
+            scope.spawn(move || {
+                // Should it have ended already, its answer says why.
+                let mut input = input?;
+                write_head(&mut input, &(job, &lengths)).ok()?;
+                contents.iter().try_for_each(|content| input.write_all(content)).ok()
+            });
+            let said = answer_of(output);
+            drop(done);
+            (said, words.join().unwrap_or_default())
         });
-        scope.spawn(move || {
-            // Should it have ended already, its answer says why.
-            let mut input = input?;
-            write_head(&mut input, &(job, &lengths)).ok()?;
-            contents.iter().try_for_each(|content| input.write_all(content)).ok()
-        });
-        let said = answer_of(output);
-        drop(done);
-        (said, words.join().unwrap_or_default())
-    });
-    let child = child.into_inner().unwrap_or_else(PoisonError::into_inner);
-    let ended = end(child, &words, bounds);
-    match said {
-        Some((Answer::Failed(Fault::Time), _)) => Err(Failure::usage(format!(
-            "it takes longer than {}",
-            humantime::format_duration(bounds.time_limit)
-        ))
-        .hint("`--time-limit` gives it more time")),
-        Some(said) if ended.is_ok() => Ok(said),
-        _ => Err(ended.err().unwrap_or_else(|| Failure::local("the process did not answer"))),
+        let child = child.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let ended = end(child, &words, bounds);
+        match said {
+            Some((Answer::Failed(Fault::Time), _)) => Err(Failure::usage(format!(
+                "it takes longer than {}",
+                humantime::format_duration(bounds.time_limit)
+            ))
+            .hint("`--time-limit` gives it more time")),
+            Some(said) if ended.is_ok() => Ok(said),
+            _ => Err(ended.err().unwrap_or_else(|| Failure::local("the process did not answer"))),
+        }
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
     }
 }
 
 fn answer_of(output: Option<ChildStdout>) -> Option<(Answer, Vec<u8>)> {
     let mut output = output?;
-    let answer: Answer = read_head(&mut output).ok()?;
-    let mut bytes = Vec::new();
+    let (answer, length): (Answer, usize) = read_head(&mut output).ok()?;
+    let mut bytes = Vec::with_capacity(length.min(LINK_BYTES_MAX));
     output.take(LINK_BYTES_MAX as u64 + 1).read_to_end(&mut bytes).ok()?;
     Some((answer, bytes))
 }
@@ -185,36 +232,47 @@ pub(crate) fn serve() -> Option<ExitCode> {
     limit_memory(memory);
     // What panics is an answer, and nobody reads more of it.
     std::panic::set_hook(Box::new(|_| {}));
-    let (done, answered) = mpsc::channel();
+    // The job is there, and then it is done.
+    let (tell, told) = mpsc::channel();
     let worker = thread::Builder::new().stack_size(STACK_BYTES).spawn(move || {
-        let _ = done.send(answer());
+        let answer = answer(|| {
+            let _ = tell.send(None);
+        });
+        let _ = tell.send(Some(answer));
     });
     if worker.is_err() {
         // Not even its stack fits.
         let _ = io::stderr().write_all(NO_MEMORY.as_bytes());
         return Some(ExitCode::FAILURE);
     }
-    let answer = answered.recv_timeout(Duration::from_millis(time));
+    let answer = match told.recv() {
+        Ok(None) => told.recv_timeout(Duration::from_millis(time)),
+        said => said.map_err(|_| mpsc::RecvTimeoutError::Disconnected),
+    };
     let (answer, bytes) = match answer {
-        Ok(Ok(answer)) => answer,
-        Ok(Err(_)) | Err(mpsc::RecvTimeoutError::Disconnected) => return Some(ExitCode::FAILURE),
+        Ok(Some(Ok(answer))) => answer,
+        Ok(_) | Err(mpsc::RecvTimeoutError::Disconnected) => return Some(ExitCode::FAILURE),
         Err(mpsc::RecvTimeoutError::Timeout) => (Answer::Failed(Fault::Time), Vec::new()),
     };
     let mut output = io::stdout().lock();
-    let written = write_head(&mut output, &answer)
+    let written = write_head(&mut output, &(&answer, bytes.len()))
         .and_then(|()| output.write_all(&bytes))
         .and_then(|()| output.flush());
     // A worker that goes on ends with the process.
     Some(if written.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn answer() -> io::Result<(Answer, Vec<u8>)> {
+fn answer(begun: impl FnOnce()) -> io::Result<(Answer, Vec<u8>)> {
     let mut input = io::stdin().lock();
     let (job, lengths): (Job, Vec<usize>) = read_head(&mut input)?;
+    begun();
     let mut contents = Vec::new();
     for length in lengths {
-        let mut content = vec![0; length];
-        input.read_exact(&mut content)?;
+        let mut content = Vec::with_capacity(length);
+        input.by_ref().take(length as u64).read_to_end(&mut content)?;
+        if content.len() != length {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
         contents.push(content);
     }
     let contents: Vec<&[u8]> = contents.iter().map(Vec::as_slice).collect();
@@ -287,6 +345,17 @@ fn read_head<T: DeserializeOwned>(from: &mut impl Read) -> io::Result<T> {
     from.take(length).read_to_end(&mut head)?;
     Ok(serde_json::from_slice(&head)?)
 }
+
+/// Has a pipe take more at once than it does by itself, where the system can.
+#[cfg(target_os = "linux")]
+fn widen(pipe: &impl std::os::fd::AsFd) {
+    /// What the system gives everybody.
+    const BYTES: usize = 1 << 20;
+    let _ = rustix::pipe::fcntl_setpipe_size(pipe, BYTES);
+}
+
+#[cfg(not(target_os = "linux"))]
+fn widen<T>(_pipe: &T) {}
 
 /// Has the system refuse this process more memory than that.
 #[cfg(unix)]

@@ -7,10 +7,10 @@
 //! A package that is a core module becomes a component where the document instantiates it, with the
 //! [adapter](crate::adapt) that it needs.
 //!
-//! The libraries that read WAC trust what they get. Here every package is inspected before, texts and their
-//! nesting are bounded, a panic becomes [`ComposeError::Panicked`], and what comes out is validated. Time
-//! and memory have no limit beyond those: whoever composes what strangers wrote does it in a process that
-//! has one.
+//! The libraries that read WAC trust what they get. Here texts and their nesting are bounded, a panic becomes
+//! [`ComposeError::Panicked`], and the packages and what comes out are validated. Time and memory have no
+//! limit: whoever composes what strangers wrote does it in a process that has one, or
+//! [skims](crate::skim()) the packages before.
 
 pub mod config;
 mod error;
@@ -25,16 +25,18 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 use wac_graph::EncodeOptions;
 use wac_parser::Document;
-use wac_parser::resolution::Resolution;
 use wac_types::BorrowedPackageKey;
 use wargate_protocol::{PackageName, Version};
+use wasmparser::Parser;
 
 pub use error::{ComposeError, Label};
 pub use plug::{Plug, plug};
 
 use crate::adapt::{self, AdaptError, Adapter};
-use crate::inspect::{Kind, Limits, inspect, one_line, skim, validate};
-use crate::limits::{LINK_BYTES_MAX, REASON_BYTES_MAX, WAC_BYTES_MAX, WAC_NESTING_MAX, WAC_PACKAGES_MAX};
+use crate::inspect::{Limits, one_line, skim, validate_beside};
+use crate::limits::{
+    LINK_BYTES_MAX, REASON_BYTES_MAX, WAC_BYTES_MAX, WAC_NESTING_MAX, WAC_PACKAGES_MAX,
+};
 use crate::names::{ImportName, PackageRange};
 use crate::picture::Graph;
 
@@ -117,7 +119,8 @@ pub fn compose(
     for (reference, bytes) in &packages.contents {
         components.insert(reference, prepare(reference, bytes, &packages.adapters)?);
     }
-    let composition = contained(|| {
+    let parts: Vec<_> = components.iter().map(|(name, bytes)| (*name, bytes.as_ref())).collect();
+    valid_beside(&parts, || {
         let document = parse(source)?;
         let keys = wac_resolver::packages(&document).map_err(|error| ComposeError::of(&error))?;
         let mut contents = IndexMap::new();
@@ -129,18 +132,16 @@ pub fn compose(
             contents.insert(key, bytes.to_vec());
         }
         let resolution = document.resolve(contents).map_err(|error| ComposeError::of(&error))?;
-        encode(&resolution, form)
-    })?;
-    check(&composition.bytes, packages.contents.iter().map(|(name, bytes)| (name, *bytes)))?;
-    Ok(composition)
+        let options = EncodeOptions { define_components: form == Form::Whole, ..UNCHECKED };
+        let bytes = resolution.encode(options).map_err(|error| ComposeError::of(&error))?;
+        check(&bytes)?;
+        Ok(Composition { bytes, graph: graph::picture(resolution.graph()) })
+    })
 }
 
-fn encode(resolution: &Resolution<'_>, form: Form) -> Result<Composition, ComposeError> {
-    let options =
-        EncodeOptions { define_components: form == Form::Whole, validate: false, processor: None };
-    let bytes = resolution.encode(options).map_err(|error| ComposeError::of(&error))?;
-    Ok(Composition { bytes, graph: graph::picture(resolution.graph()) })
-}
+/// What is encoded is validated here.
+const UNCHECKED: EncodeOptions<'_> =
+    EncodeOptions { define_components: true, validate: false, processor: None };
 
 /// Reads a text that is no longer and no deeper than it may be.
 fn parse(source: &str) -> Result<Document<'_>, ComposeError> {
@@ -217,7 +218,7 @@ fn to_reference(
     Ok(Reference { package, version })
 }
 
-/// A package as a component, which can be read within the limits for what strangers send.
+/// A package as a component, if it is a core module: it is adapted.
 fn prepare<'a>(
     reference: &Reference,
     bytes: &'a [u8],
@@ -229,9 +230,7 @@ fn prepare<'a>(
         version: version.clone(),
         reason,
     };
-    let found =
-        skim(bytes, &Limits::default()).map_err(|error| unreadable(error.to_string()))?;
-    if found.kind != Kind::CoreModule {
+    if !Parser::is_core_wasm(bytes) {
         return Ok(bytes.into());
     }
     let refused = |error: AdaptError| match error {
@@ -247,21 +246,26 @@ fn prepare<'a>(
     adapt::adapt(bytes, adapter).map(Cow::Owned).map_err(refused)
 }
 
-/// Validates what was composed. What is wrong with the code of a package is told as the package's fault.
-fn check<'a>(
-    composed: &[u8],
-    packages: impl IntoIterator<Item = (&'a Reference, &'a [u8])>,
-) -> Result<(), ComposeError> {
-    let Err(error) = validate(composed, &Limits { bytes_max: LINK_BYTES_MAX }) else {
-        return Ok(());
-    };
-    for (reference, bytes) in packages {
-        inspect(bytes, &Limits::default()).map_err(|error| {
-            let Reference { package, version } = reference.clone();
-            ComposeError::Package { package, version, reason: error.to_string() }
-        })?;
+/// Composes while other threads validate the packages. It is their fault first if they are not valid.
+fn valid_beside<T>(
+    packages: &[(&Reference, &[u8])],
+    compose: impl FnOnce() -> Result<T, ComposeError>,
+) -> Result<T, ComposeError> {
+    let files: Vec<&[u8]> = packages.iter().map(|(_, bytes)| *bytes).collect();
+    let (composed, valid) = validate_beside(&files, &Limits::default(), || contained(compose));
+    if let Err((at, error)) = valid
+        && let Some((reference, _)) = packages.get(at)
+    {
+        let Reference { package, version } = (*reference).clone();
+        return Err(ComposeError::Package { package, version, reason: error.to_string() });
     }
-    Err(ComposeError::invalid(&error))
+    composed
+}
+
+/// Validates what was composed. The code within is that of the packages.
+fn check(composed: &[u8]) -> Result<(), ComposeError> {
+    let checked = skim(composed, &Limits { bytes_max: LINK_BYTES_MAX });
+    checked.map(|_| ()).map_err(|error| ComposeError::invalid(&error))
 }
 
 /// Does work of the libraries, which panic where they know no way on.

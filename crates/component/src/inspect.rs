@@ -1,6 +1,8 @@
 //! From bytes to facts: [`inspect()`], and [`examine`] for more of them.
 
 mod anatomy;
+#[cfg(feature = "compose")]
+mod bodies;
 mod code;
 pub(crate) mod embedded;
 mod error;
@@ -13,6 +15,8 @@ mod targets;
 pub(crate) mod walk;
 mod work;
 
+#[cfg(feature = "compose")]
+pub(crate) use bodies::validate_beside;
 pub(crate) use code::Code;
 pub(crate) use error::one_line;
 pub(crate) use nesting::Part;
@@ -30,8 +34,6 @@ use serde::{Deserialize, Serialize};
 use wasmparser::types::Types;
 use wasmparser::{Encoding, Parser, Payload};
 
-#[cfg(feature = "compose")]
-use walk::Nothing;
 use walk::{Facts, Outside, Watch};
 
 use crate::limits::{BRIEF_BYTES_MAX, FILE_BYTES_MAX};
@@ -132,10 +134,17 @@ pub fn skim(bytes: &[u8], limits: &Limits) -> Result<Inspection, InspectError> {
     watched(bytes, *limits, Outside::new)
 }
 
-/// Validates all of a file.
-#[cfg(feature = "compose")]
-pub(crate) fn validate(bytes: &[u8], limits: &Limits) -> Result<(), InspectError> {
-    watched(bytes, *limits, || Nothing)
+/// Says what a file is as [`inspect()`] does, if the file is valid, which is not looked at: no more is read
+/// than the sections of the outermost component or module.
+///
+/// # Errors
+/// As those of [`inspect()`].
+pub fn glance(bytes: &[u8], limits: &Limits) -> Result<Inspection, InspectError> {
+    header(bytes, *limits)?;
+    match guarded(|| walk::glance(bytes)).unwrap_or(Err(InspectError::Defect))? {
+        Some(inspection) => Ok(inspection),
+        None => skim(bytes, limits),
+    }
 }
 
 /// Walks over a file that may be anything.
@@ -153,11 +162,16 @@ pub(crate) fn watched_with_types<'a, W: Watch<'a>>(
     limits: Limits,
     watch: impl FnOnce() -> W + std::panic::UnwindSafe,
 ) -> Result<(W::Kept, Types), InspectError> {
+    header(bytes, limits)?;
+    guarded(|| walk::walk(bytes, watch())).unwrap_or(Err(InspectError::Defect))
+}
+
+/// Whether a file is of a size and a kind that are read at all.
+fn header(bytes: &[u8], limits: Limits) -> Result<(), InspectError> {
     if bytes.len() > limits.bytes_max {
         return Err(InspectError::TooLarge { bytes: bytes.len(), bytes_max: limits.bytes_max });
     }
-    error::check_header(bytes)?;
-    guarded(|| walk::walk(bytes, watch())).unwrap_or(Err(InspectError::Defect))
+    error::check_header(bytes)
 }
 
 /// Runs what must not fail so that a defect of a library's does not take the caller down, where panics

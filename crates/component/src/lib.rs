@@ -40,6 +40,6 @@ pub mod wit;
 
 pub use inspect::{
     EmbeddedPackage, Extern, ExternKind, InspectError, Inspection, Kind, Limits, Metadata,
-    Producer, inspect, skim,
+    Producer, glance, inspect, skim,
 };
 pub use names::{ImportName, ImportNameError, Integrity, InterfaceName, PackageRange};

@@ -20,9 +20,10 @@ pub(crate) struct Roots {
     /// Let pre-releases be in range like other versions
     #[arg(long)]
     pub(crate) prereleases: bool,
-    /// Whether files in the place of packages may leave unsaid which version they are.
+    /// Whether it is for who composes: files in the place of packages may leave unsaid which version they
+    /// are, are validated later, and are kept.
     #[arg(skip)]
-    pub(crate) any_version: bool,
+    pub(crate) for_composing: bool,
 }
 
 #[derive(Debug, Args)]

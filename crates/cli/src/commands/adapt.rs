@@ -67,5 +67,5 @@ pub(crate) fn run(context: &Context, options: &Adapt) -> Result<Report, Failure>
 
 fn ingredient(subject: Subject, role: Role) -> Ingredient {
     let release = subject.release.map(|(id, _)| id);
-    Ingredient { role, release, bytes: subject.bytes }
+    Ingredient::new(role, release, subject.bytes).of_digest(subject.digest)
 }

@@ -2,6 +2,7 @@
 
 mod yaml;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use wargate_component::compose::{self, ComposeError, Form, Label, Reference};
@@ -11,7 +12,7 @@ use wargate_component::provenance::{Made, Role};
 use wargate_console::harmless;
 
 use super::composing::{
-    Ingredient, Product, adapters, default_output, picture, refuse_over, released,
+    Ingredient, Product, adapters, default_output, picture, refuse_over, released, work_on,
 };
 use super::linking::contents;
 use super::locking::{Locking, refuse_inputs};
@@ -21,7 +22,7 @@ use crate::context::Context;
 use crate::failure::Failure;
 use crate::files::folder_of;
 use crate::output::Report;
-use crate::worker::{Answer, Fault, Job, work};
+use crate::worker::{Answer, Fault, Job, Worker};
 
 /// The command.
 pub(crate) fn run(context: &Context, options: &Compose) -> Result<Report, Failure> {
@@ -36,6 +37,7 @@ pub(crate) fn run(context: &Context, options: &Compose) -> Result<Report, Failur
     }
     let bytes = read(path)?;
     let source = source(path, &bytes)?;
+    let worker = Worker::start(&options.composing.bounds)?;
     let references =
         compose::references(source).map_err(|error| not_composed(path, source, &error))?;
     let references: Vec<Reference> = references.into_iter().map(|(it, _)| it).collect();
@@ -44,37 +46,33 @@ pub(crate) fn run(context: &Context, options: &Compose) -> Result<Report, Failur
     let output = output.unwrap_or_else(|| default_output(&options.document, ".wasm"));
     let (packages, mut ingredients) = gather(context, options, &references, &output)?;
     let adapters = adapters(context, composing, ingredients.iter().map(|it| it.bytes.as_slice()))?;
-    let contents = ingredients.iter().chain(adapters.values()).map(|it| it.bytes.as_slice());
     let job = Job::Compose {
         source: source.to_owned(),
         form: if composing.import_dependencies { Form::Open } else { Form::Whole },
         packages,
         adapters: adapters.keys().copied().collect(),
     };
-    let contents: Vec<&[u8]> = contents.collect();
-    let (graph, bytes) = composed(&job, &contents, options, path, source)?;
+    let all: Vec<&Ingredient> = ingredients.iter().chain(adapters.values()).collect();
+    let (graph, bytes) = composed(worker, &job, &all, path, source)?;
     if let Some(picture) = picture(composing, &graph) {
         return Ok(picture);
     }
-    ingredients.push(Ingredient {
-        role: Role::Document,
-        release: None,
-        bytes: source.as_bytes().to_vec(),
-    });
+    ingredients.push(Ingredient::new(Role::Document, None, source.as_bytes().to_vec()));
     let ingredients = ingredients.iter().chain(adapters.values()).collect();
     let product = Product { made: Made::Composed, from: &options.document, bytes, ingredients };
-    product.write(context, &output, &[])
+    let it = product.write(context, &output, &[]);
+    it
 }
 
 /// Composes in a process of its own.
 fn composed(
+    worker: Worker,
     job: &Job,
-    contents: &[&[u8]],
-    options: &Compose,
+    ingredients: &[&Ingredient],
     path: &Path,
     source: &str,
 ) -> Result<(Graph, Vec<u8>), Failure> {
-    match work(job, contents, &options.composing.bounds)? {
+    match work_on(worker, job, ingredients)? {
         (Answer::Composed { graph, .. }, bytes) => Ok((graph, bytes)),
         (Answer::Failed(Fault::Compose(error)), _) => Err(not_composed(path, source, &error)),
         _ => Err(Failure::other("the process answered something else")),
@@ -102,10 +100,10 @@ fn gather(
     let roots = Roots {
         named: vec![options.document.clone()],
         with,
-        any_version: true,
+        for_composing: true,
         ..Roots::default()
     };
-    let locking = Locking::new(context, &roots, &composing.place)?;
+    let mut locking = Locking::new(context, &roots, &composing.place)?;
     refuse_inputs(&locking, [Some(output)])?;
     refuse_over(output, composing.adapter.as_deref().map(Path::new))?;
     let lock = match &locking.known {
@@ -116,30 +114,28 @@ fn gather(
         })?,
         _ => locking.solve(context, None)?,
     };
-    let direct = direct(&lock);
+    let mut rest = direct(&lock);
+    let mut found = std::mem::take(&mut locking.resolving.held);
+    found.retain(|id, held| rest.packages.get(id).is_some_and(|it| it.digest == held.0));
+    rest.packages.retain(|id, _| !found.contains_key(id));
+    let mut found: BTreeMap<PackageId, Vec<u8>> =
+        found.into_iter().map(|(id, (_, bytes))| (id, bytes)).collect();
     let folder = folder_of(&locking.path);
-    let mut found = contents(context, &direct, folder, composing.vendored.as_deref())?;
-    let (mut answers, mut given) = ((Vec::new(), Vec::new()), Vec::new());
+    found.extend(contents(context, &rest, folder, composing.vendored.as_deref())?);
+    let mut asked = Vec::new();
     for reference in references {
         let import = import_of(context, reference)?.to_string();
-        let Some(id) = answer(&lock, &import) else { continue };
-        let Some(bytes) = found.remove(id) else {
-            // Two names for one release: its content is there already.
-            let again = given.iter().position(|it| it == id);
-            let bytes =
-                again.and_then(|at| answers.1.get(at)).map(|it: &Ingredient| it.bytes.clone());
-            given.extend(bytes.is_some().then(|| id.clone()));
-            if let Some(bytes) = bytes {
-                answers.0.push(reference.clone());
-                let release = released(&lock, id);
-                answers.1.push(Ingredient { role: Role::Part, release, bytes });
-            }
-            continue;
-        };
-        answers.0.push(reference.clone());
-        given.push(id.clone());
-        let release = released(&lock, id);
-        answers.1.push(Ingredient { role: Role::Part, release, bytes });
+        asked.extend(answer(&lock, &import).map(|id| (reference, id)));
+    }
+    let mut answers = (Vec::new(), Vec::new());
+    for (at, (reference, id)) in asked.iter().enumerate() {
+        // Two names may be of one release.
+        let again = asked[at + 1..].iter().any(|(_, other)| other == id);
+        let bytes = if again { found.get(*id).cloned() } else { found.remove(*id) };
+        let (Some(bytes), Some(locked)) = (bytes, lock.packages.get(*id)) else { continue };
+        let ingredient = Ingredient::new(Role::Part, released(&lock, id), bytes);
+        answers.0.push((*reference).clone());
+        answers.1.push(ingredient.of_digest(locked.digest));
     }
     Ok(answers)
 }

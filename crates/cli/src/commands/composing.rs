@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+use std::thread;
 
 use serde_json::{Value, json};
 use wargate_component::adapt::{self, AdaptError, Adapter};
@@ -20,6 +22,7 @@ use crate::context::Context;
 use crate::failure::Failure;
 use crate::files::{cannot_write, folder_of, write_whole};
 use crate::output::{Report, print};
+use crate::worker::{Answer, Job, Worker};
 
 /// Something that goes into a component.
 pub(super) struct Ingredient {
@@ -27,14 +30,49 @@ pub(super) struct Ingredient {
     /// The release that it is, if it is one.
     pub(super) release: Option<PackageId>,
     pub(super) bytes: Vec<u8>,
+    digest: OnceLock<Digest>,
 }
 
 impl Ingredient {
+    pub(super) const fn new(role: Role, release: Option<PackageId>, bytes: Vec<u8>) -> Self {
+        Self { role, release, bytes, digest: OnceLock::new() }
+    }
+
+    /// With a digest that the bytes are known to have.
+    pub(super) fn of_digest(self, digest: Digest) -> Self {
+        Self { digest: digest.into(), ..self }
+    }
+
+    pub(super) fn in_role(self, role: Role) -> Self {
+        Self { role, ..self }
+    }
+
+    fn digest(&self) -> Digest {
+        *self.digest.get_or_init(|| Digest::of(&self.bytes))
+    }
+
     fn to_source(&self) -> Source {
         let release = self.release.clone();
         let (package, version) = release.map(|id| (id.package, id.version)).unzip();
-        Source { role: self.role, package, version, digest: Digest::of(&self.bytes) }
+        Source { role: self.role, package, version, digest: self.digest() }
     }
+}
+
+/// Has a process work on what goes into a component. What its digests are is found out meanwhile.
+pub(super) fn work_on(
+    worker: Worker,
+    job: &Job,
+    ingredients: &[&Ingredient],
+) -> Result<(Answer, Vec<u8>), Failure> {
+    let contents: Vec<&[u8]> = ingredients.iter().map(|it| it.bytes.as_slice()).collect();
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            for ingredient in ingredients {
+                ingredient.digest();
+            }
+        });
+        worker.work(job, &contents)
+    })
 }
 
 /// The adapters that core modules among contents need, as `options` say where they are from.
@@ -49,7 +87,7 @@ pub(super) fn adapters<'a>(
         let name = name.map_or_else(|| default_adapter(adapter), Ok)?;
         if is_file(&name) {
             let bytes = read(Path::new(&name))?;
-            found.insert(adapter, Ingredient { role: Role::Adapter, release: None, bytes });
+            found.insert(adapter, Ingredient::new(Role::Adapter, None, bytes));
             continue;
         }
         let packages = packages(context, options, std::slice::from_ref(&name));
@@ -61,7 +99,7 @@ pub(super) fn adapters<'a>(
             ))
         })?;
         let ingredient = packages.into_iter().next();
-        found.extend(ingredient.map(|it| (adapter, Ingredient { role: Role::Adapter, ..it })));
+        found.extend(ingredient.map(|it| (adapter, it.in_role(Role::Adapter))));
     }
     Ok(found)
 }
@@ -111,7 +149,8 @@ pub(super) fn packages(
     let found = contents(context, &lock, folder, options.vendored.as_deref())?;
     let ingredient = |(id, release): (PackageId, Option<PackageId>)| {
         let bytes = found.get(&id)?.clone();
-        Some(Ingredient { role: Role::Part, release, bytes })
+        let digest = lock.packages.get(&id)?.digest;
+        Some(Ingredient::new(Role::Part, release, bytes).of_digest(digest))
     };
     Ok(answers.into_iter().zip(of_registry).filter_map(ingredient).collect())
 }
@@ -155,10 +194,14 @@ impl Product<'_> {
             print(&self.bytes)?;
             return Ok(Report::own(String::new(), json!({})));
         }
-        write_whole(path, |file| {
-            file.write_all(&self.bytes).map_err(|error| cannot_write(path, &error))
+        let size = self.bytes.len();
+        let digest = thread::scope(|scope| {
+            let digest = scope.spawn(|| Digest::of(&self.bytes));
+            write_whole(path, |file| {
+                file.write_all(&self.bytes).map_err(|error| cannot_write(path, &error))
+            })?;
+            digest.join().map_err(|_| Failure::other("the digest was not computed"))
         })?;
-        let (digest, size) = (Digest::of(&self.bytes), self.bytes.len());
         let releases = provenance.sources.iter().filter(|source| source.package.is_some()).count();
         let text = format!(
             "{} -> {} ({}, {})\n{digest}\n",

@@ -11,14 +11,14 @@ use wargate_protocol::PackageName;
 
 use super::compose::not_plugged;
 use super::composing::{
-    Ingredient, Product, adapters, default_output, packages, picture, refuse_over,
+    Ingredient, Product, adapters, default_output, packages, picture, refuse_over, work_on,
 };
 use super::roots::{is_file, read};
 use crate::args::PlugArguments;
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::output::Report;
-use crate::worker::{Answer, Fault, Job, work};
+use crate::worker::{Answer, Fault, Job, Worker};
 
 /// The command.
 pub(crate) fn run(context: &Context, options: &PlugArguments) -> Result<Report, Failure> {
@@ -30,6 +30,7 @@ pub(crate) fn run(context: &Context, options: &PlugArguments) -> Result<Report, 
     let lock = super::locking::path(context, &composing.place);
     let inputs = names.iter().map(Path::new).chain(composing.adapter.as_deref().map(Path::new));
     refuse_over(&output, inputs.chain([lock.as_path()]))?;
+    let worker = Worker::start(&composing.bounds)?;
     let ingredients = gather(context, options, &names)?;
     let pieces = ingredients
         .iter()
@@ -41,14 +42,12 @@ pub(crate) fn run(context: &Context, options: &PlugArguments) -> Result<Report, 
         let files = pieces.iter().zip(&names).filter(|(it, _)| it.version.is_none());
         files.fold(text.to_owned(), |text, (it, name)| text.replace(it.package.as_str(), name))
     };
-    let bytes: Vec<&[u8]> = ingredients.iter().map(|it| it.bytes.as_slice()).collect();
-    let adapters = adapters(context, composing, bytes.iter().copied())?;
+    let adapters = adapters(context, composing, ingredients.iter().map(|it| it.bytes.as_slice()))?;
     let form = if composing.import_dependencies { Form::Open } else { Form::Whole };
     let job =
         Job::Plug { form, pieces: pieces.clone(), adapters: adapters.keys().copied().collect() };
-    let contents: Vec<&[u8]> =
-        bytes.into_iter().chain(adapters.values().map(|it| it.bytes.as_slice())).collect();
-    let (graph, unused, bytes) = match work(&job, &contents, &composing.bounds)? {
+    let all: Vec<&Ingredient> = ingredients.iter().chain(adapters.values()).collect();
+    let (graph, unused, bytes) = match work_on(worker, &job, &all)? {
         (Answer::Composed { graph, unused }, bytes) => (graph, unused, bytes),
         (Answer::Failed(Fault::Compose(error)), _) => {
             return Err(not_plugged(&error, &as_typed(&error.to_string()), &names));
@@ -91,9 +90,9 @@ fn gather(
         let role = if at == 0 { Role::Root } else { Role::Part };
         if is_file(name) {
             let bytes = read(Path::new(name))?;
-            ingredients.push(Ingredient { role, release: None, bytes });
+            ingredients.push(Ingredient::new(role, None, bytes));
         } else if let Some(package) = found.next() {
-            ingredients.push(Ingredient { role, ..package });
+            ingredients.push(package.in_role(role));
         } else {
             return Err(Failure::other(format!("{name} was not answered")));
         }

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use wargate_client::resolve::{self, Question};
-use wargate_component::{ImportName, Limits, skim};
 use wargate_component::compose::{self, Reference};
 use wargate_component::lock::{Lock, LockedFile, Origin, PackageId};
 use wargate_component::names::PackageRange;
 use wargate_component::solve::Release;
+use wargate_component::{ImportName, InspectError, Inspection, Limits, glance, skim};
 use wargate_crypto::Digest;
 use wargate_protocol::{PackageName, Version, VersionReq};
 
@@ -16,7 +16,7 @@ use super::compose::{is_document, not_composed, source};
 use crate::args::Roots;
 use crate::context::Context;
 use crate::failure::Failure;
-use crate::files::read_regular;
+use crate::files::{digests, read_regular};
 
 /// Largest local file that is read, in bytes: what is inspected.
 pub(crate) const FILE_BYTES_MAX: u64 = wargate_component::limits::FILE_BYTES_MAX as u64;
@@ -32,6 +32,8 @@ pub(crate) struct Resolving {
     pub(crate) names: Vec<String>,
     /// The files in the place of packages.
     pub(crate) files: BTreeMap<PackageId, String>,
+    /// Files in the place of packages that were read for who composes, with their digests.
+    pub(crate) held: BTreeMap<PackageId, (Digest, Vec<u8>)>,
 }
 
 impl Resolving {
@@ -51,10 +53,17 @@ impl Resolving {
                 return Err(Failure::usage(twice).hint("name one version of each package"));
             }
         }
-        let mut files = BTreeMap::new();
-        for text in &options.with {
-            let (package, release, path) = replacement(context, text, options.any_version, folder)?;
+        let (mut files, mut held) = (BTreeMap::new(), BTreeMap::new());
+        let replacements = options.with.iter().map(|text| Replacement::read(text));
+        let replacements = replacements.collect::<Result<Vec<_>, _>>()?;
+        let digests = digests(replacements.iter().map(|it| it.bytes.as_slice()).collect());
+        for (replacement, digest) in replacements.into_iter().zip(digests) {
+            let (package, release) = replacement.release(context, digest, options.for_composing)?;
             let id = PackageId { package: package.clone(), version: release.version.clone() };
+            let path = relative(&replacement.path, folder)?;
+            if options.for_composing {
+                held.insert(id.clone(), (digest, replacement.bytes));
+            }
             let twice = format!("`--with` names {id} twice");
             if files.insert(id, path).is_some() {
                 return Err(Failure::usage(twice).hint("name one file for each release"));
@@ -65,7 +74,7 @@ impl Resolving {
             roots.push(root(context, text, folder)?);
         }
         question.imports = roots.iter().flat_map(|(_, imports)| imports.clone()).collect();
-        Ok(Self { question, roots, names: options.named.clone(), files })
+        Ok(Self { question, roots, names: options.named.clone(), files, held })
     }
 
     /// The roots, and the files in the place of packages, that a lock names, as they are now.
@@ -200,36 +209,54 @@ fn of_file(
 /// Which version a file is that does not say so, where nobody asks for one.
 const UNSAID: &str = "0.0.0";
 
-/// `NAMESPACE:NAME@VERSION=FILE`; the version may stand in the file instead.
-fn replacement(
-    context: &Context,
-    text: &str,
-    any_version: bool,
-    folder: &Path,
-) -> Result<(PackageName, Release, String), Failure> {
-    let usage =
-        |why: String| Failure::usage(why).hint("`--with` is written NAMESPACE:NAME@VERSION=FILE");
-    let shown = text.escape_debug();
-    let (name, path) =
-        text.split_once('=').ok_or_else(|| usage(format!("`{shown}` names no file")))?;
-    let path = PathBuf::from(path);
-    let bytes = read(&path)?;
-    let (imports, said) = looked_at(context, &path, &bytes)?;
-    let (package, version) = if let Ok(id) = name.parse::<PackageId>() {
-        (id.package, id.version)
-    } else {
-        let package: PackageName =
-            name.parse().map_err(|error| usage(format!("`{shown}`: {error}")))?;
-        let unsaid = || any_version.then(|| UNSAID.parse().ok()).flatten();
-        let Some(version) = said.or_else(unsaid) else {
-            let path = path.display();
-            return Err(usage(format!("{path} does not say which version of {package} it is")));
+/// A file in the place of a package: `NAMESPACE:NAME@VERSION=FILE`.
+struct Replacement<'t> {
+    name: &'t str,
+    path: PathBuf,
+    bytes: Vec<u8>,
+}
+
+impl<'t> Replacement<'t> {
+    fn read(text: &'t str) -> Result<Self, Failure> {
+        let (name, path) = text
+            .split_once('=')
+            .ok_or_else(|| misplaced(format!("`{}` names no file", text.escape_debug())))?;
+        let path = PathBuf::from(path);
+        let bytes = read(&path)?;
+        Ok(Self { name, path, bytes })
+    }
+
+    /// As a release. The version may stand in the file instead.
+    fn release(
+        &self,
+        context: &Context,
+        digest: Digest,
+        for_composing: bool,
+    ) -> Result<(PackageName, Release), Failure> {
+        let Self { name, path, bytes } = self;
+        // Who composes validates it.
+        let look = if for_composing { glance } else { skim };
+        let (imports, said) = looked_at(context, path, bytes, look)?;
+        let (package, version) = if let Ok(id) = name.parse::<PackageId>() {
+            (id.package, id.version)
+        } else {
+            let package: PackageName = name
+                .parse()
+                .map_err(|error| misplaced(format!("`{}`: {error}", name.escape_debug())))?;
+            let unsaid = || for_composing.then(|| UNSAID.parse().ok()).flatten();
+            let Some(version) = said.or_else(unsaid) else {
+                let path = path.display();
+                let why = format!("{path} does not say which version of {package} it is");
+                return Err(misplaced(why));
+            };
+            (package, version)
         };
-        (package, version)
-    };
-    let digest = Digest::of(&bytes);
-    let release = Release { version, digest, yanked: false, imports: imports.into() };
-    Ok((package, release, relative(&path, folder)?))
+        Ok((package, Release { version, digest, yanked: false, imports: imports.into() }))
+    }
+}
+
+fn misplaced(why: String) -> Failure {
+    Failure::usage(why).hint("`--with` is written NAMESPACE:NAME@VERSION=FILE")
 }
 
 pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Failure> {
@@ -252,7 +279,7 @@ pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Failure> {
 
 /// The imports of a file that are dependencies; those of a WAC document are the packages that it names.
 fn imports(context: &Context, path: &Path, bytes: &[u8]) -> Result<Vec<ImportName>, Failure> {
-    looked_at(context, path, bytes).map(|(imports, _)| imports)
+    looked_at(context, path, bytes, skim).map(|(imports, _)| imports)
 }
 
 /// The same, and the version that a file says it has.
@@ -260,6 +287,7 @@ fn looked_at(
     context: &Context,
     path: &Path,
     bytes: &[u8],
+    look: fn(&[u8], &Limits) -> Result<Inspection, InspectError>,
 ) -> Result<(Vec<ImportName>, Option<Version>), Failure> {
     if is_document(path) {
         let source = source(path, bytes)?;
@@ -269,7 +297,7 @@ fn looked_at(
         return Ok((imports.collect::<Result<_, _>>()?, None));
     }
     // A core module depends on no package.
-    let found = skim(bytes, &Limits::default())
+    let found = look(bytes, &Limits::default())
         .map_err(|error| super::inspect::unreadable(&path.display().to_string(), &error))?;
     let imports = resolve::dependencies_in(&found);
     Ok((imports, found.package.and_then(|package| package.version)))

@@ -8,7 +8,9 @@ use wac_graph::{CompositionGraph, EncodeOptions, NodeId, PackageId};
 use wac_types::Package;
 use wargate_protocol::Version;
 
-use super::{ComposeError, Composition, Form, Reference, check, contained, graph, prepare};
+use super::{
+    ComposeError, Composition, Form, Reference, UNCHECKED, check, graph, prepare, valid_beside,
+};
 use crate::adapt::Adapter;
 
 /// A component that is plugged, or into which others are.
@@ -44,52 +46,61 @@ struct Piece {
 ///
 /// # Errors
 /// [`ComposeError::NothingPlugged`], or that of a component.
-pub fn plug(
-    socket: &Plug<'_>,
-    plugs: &[Plug<'_>],
+pub fn plug<'a>(
+    socket: &Plug<'a>,
+    plugs: &[Plug<'a>],
     adapters: &BTreeMap<Adapter, &[u8]>,
     form: Form,
 ) -> Result<(Composition, Vec<usize>), ComposeError> {
-    let prepared = |it: &Plug<'_>| prepare(&it.reference, it.bytes, adapters).map(Cow::into_owned);
-    let root = prepared(socket)?;
-    let parts = plugs.iter().map(prepared).collect::<Result<Vec<_>, _>>()?;
-    let (composition, unused) = contained(|| {
+    let all: Vec<&Plug<'_>> = [socket].into_iter().chain(plugs).collect();
+    let prepared = |it: &&Plug<'a>| prepare(&it.reference, it.bytes, adapters);
+    let parts = all.iter().map(prepared).collect::<Result<Vec<_>, _>>()?;
+    let parts: Vec<_> =
+        all.iter().map(|it| &it.reference).zip(parts.iter().map(Cow::as_ref)).collect();
+    valid_beside(&parts, || {
         let mut composition = CompositionGraph::new();
-        let socket = register(&mut composition, &socket.reference, root)?;
-        let mut pieces = Vec::new();
-        for (plug, part) in plugs.iter().zip(parts) {
-            let package = register(&mut composition, &plug.reference, part)?;
-            pieces.push(Piece { package, instance: None, needs: HashSet::new() });
-        }
-        let root = composition.instantiate(socket);
-        fill(&mut composition, &mut pieces, root, socket, None)?;
-        if pieces.iter().all(|piece| piece.instance.is_none()) {
-            let names = |package: PackageId, exports: bool| -> Vec<String> {
-                let world = &composition.types()[composition[package].ty()];
-                let names = if exports { &world.exports } else { &world.imports };
-                names.keys().cloned().collect()
-            };
-            return Err(ComposeError::NothingPlugged {
-                imports: names(socket, false),
-                exports: pieces.iter().flat_map(|piece| names(piece.package, true)).collect(),
-            });
-        }
-        let exports = composition.types()[composition[socket].ty()].exports.keys().cloned();
-        for name in exports.collect::<Vec<_>>() {
-            let of_graph = |error: &dyn std::error::Error| ComposeError::of_graph(error);
-            let export =
-                composition.alias_instance_export(root, &name).map_err(|it| of_graph(&it))?;
-            composition.export(export, &name).map_err(|it| of_graph(&it))?;
-        }
-        let define_components = form == Form::Whole;
-        let options = EncodeOptions { define_components, validate: false, processor: None };
+        let register = |(reference, bytes): &(&Reference, &[u8])| {
+            register(&mut composition, reference, bytes.to_vec())
+        };
+        let mut packages = parts.iter().map(register).collect::<Result<Vec<_>, _>>()?;
+        let socket = packages.remove(0);
+        let piece = |package| Piece { package, instance: None, needs: HashSet::new() };
+        let mut pieces: Vec<_> = packages.into_iter().map(piece).collect();
+        wire(&mut composition, socket, &mut pieces)?;
+        let options = EncodeOptions { define_components: form == Form::Whole, ..UNCHECKED };
         let bytes = composition.encode(options).map_err(|error| ComposeError::of_graph(&error))?;
+        check(&bytes)?;
         let unused = (0..pieces.len()).filter(|at| pieces[*at].instance.is_none()).collect();
         Ok((Composition { bytes, graph: graph::picture(&composition) }, unused))
-    })?;
-    let pieces = [socket].into_iter().chain(plugs);
-    check(&composition.bytes, pieces.map(|piece| (&piece.reference, piece.bytes)))?;
-    Ok((composition, unused))
+    })
+}
+
+/// Instantiates the socket with the plugs, and exports what it exports.
+fn wire(
+    composition: &mut CompositionGraph,
+    socket: PackageId,
+    pieces: &mut [Piece],
+) -> Result<(), ComposeError> {
+    let root = composition.instantiate(socket);
+    fill(composition, pieces, root, socket, None)?;
+    if pieces.iter().all(|piece| piece.instance.is_none()) {
+        let names = |package: PackageId, exports: bool| -> Vec<String> {
+            let world = &composition.types()[composition[package].ty()];
+            let names = if exports { &world.exports } else { &world.imports };
+            names.keys().cloned().collect()
+        };
+        return Err(ComposeError::NothingPlugged {
+            imports: names(socket, false),
+            exports: pieces.iter().flat_map(|piece| names(piece.package, true)).collect(),
+        });
+    }
+    let exports = composition.types()[composition[socket].ty()].exports.keys().cloned();
+    for name in exports.collect::<Vec<_>>() {
+        let of_graph = |error: &dyn std::error::Error| ComposeError::of_graph(error);
+        let export = composition.alias_instance_export(root, &name).map_err(|it| of_graph(&it))?;
+        composition.export(export, &name).map_err(|it| of_graph(&it))?;
+    }
+    Ok(())
 }
 
 fn register(

@@ -5,8 +5,8 @@
 //! thousand steps. So operators go to the validator one by one, and each is paid for before.
 
 use wasmparser::{
-    CompositeInnerType, FuncValidator, FunctionBody, Operator, Payload, RecGroup, SectionLimited,
-    WasmModuleResources,
+    CompositeInnerType, FuncToValidate, FuncValidator, FuncValidatorAllocations, FunctionBody,
+    Operator, Payload, RecGroup, SectionLimited, WasmModuleResources,
 };
 
 use super::InspectError;
@@ -24,11 +24,13 @@ const LOCALS_PER_STEP: u64 = 64;
 pub(crate) struct Code {
     left: u64,
     widest: usize,
+    /// Memory that the validation of one function leaves to the next.
+    allocations: FuncValidatorAllocations,
 }
 
 impl Code {
-    pub(crate) const fn new() -> Self {
-        Self { left: CODE_STEPS_MAX, widest: 1 }
+    pub(crate) fn new() -> Self {
+        Self { left: CODE_STEPS_MAX, widest: 1, allocations: FuncValidatorAllocations::default() }
     }
 
     /// Takes note of what comes before the code of a module: its beginning, and its types.
@@ -57,6 +59,17 @@ impl Code {
 
     /// Validates a function as [`FuncValidator::validate`] does.
     pub(crate) fn validate<R: WasmModuleResources>(
+        &mut self,
+        function: FuncToValidate<R>,
+        body: &FunctionBody<'_>,
+    ) -> Result<(), InspectError> {
+        let mut function = function.into_validator(std::mem::take(&mut self.allocations));
+        self.operators(&mut function, body)?;
+        self.allocations = function.into_allocations();
+        Ok(())
+    }
+
+    fn operators<R: WasmModuleResources>(
         &mut self,
         function: &mut FuncValidator<R>,
         body: &FunctionBody<'_>,

@@ -2,11 +2,12 @@
 
 use wasmparser::types::{Types, TypesRef};
 use wasmparser::{
-    Encoding, FuncValidatorAllocations, Parser, Payload, ValidPayload, Validator, WasmFeatures,
+    Chunk, Encoding, FuncToValidate, FunctionBody, Parser, Payload, ValidPayload, Validator,
+    ValidatorResources, WasmFeatures,
 };
 
 use super::code::Code;
-use super::externs::{Externs, NameBudget};
+use super::externs::{ExternKind, Externs, NameBudget};
 use super::nesting::Part;
 use super::work::Work;
 use super::{InspectError, Inspection, Kind, Metadata, metadata, package};
@@ -49,6 +50,16 @@ pub(crate) trait Watch<'a> {
     /// many components and modules it is within, the file itself not counted.
     fn see(&mut self, depth: usize, payload: &Payload<'a>) -> Result<(), InspectError>;
 
+    /// Validates the body of a function, now or before the end.
+    fn validate(
+        &mut self,
+        code: &mut Code,
+        function: FuncToValidate<ValidatorResources>,
+        body: FunctionBody<'a>,
+    ) -> Result<(), InspectError> {
+        code.validate(function, &body)
+    }
+
     /// The file is valid.
     fn finish(self, types: TypesRef<'_>) -> Result<Self::Kept, InspectError>;
 }
@@ -60,7 +71,6 @@ pub(crate) fn walk<'a, W: Watch<'a>>(
     mut watch: W,
 ) -> Result<(W::Kept, Types), InspectError> {
     let mut validator = Validator::new_with_features(FEATURES);
-    let mut allocations = FuncValidatorAllocations::default();
     let (mut work, mut code) = (Work::new(), Code::new());
     let mut depth = 0;
     // Where the file and each open part within it end. The parser takes the end of the file for that of
@@ -74,9 +84,7 @@ pub(crate) fn walk<'a, W: Watch<'a>>(
         code.prepare(&payload)?;
         match work.validate(&mut validator, Part::new(bytes, 0), &payload)? {
             ValidPayload::Func(function, body) if W::CODE => {
-                let mut function = function.into_validator(allocations);
-                code.validate(&mut function, &body)?;
-                allocations = function.into_allocations();
+                watch.validate(&mut code, function, body)?;
             }
             ValidPayload::End(types) if depth == 0 => {
                 return Ok((watch.finish(types.as_ref())?, types));
@@ -115,6 +123,32 @@ const fn is_contents(payload: &Payload<'_>) -> bool {
     )
 }
 
+/// Reads the top level of a file whose header is known to be good, and validates nothing. `None` if it may
+/// be a WIT package, of which only its types say what it is called.
+pub(crate) fn glance(bytes: &[u8]) -> Result<Option<Inspection>, InspectError> {
+    let mut facts = Facts::new();
+    let (mut parser, mut at) = (Parser::new(0), 0usize);
+    loop {
+        let rest = bytes.get(at..).unwrap_or_default();
+        let Chunk::Parsed { payload, consumed } = parser.parse(rest, true)? else {
+            return Err(InspectError::Truncated { offset: bytes.len() as u64 });
+        };
+        at += consumed;
+        let skipped = match &payload {
+            Payload::ModuleSection { unchecked_range, .. }
+            | Payload::ComponentSection { unchecked_range, .. } => unchecked_range.clone(),
+            Payload::CodeSectionStart { range, .. } => {
+                parser.skip_section();
+                range.clone()
+            }
+            Payload::End(_) => return Ok(facts.without_types()),
+            _ => 0..0,
+        };
+        facts.see(0, &payload)?;
+        at = at.saturating_add(usize::try_from(skipped.end - skipped.start).unwrap_or(usize::MAX));
+    }
+}
+
 /// What the top level of a file has said so far.
 pub(crate) struct Facts<'a> {
     encoding: Encoding,
@@ -135,6 +169,19 @@ impl Facts<'_> {
             metadata: Metadata::EMPTY,
             names: Vec::new(),
         }
+    }
+
+    /// What it is, if no type is needed to say it.
+    fn without_types(self) -> Option<Inspection> {
+        let (imports, exports) = (self.imports.finish(), self.exports.finish());
+        let only_types = exports.iter().all(|export| export.kind == ExternKind::Type);
+        let kind = match self.encoding {
+            Encoding::Module => Kind::CoreModule,
+            Encoding::Component if imports.is_empty() && only_types => return None,
+            Encoding::Component => Kind::Component,
+        };
+        let package = package::from_names(&self.names, self.metadata.version.as_deref());
+        Some(Inspection { kind, package, imports, exports, metadata: self.metadata })
     }
 }
 
@@ -223,24 +270,5 @@ impl<'a> Watch<'a> for Outside<'a> {
 
     fn finish(self, types: TypesRef<'_>) -> Result<Inspection, InspectError> {
         self.0.finish(types)
-    }
-}
-
-/// Validates all of a file, and keeps nothing of it.
-#[cfg(feature = "compose")]
-pub(crate) struct Nothing;
-
-#[cfg(feature = "compose")]
-impl<'a> Watch<'a> for Nothing {
-    type Kept = ();
-
-    const CODE: bool = true;
-
-    fn see(&mut self, _: usize, _: &Payload<'a>) -> Result<(), InspectError> {
-        Ok(())
-    }
-
-    fn finish(self, _: TypesRef<'_>) -> Result<(), InspectError> {
-        Ok(())
     }
 }

@@ -2,7 +2,7 @@
 
 use std::panic::AssertUnwindSafe;
 
-use wasmparser::{Chunk, FuncValidatorAllocations, Parser, ValidPayload, Validator};
+use wasmparser::{Chunk, Parser, ValidPayload, Validator};
 
 use super::output::{Output, Segment};
 use super::{Chain, LinkError};
@@ -40,7 +40,6 @@ struct Check {
     validator: Validator,
     work: Work,
     code: Code,
-    allocations: FuncValidatorAllocations,
     /// The parsers of the components around the one that is read.
     around: Vec<Parser>,
 }
@@ -51,7 +50,6 @@ impl Check {
             validator: Validator::new_with_features(FEATURES),
             work: Work::new(),
             code: Code::new(),
-            allocations: FuncValidatorAllocations::default(),
             around: Vec::new(),
         }
     }
@@ -95,10 +93,7 @@ impl Check {
                     self.around.push(std::mem::replace(parser, inner));
                 }
                 ValidPayload::Func(function, body) => {
-                    let allocations = std::mem::take(&mut self.allocations);
-                    let mut function = function.into_validator(allocations);
-                    self.code.validate(&mut function, &body)?;
-                    self.allocations = function.into_allocations();
+                    self.code.validate(function, &body)?;
                 }
                 ValidPayload::End(_) => match self.around.pop() {
                     Some(outer) => *parser = outer,

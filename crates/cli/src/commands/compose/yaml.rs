@@ -15,7 +15,7 @@ use crate::context::Context;
 use crate::failure::Failure;
 use crate::files::folder_of;
 use crate::output::Report;
-use crate::worker::Job;
+use crate::worker::{Job, Worker};
 
 /// Composes with a configuration, or says it as a document.
 pub(super) fn run(context: &Context, options: &Compose, path: &Path) -> Result<Report, Failure> {
@@ -50,20 +50,21 @@ pub(super) fn run(context: &Context, options: &Compose, path: &Path) -> Result<R
         Ok::<_, Failure>(Reference { package, version: None })
     };
     let references = packages.iter().map(|(name, _)| reference(name)).collect::<Result<_, _>>()?;
-    let contents: Vec<&[u8]> = packages.iter().map(|(_, (_, bytes))| bytes.as_slice()).collect();
     let open = composing.import_dependencies || config.import_components;
     let form = if open { Form::Open } else { Form::Whole };
     let job =
         Job::Compose { source: source.clone(), form, packages: references, adapters: Vec::new() };
     let shown = PathBuf::from(format!("{}, as `--to-wac` says it", path.display()));
-    let (graph, bytes) = composed(&job, &contents, options, &shown, &source)?;
+    let parts = packages.into_iter().map(|(_, (_, bytes))| bytes);
+    let parts: Vec<_> = parts.map(|bytes| Ingredient::new(Role::Part, None, bytes)).collect();
+    let worker = Worker::start(&composing.bounds)?;
+    let all: Vec<&Ingredient> = parts.iter().collect();
+    let (graph, bytes) = composed(worker, &job, &all, &shown, &source)?;
     if let Some(picture) = picture(composing, &graph) {
         return Ok(picture);
     }
-    let file = |role, bytes: &[u8]| Ingredient { role, release: None, bytes: bytes.to_vec() };
-    let mut ingredients = vec![file(Role::Document, text.as_bytes())];
-    ingredients.extend(contents.iter().map(|bytes| file(Role::Part, bytes)));
-    let ingredients = ingredients.iter().collect();
+    let document = Ingredient::new(Role::Document, None, text.as_bytes().to_vec());
+    let ingredients = [&document].into_iter().chain(&parts).collect();
     let product = Product { made: Made::Composed, from: &options.document, bytes, ingredients };
     product.write(context, &output, &[])
 }
