@@ -20,6 +20,7 @@ mod login;
 mod manual;
 mod monitor;
 mod plug;
+mod product;
 mod project;
 mod publish;
 mod publish_files;

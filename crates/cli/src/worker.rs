@@ -15,8 +15,8 @@ use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use wargate_component::adapt::{self, AdaptError, Adapter};
-use wargate_component::compose::{self, ComposeError, Form, Packages, Plug, Reference};
+use wargate_component::adapt::{self, AdaptError};
+use wargate_component::compose::{self, ComposeError, Form, Reference, Wiring};
 use wargate_component::limits::LINK_BYTES_MAX;
 use wargate_component::picture::Graph;
 use wargate_component::targets::{self, Fit, Host, TargetError};
@@ -45,10 +45,10 @@ const WORDS_BYTES_MAX: u64 = 1 << 12;
 /// What is to be done with contents, which are named in their order.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Job {
-    /// Compose a document: the packages, then the adapters.
-    Compose { source: String, form: Form, packages: Vec<Reference>, adapters: Vec<Adapter> },
-    /// Plug: the socket, the plugs, then the adapters.
-    Plug { form: Form, pieces: Vec<Reference>, adapters: Vec<Adapter> },
+    /// Wire outlines as a document says.
+    Wire { source: String, form: Form, packages: Vec<Reference> },
+    /// Wire outlines: the socket, then the plugs.
+    Plug { form: Form, pieces: Vec<Reference> },
     /// Make a component of a module: the module, then perhaps the WIT package whose world the module is
     /// told first, then perhaps the adapter.
     Adapt { has_wit: bool, world: Option<String> },
@@ -59,8 +59,8 @@ pub(crate) enum Job {
 /// What came of it.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Answer {
-    /// A component, which follows; of plugs, those of which nothing was wanted.
-    Composed { graph: Graph, unused: Vec<usize> },
+    /// A component that holds the outlines, which follows; of plugs, those of which nothing was wanted.
+    Wired { graph: Graph, unused: Vec<usize> },
     /// A component, which follows.
     Adapted,
     /// How it fits: the hosts in their order, then the world.
@@ -116,10 +116,6 @@ impl Worker {
             .stderr(Stdio::piped())
             .spawn()
             .map_err(failed)?;
-        if let (Some(input), Some(output)) = (&child.stdin, &child.stdout) {
-            widen(input);
-            widen(output);
-        }
         Ok(Self { child: Some(child), bounds: bounds.clone() })
     }
 
@@ -281,29 +277,16 @@ fn answer(begun: impl FnOnce()) -> io::Result<(Answer, Vec<u8>)> {
 
 fn done(job: &Job, contents: &[&[u8]]) -> Result<(Answer, Vec<u8>), Fault> {
     let of = |at: usize| contents.get(at).copied().unwrap_or_default();
+    let outlines = || contents.iter().map(|outline| outline.to_vec());
+    let wired = |it: Wiring| (Answer::Wired { graph: it.graph, unused: it.unused }, it.frame);
     match job {
-        Job::Compose { source, form, packages, adapters } => {
-            let (own, rest) = contents.split_at(packages.len().min(contents.len()));
-            let contents = packages.iter().cloned().zip(own.iter().copied()).collect();
-            let adapters = adapters.iter().copied().zip(rest.iter().copied()).collect();
-            let packages = Packages { contents, adapters };
-            let made = compose::compose(source, &packages, *form).map_err(Fault::Compose)?;
-            Ok((Answer::Composed { graph: made.graph, unused: Vec::new() }, made.bytes))
+        Job::Wire { source, form, packages } => {
+            let outlines = packages.iter().cloned().zip(outlines()).collect();
+            compose::wire(source, outlines, *form).map(wired).map_err(Fault::Compose)
         }
-        Job::Plug { form, pieces, adapters } => {
-            let (own, rest) = contents.split_at(pieces.len().min(contents.len()));
-            let adapters = adapters.iter().copied().zip(rest.iter().copied()).collect();
-            let pieces: Vec<_> = pieces
-                .iter()
-                .zip(own)
-                .map(|(reference, bytes)| Plug { reference: reference.clone(), bytes })
-                .collect();
-            let Some((socket, plugs)) = pieces.split_first() else {
-                return Err(Fault::Target(TargetError::Component { reason: "no socket".into() }));
-            };
-            let (made, unused) =
-                compose::plug(socket, plugs, &adapters, *form).map_err(Fault::Compose)?;
-            Ok((Answer::Composed { graph: made.graph, unused }, made.bytes))
+        Job::Plug { form, pieces } => {
+            let outlines = pieces.iter().cloned().zip(outlines()).collect();
+            compose::wire_plugs(outlines, *form).map(wired).map_err(Fault::Compose)
         }
         Job::Adapt { has_wit, world } => {
             let told = has_wit.then(|| adapt::embed(of(0), of(1), world.as_deref()));
@@ -345,17 +328,6 @@ fn read_head<T: DeserializeOwned>(from: &mut impl Read) -> io::Result<T> {
     from.take(length).read_to_end(&mut head)?;
     Ok(serde_json::from_slice(&head)?)
 }
-
-/// Has a pipe take more at once than it does by itself, where the system can.
-#[cfg(target_os = "linux")]
-fn widen(pipe: &impl std::os::fd::AsFd) {
-    /// What the system gives everybody.
-    const BYTES: usize = 1 << 20;
-    let _ = rustix::pipe::fcntl_setpipe_size(pipe, BYTES);
-}
-
-#[cfg(not(target_os = "linux"))]
-fn widen<T>(_pipe: &T) {}
 
 /// Has the system refuse this process more memory than that.
 #[cfg(unix)]

@@ -7,14 +7,16 @@
 //! A package that is a core module becomes a component where the document instantiates it, with the
 //! [adapter](crate::adapt) that it needs.
 //!
-//! The libraries that read WAC trust what they get. Here texts and their nesting are bounded, a panic becomes
-//! [`ComposeError::Panicked`], and the packages and what comes out are validated. Time and memory have no
-//! limit: whoever composes what strangers wrote does it in a process that has one, or
-//! [skims](crate::skim()) the packages before.
+//! The libraries that read WAC trust what they get, and copy it more than once. So they get outlines of the
+//! packages, without code: [`assemble`] makes those, validates the packages, and puts them where the
+//! outlines are in what [`wire`] made of these. Texts and their nesting are bounded, and a panic becomes
+//! [`ComposeError::Panicked`]. Time and memory have no limit in `wire`: whoever composes what strangers
+//! wrote does that in a process that has one.
 
 pub mod config;
 mod error;
 mod graph;
+mod outline;
 mod plug;
 
 use std::borrow::Cow;
@@ -30,10 +32,11 @@ use wargate_protocol::{PackageName, Version};
 use wasmparser::Parser;
 
 pub use error::{ComposeError, Label};
-pub use plug::{Plug, plug};
+pub use outline::Outlines;
+pub use plug::{Plug, plug, wire_plugs};
 
 use crate::adapt::{self, AdaptError, Adapter};
-use crate::inspect::{Limits, one_line, skim, validate_beside};
+use crate::inspect::{InspectError, Limits, one_line, skim, validate_beside};
 use crate::limits::{
     LINK_BYTES_MAX, REASON_BYTES_MAX, WAC_BYTES_MAX, WAC_NESTING_MAX, WAC_PACKAGES_MAX,
 };
@@ -90,6 +93,25 @@ pub struct Composition {
     pub graph: Graph,
 }
 
+/// Outlines that are wired: what the libraries of WAC make.
+#[derive(Clone, Debug)]
+pub struct Wiring {
+    /// A component that holds the outlines. It is valid.
+    pub frame: Vec<u8>,
+    /// What is wired with what.
+    pub graph: Graph,
+    /// Of plugs, the places of those of which nothing was wanted.
+    pub unused: Vec<usize>,
+}
+
+impl Wiring {
+    fn checked(self) -> Result<Self, ComposeError> {
+        skim(&self.frame, &Limits { bytes_max: LINK_BYTES_MAX })
+            .map_err(|error| ComposeError::invalid(&error))?;
+        Ok(self)
+    }
+}
+
 /// The packages that a document names, each once, in the order of the text, with the byte in it where
 /// each is first named.
 ///
@@ -115,33 +137,81 @@ pub fn compose(
     packages: &Packages<'_>,
     form: Form,
 ) -> Result<Composition, ComposeError> {
-    let mut components = BTreeMap::new();
-    for (reference, bytes) in &packages.contents {
-        components.insert(reference, prepare(reference, bytes, &packages.adapters)?);
+    let mut prepared = Vec::new();
+    for (name, bytes) in &packages.contents {
+        prepared.push((name, prepare(name, bytes, &packages.adapters)?));
     }
-    let parts: Vec<_> = components.iter().map(|(name, bytes)| (*name, bytes.as_ref())).collect();
-    valid_beside(&parts, || {
+    let parts: Vec<_> = prepared.iter().map(|(name, bytes)| (*name, bytes.as_ref())).collect();
+    assemble(&parts, |outlines| {
+        let names = parts.iter().map(|(name, _)| (*name).clone());
+        let wiring = wire(source, names.zip(outlines.to_vec()).collect(), form)?;
+        Ok(Composition { bytes: outlines.fill(&wiring.frame)?.to_vec(), graph: wiring.graph })
+    })
+}
+
+/// Wires the outlines of packages as a document says.
+///
+/// # Errors
+/// [`ComposeError`] of the text, or of a package.
+pub fn wire(
+    source: &str,
+    mut outlines: BTreeMap<Reference, Vec<u8>>,
+    form: Form,
+) -> Result<Wiring, ComposeError> {
+    contained(|| {
         let document = parse(source)?;
         let keys = wac_resolver::packages(&document).map_err(|error| ComposeError::of(&error))?;
         let mut contents = IndexMap::new();
         for (key, span) in keys {
             let reference = to_reference(&key, span)?;
-            let bytes = components.get(&reference).ok_or_else(|| {
+            let bytes = outlines.remove(&reference).ok_or_else(|| {
                 ComposeError::unknown_package(&reference, Label::at(span, "nothing is known of it"))
             })?;
-            contents.insert(key, bytes.to_vec());
+            contents.insert(key, bytes);
         }
         let resolution = document.resolve(contents).map_err(|error| ComposeError::of(&error))?;
-        let options = EncodeOptions { define_components: form == Form::Whole, ..UNCHECKED };
-        let bytes = resolution.encode(options).map_err(|error| ComposeError::of(&error))?;
-        check(&bytes)?;
-        Ok(Composition { bytes, graph: graph::picture(resolution.graph()) })
+        let frame = resolution.encode(options(form)).map_err(|error| ComposeError::of(&error))?;
+        Wiring { frame, graph: graph::picture(resolution.graph()), unused: Vec::new() }.checked()
     })
 }
 
-/// What is encoded is validated here.
-const UNCHECKED: EncodeOptions<'_> =
-    EncodeOptions { define_components: true, validate: false, processor: None };
+/// What is encoded is validated later.
+fn options(form: Form) -> EncodeOptions<'static> {
+    let define_components = form == Form::Whole;
+    EncodeOptions { define_components, validate: false, processor: None }
+}
+
+/// Makes something of packages, all of which are components. `make` gets their outlines, in their order,
+/// has them wired, and fills what comes of it. While it does so, other threads validate the packages: what
+/// it makes is worth nothing if they are not valid, and is not returned.
+///
+/// # Errors
+/// [`ComposeError`] of a package, whatever `make` says; or that of `make`.
+pub fn assemble<'a, T, E: From<ComposeError>>(
+    packages: &[(&Reference, &'a [u8])],
+    make: impl FnOnce(&Outlines<'a>) -> Result<T, E>,
+) -> Result<T, E> {
+    let fault = |at: usize, error: &InspectError| {
+        let reference = packages.get(at).map(|(reference, _)| (*reference).clone());
+        reference.map_or_else(
+            || ComposeError::invalid(error),
+            |Reference { package, version }| ComposeError::Package {
+                package,
+                version,
+                reason: error.to_string(),
+            },
+        )
+    };
+    let files: Vec<&[u8]> = packages.iter().map(|(_, bytes)| *bytes).collect();
+    let bytes = files.iter().fold(0, |sum, file| sum + file.len());
+    if bytes > LINK_BYTES_MAX {
+        return Err(ComposeError::TooLarge { bytes_max: LINK_BYTES_MAX }.into());
+    }
+    let outlines = Outlines::new(&files).map_err(|(at, error)| fault(at, &error))?;
+    let (made, valid) = validate_beside(&files, &Limits::default(), || make(&outlines));
+    valid.map_err(|(at, error)| fault(at, &error))?;
+    made
+}
 
 /// Reads a text that is no longer and no deeper than it may be.
 fn parse(source: &str) -> Result<Document<'_>, ComposeError> {
@@ -244,28 +314,6 @@ fn prepare<'a>(
     let adapter = adapt::look(bytes).map_err(refused)?.adapter;
     let adapter = adapter.and_then(|adapter| adapters.get(&adapter).copied());
     adapt::adapt(bytes, adapter).map(Cow::Owned).map_err(refused)
-}
-
-/// Composes while other threads validate the packages. It is their fault first if they are not valid.
-fn valid_beside<T>(
-    packages: &[(&Reference, &[u8])],
-    compose: impl FnOnce() -> Result<T, ComposeError>,
-) -> Result<T, ComposeError> {
-    let files: Vec<&[u8]> = packages.iter().map(|(_, bytes)| *bytes).collect();
-    let (composed, valid) = validate_beside(&files, &Limits::default(), || contained(compose));
-    if let Err((at, error)) = valid
-        && let Some((reference, _)) = packages.get(at)
-    {
-        let Reference { package, version } = (*reference).clone();
-        return Err(ComposeError::Package { package, version, reason: error.to_string() });
-    }
-    composed
-}
-
-/// Validates what was composed. The code within is that of the packages.
-fn check(composed: &[u8]) -> Result<(), ComposeError> {
-    let checked = skim(composed, &Limits { bytes_max: LINK_BYTES_MAX });
-    checked.map(|_| ()).map_err(|error| ComposeError::invalid(&error))
 }
 
 /// Does work of the libraries, which panic where they know no way on.

@@ -6,9 +6,8 @@ use serde_json::{Value, json};
 use wargate_component::adapt;
 use wargate_component::provenance::{Made, Role};
 
-use super::composing::{
-    Ingredient, Product, default_adapter, default_output, not_adapted, refuse_over,
-};
+use super::composing::{default_adapter, default_output, not_adapted, refuse_over};
+use super::product::{Ingredient, Product};
 use super::subject::Subject;
 use super::targets::wit_package;
 use crate::args::Adapt;
@@ -19,11 +18,11 @@ use crate::worker::{Answer, Fault, Job, work};
 
 /// The command.
 pub(crate) fn run(context: &Context, options: &Adapt) -> Result<Report, Failure> {
-    let output = options.output.clone();
+    let target = options.output.clone();
     let name = if options.module == "-" { "module" } else { &options.module };
-    let output = output.unwrap_or_else(|| default_output(name, ".component.wasm"));
+    let target = target.unwrap_or_else(|| default_output(name, ".component.wasm"));
     let inputs = [Some(Path::new(&options.module)), options.adapter.as_deref().map(Path::new)];
-    refuse_over(&output, inputs.into_iter().flatten().chain(options.wit.as_deref()))?;
+    refuse_over(&target, inputs.into_iter().flatten().chain(options.wit.as_deref()))?;
     let wit = options.wit.as_deref().map(wit_package).transpose()?;
     let module = Subject::load_one(context, &options.module)?;
     let look = adapt::look(&module.bytes).map_err(|error| not_adapted(&module.name, &error))?;
@@ -53,9 +52,14 @@ pub(crate) fn run(context: &Context, options: &Adapt) -> Result<Report, Failure>
     let name = module.name.clone();
     let module = ingredient(module, Role::Root);
     let kind = adapter.as_ref().map_or(Value::Null, |(adapter, _)| json!(adapter.name()));
-    let ingredients = [&module].into_iter().chain(adapter.as_ref().map(|(_, it)| it)).collect();
-    let product = Product { made: Made::Adapted, from: &name, bytes, ingredients };
-    let mut report = product.write(context, Path::new(&output), &[("adapter", kind)])?;
+    let product = Product {
+        made: Made::Adapted,
+        from: &name,
+        path: &target,
+        ingredients: [&module].into_iter().chain(adapter.as_ref().map(|(_, it)| it)).collect(),
+    };
+    let mut report =
+        product.write(context, |sink| sink.put(bytes.into(), &[], vec![("adapter", kind)]))?;
     if let Some((adapter, Ingredient { release, .. })) = &adapter
         && !report.text.is_empty()
     {

@@ -2,27 +2,26 @@
 
 mod yaml;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use wargate_component::compose::{self, ComposeError, Form, Label, Reference};
 use wargate_component::lock::{Lock, PackageId};
-use wargate_component::picture::Graph;
 use wargate_component::provenance::{Made, Role};
 use wargate_console::harmless;
 
-use super::composing::{
-    Ingredient, Product, adapters, default_output, picture, refuse_over, released, work_on,
-};
+use super::composing::{Components, default_output, refuse_over, released};
 use super::linking::contents;
 use super::locking::{Locking, refuse_inputs};
+use super::product::{Assembly, Ingredient, Product};
 use super::roots::{import_of, read};
 use crate::args::{Compose, Roots};
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::files::folder_of;
 use crate::output::Report;
-use crate::worker::{Answer, Fault, Job, Worker};
+use crate::worker::{Job, Worker};
 
 /// The command.
 pub(crate) fn run(context: &Context, options: &Compose) -> Result<Report, Failure> {
@@ -42,41 +41,34 @@ pub(crate) fn run(context: &Context, options: &Compose) -> Result<Report, Failur
         compose::references(source).map_err(|error| not_composed(path, source, &error))?;
     let references: Vec<Reference> = references.into_iter().map(|(it, _)| it).collect();
     let composing = &options.composing;
-    let output = composing.output.clone();
-    let output = output.unwrap_or_else(|| default_output(&options.document, ".wasm"));
-    let (packages, mut ingredients) = gather(context, options, &references, &output)?;
-    let adapters = adapters(context, composing, ingredients.iter().map(|it| it.bytes.as_slice()))?;
-    let job = Job::Compose {
+    let target = composing.output.clone();
+    let target = target.unwrap_or_else(|| default_output(&options.document, ".wasm"));
+    let (packages, ingredients) = gather(context, options, &references, &target)?;
+    let names: Vec<String> = packages.iter().map(called).collect();
+    let components = Components::new(context, composing, &ingredients, &names)?;
+    let job = Job::Wire {
         source: source.to_owned(),
         form: if composing.import_dependencies { Form::Open } else { Form::Whole },
-        packages,
-        adapters: adapters.keys().copied().collect(),
+        packages: packages.clone(),
     };
-    let all: Vec<&Ingredient> = ingredients.iter().chain(adapters.values()).collect();
-    let (graph, bytes) = composed(worker, &job, &all, path, source)?;
-    if let Some(picture) = picture(composing, &graph) {
-        return Ok(picture);
-    }
-    ingredients.push(Ingredient::new(Role::Document, None, source.as_bytes().to_vec()));
-    let ingredients = ingredients.iter().chain(adapters.values()).collect();
-    let product = Product { made: Made::Composed, from: &options.document, bytes, ingredients };
-    let it = product.write(context, &output, &[]);
-    it
+    let parts: Vec<_> = packages.iter().zip(components.bytes.iter().map(Cow::as_ref)).collect();
+    let document = Ingredient::new(Role::Document, None, source.as_bytes().to_vec());
+    let ingredients = ingredients.iter().chain(components.adapters.values()).chain([&document]);
+    let product = Product {
+        made: Made::Composed,
+        from: &options.document,
+        path: &target,
+        ingredients: ingredients.collect(),
+    };
+    let refused = |error: &_| not_composed(path, source, error);
+    let assembly = Assembly { product, parts, worker, job: &job, refused: &refused };
+    assembly.make(context, composing, |_| Default::default())
 }
 
-/// Composes in a process of its own.
-fn composed(
-    worker: Worker,
-    job: &Job,
-    ingredients: &[&Ingredient],
-    path: &Path,
-    source: &str,
-) -> Result<(Graph, Vec<u8>), Failure> {
-    match work_on(worker, job, ingredients)? {
-        (Answer::Composed { graph, .. }, bytes) => Ok((graph, bytes)),
-        (Answer::Failed(Fault::Compose(error)), _) => Err(not_composed(path, source, &error)),
-        _ => Err(Failure::other("the process answered something else")),
-    }
+/// What a document calls a package.
+fn called(reference: &Reference) -> String {
+    let Reference { package, version } = reference;
+    version.as_ref().map_or_else(|| package.to_string(), |version| format!("{package}@{version}"))
 }
 
 /// What the document names, with its content: what the lock or the registry has for it. What nobody has is

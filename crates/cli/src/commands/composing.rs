@@ -1,121 +1,116 @@
 //! What `warg compose`, `warg plug` and `warg adapt` share: adapters, and what is written in the end.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::io::Write;
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
-use std::thread;
 
-use serde_json::{Value, json};
-use wargate_component::adapt::{self, AdaptError, Adapter};
+use wargate_component::adapt::{AdaptError, Adapter};
 use wargate_component::lock::{Lock, Origin, PackageId};
-use wargate_component::picture::Graph;
-use wargate_component::provenance::{Made, Provenance, Role, Source};
-use wargate_console::{counted, harmless};
-use wargate_crypto::Digest;
+use wargate_component::provenance::Role;
+use wargate_console::harmless;
 
 use super::linking::contents;
 use super::locking::Locking;
+use super::product::Ingredient;
 use super::roots::{is_file, read};
 use crate::args::{Composing, Roots};
 use crate::context::Context;
 use crate::failure::Failure;
-use crate::files::{cannot_write, folder_of, write_whole};
-use crate::output::{Report, print};
-use crate::worker::{Answer, Job, Worker};
+use crate::files::folder_of;
+use crate::worker::{Answer, Fault, Job, work};
 
-/// Something that goes into a component.
-pub(super) struct Ingredient {
-    pub(super) role: Role,
-    /// The release that it is, if it is one.
-    pub(super) release: Option<PackageId>,
-    pub(super) bytes: Vec<u8>,
-    digest: OnceLock<Digest>,
+/// What is composed, as components: core modules are adapted.
+pub(super) struct Components<'a> {
+    /// In the order of what they were.
+    pub(super) bytes: Vec<Cow<'a, [u8]>>,
+    /// With which adapters.
+    pub(super) adapters: BTreeMap<Adapter, Ingredient>,
 }
 
-impl Ingredient {
-    pub(super) const fn new(role: Role, release: Option<PackageId>, bytes: Vec<u8>) -> Self {
-        Self { role, release, bytes, digest: OnceLock::new() }
+impl<'a> Components<'a> {
+    /// Adapts what needs it. Each has a name beside it, by which the user knows it.
+    pub(super) fn new(
+        context: &Context,
+        options: &Composing,
+        ingredients: &'a [Ingredient],
+        names: &[String],
+    ) -> Result<Self, Failure> {
+        let mut made = Self { bytes: Vec::new(), adapters: BTreeMap::new() };
+        for (ingredient, name) in ingredients.iter().zip(names) {
+            let bytes = ingredient.bytes.as_slice();
+            let component = if bytes.starts_with(MODULE) {
+                Cow::Owned(made.adapt(context, options, bytes, name)?)
+            } else {
+                Cow::Borrowed(bytes)
+            };
+            made.bytes.push(component);
+        }
+        Ok(made)
     }
 
-    /// With a digest that the bytes are known to have.
-    pub(super) fn of_digest(self, digest: Digest) -> Self {
-        Self { digest: digest.into(), ..self }
-    }
-
-    pub(super) fn in_role(self, role: Role) -> Self {
-        Self { role, ..self }
-    }
-
-    fn digest(&self) -> Digest {
-        *self.digest.get_or_init(|| Digest::of(&self.bytes))
-    }
-
-    fn to_source(&self) -> Source {
-        let release = self.release.clone();
-        let (package, version) = release.map(|id| (id.package, id.version)).unzip();
-        Source { role: self.role, package, version, digest: self.digest() }
-    }
-}
-
-/// Has a process work on what goes into a component. What its digests are is found out meanwhile.
-pub(super) fn work_on(
-    worker: Worker,
-    job: &Job,
-    ingredients: &[&Ingredient],
-) -> Result<(Answer, Vec<u8>), Failure> {
-    let contents: Vec<&[u8]> = ingredients.iter().map(|it| it.bytes.as_slice()).collect();
-    thread::scope(|scope| {
-        scope.spawn(|| {
-            for ingredient in ingredients {
-                ingredient.digest();
+    fn adapt(
+        &mut self,
+        context: &Context,
+        options: &Composing,
+        module: &[u8],
+        name: &str,
+    ) -> Result<Vec<u8>, Failure> {
+        let mut contents = vec![module];
+        let mut said = adapted(&contents, options)?;
+        if let Err(AdaptError::NeedsAdapter(adapter)) = said {
+            if let Entry::Vacant(unknown) = self.adapters.entry(adapter) {
+                unknown.insert(find_adapter(context, options, adapter)?);
             }
-        });
-        worker.work(job, &contents)
-    })
+            contents.extend(self.adapters.get(&adapter).map(|it| it.bytes.as_slice()));
+            said = adapted(&contents, options)?;
+        }
+        said.map_err(|error| not_adapted(name, &error))
+    }
 }
 
-/// The adapters that core modules among contents need, as `options` say where they are from.
-pub(super) fn adapters<'a>(
+/// How a core module begins.
+const MODULE: &[u8] = b"\0asm\x01\0\0\0";
+
+/// Adapts a module with the adapter behind it, if there is one.
+fn adapted(
+    contents: &[&[u8]],
+    options: &Composing,
+) -> Result<Result<Vec<u8>, AdaptError>, Failure> {
+    let job = Job::Adapt { has_wit: false, world: None };
+    match work(&job, contents, &options.bounds)? {
+        (Answer::Adapted, bytes) => Ok(Ok(bytes)),
+        (Answer::Failed(Fault::Adapt(error)), _) => Ok(Err(error)),
+        _ => Err(Failure::other("the process answered something else")),
+    }
+}
+
+/// An adapter, from where `options` say.
+fn find_adapter(
     context: &Context,
     options: &Composing,
-    contents: impl IntoIterator<Item = &'a [u8]>,
-) -> Result<BTreeMap<Adapter, Ingredient>, Failure> {
-    let mut found = BTreeMap::new();
-    for adapter in needed(contents) {
-        let name = options.adapter.clone();
-        let name = name.map_or_else(|| default_adapter(adapter), Ok)?;
-        if is_file(&name) {
-            let bytes = read(Path::new(&name))?;
-            found.insert(adapter, Ingredient::new(Role::Adapter, None, bytes));
-            continue;
-        }
-        let packages = packages(context, options, std::slice::from_ref(&name));
-        let packages = packages.map_err(|failure| {
-            failure.hint(format!(
-                "a core module needs the adapter {name}: `wargate seed` publishes it, `warg lock` \
-                 with its name beside the others takes it into the lock, and `--adapter` names \
-                 another one"
-            ))
-        })?;
-        let ingredient = packages.into_iter().next();
-        found.extend(ingredient.map(|it| (adapter, it.in_role(Role::Adapter))));
+    adapter: Adapter,
+) -> Result<Ingredient, Failure> {
+    let name = options.adapter.clone().map_or_else(|| default_adapter(adapter), Ok)?;
+    if is_file(&name) {
+        let bytes = read(Path::new(&name))?;
+        return Ok(Ingredient::new(Role::Adapter, None, bytes));
     }
-    Ok(found)
+    let packages = packages(context, options, std::slice::from_ref(&name));
+    let packages = packages.map_err(|failure| {
+        failure.hint(format!(
+            "a core module needs the adapter {name}: `wargate seed` publishes it, `warg lock` with \
+             its name beside the others takes it into the lock, and `--adapter` names another one"
+        ))
+    })?;
+    let found = packages.into_iter().next().map(|it| it.in_role(Role::Adapter));
+    found.ok_or_else(|| Failure::other(format!("{name} was not answered")))
 }
 
 /// The package that an adapter is, as a person would name it.
 pub(super) fn default_adapter(adapter: Adapter) -> Result<String, Failure> {
     let package = adapter.package().map_err(|error| Failure::other(error.to_string()))?;
     Ok(package.to_string())
-}
-
-/// What core modules need. What cannot be adapted at all is told when it is tried.
-fn needed<'a>(contents: impl IntoIterator<Item = &'a [u8]>) -> BTreeSet<Adapter> {
-    /// How a core module begins.
-    const MODULE: &[u8] = b"\0asm\x01\0\0\0";
-    let modules = contents.into_iter().filter(|bytes| bytes.starts_with(MODULE));
-    modules.filter_map(|bytes| adapt::look(bytes).ok()?.adapter).collect()
 }
 
 /// Packages by name, with what the lock or the registry has for them, in the order of the names.
@@ -159,81 +154,6 @@ pub(super) fn packages(
 pub(super) fn released(lock: &Lock, id: &PackageId) -> Option<PackageId> {
     let origin = &lock.packages.get(id)?.origin;
     matches!(origin, Origin::Registry(_)).then(|| id.clone())
-}
-
-/// A component that was made, and what of.
-pub(super) struct Product<'a> {
-    pub(super) made: Made,
-    /// What it was made of, as the user calls it.
-    pub(super) from: &'a str,
-    pub(super) bytes: Vec<u8>,
-    pub(super) ingredients: Vec<&'a Ingredient>,
-}
-
-impl Product<'_> {
-    /// Writes it to a file, or to standard output if that is `-`. It says what it was made of.
-    pub(super) fn write(
-        mut self,
-        context: &Context,
-        path: &Path,
-        more: &[(&str, Value)],
-    ) -> Result<Report, Failure> {
-        let mut sources: Vec<Source> = self.ingredients.iter().map(|it| it.to_source()).collect();
-        sources.sort_by(|a, b| {
-            (a.role, &a.package, &a.version, a.digest)
-                .cmp(&(b.role, &b.package, &b.version, b.digest))
-        });
-        sources.dedup();
-        let provenance = Provenance { made: self.made, sources };
-        provenance.append_to(&mut self.bytes);
-        if path == Path::new("-") {
-            if context.globals.json {
-                return Err(Failure::usage("standard output cannot take both content and JSON")
-                    .hint("leave out `--json`, or name a file"));
-            }
-            print(&self.bytes)?;
-            return Ok(Report::own(String::new(), json!({})));
-        }
-        let size = self.bytes.len();
-        let digest = thread::scope(|scope| {
-            let digest = scope.spawn(|| Digest::of(&self.bytes));
-            write_whole(path, |file| {
-                file.write_all(&self.bytes).map_err(|error| cannot_write(path, &error))
-            })?;
-            digest.join().map_err(|_| Failure::other("the digest was not computed"))
-        })?;
-        let releases = provenance.sources.iter().filter(|source| source.package.is_some()).count();
-        let text = format!(
-            "{} -> {} ({}, {})\n{digest}\n",
-            harmless(self.from),
-            harmless(&path.display().to_string()),
-            indicatif::HumanBytes(size as u64),
-            match releases {
-                0 => counted(provenance.sources.len() as u64, "file"),
-                releases => counted(releases as u64, "release"),
-            },
-        );
-        let mut said = json!({
-            "path": path.display().to_string(),
-            "digest": digest,
-            "size": size,
-            "sources": provenance.sources,
-        });
-        for (name, value) in more {
-            said[*name] = value.clone();
-        }
-        Ok(Report::new(text, said))
-    }
-}
-
-/// What is wired with what, if it is asked for instead of a component.
-pub(super) fn picture(options: &Composing, graph: &Graph) -> Option<Report> {
-    let text = match (options.dot, options.svg) {
-        (true, _) => graph.to_dot(),
-        (_, true) => graph.to_svg(),
-        _ => return None,
-    };
-    Some(Report::own(text, json!({})))
 }
 
 /// The file that is written if nobody says otherwise: beside nothing else that is read, here.

@@ -1,35 +1,35 @@
 //! `warg plug`: components in one that imports what they export.
 
+use std::borrow::Cow;
 use std::path::Path;
 
 use serde_json::json;
-use wargate_component::compose::{Form, Reference};
+use wargate_component::compose::{ComposeError, Form, Reference};
 use wargate_component::lock::PackageId;
 use wargate_component::provenance::{Made, Role};
 use wargate_console::harmless;
 use wargate_protocol::PackageName;
 
 use super::compose::not_plugged;
-use super::composing::{
-    Ingredient, Product, adapters, default_output, packages, picture, refuse_over, work_on,
-};
+use super::composing::{Components, default_output, packages, refuse_over};
+use super::product::{Assembly, Ingredient, Product};
 use super::roots::{is_file, read};
 use crate::args::PlugArguments;
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::output::Report;
-use crate::worker::{Answer, Fault, Job, Worker};
+use crate::worker::{Job, Worker};
 
 /// The command.
 pub(crate) fn run(context: &Context, options: &PlugArguments) -> Result<Report, Failure> {
     let composing = &options.composing;
     let names: Vec<&str> =
         [&options.socket].into_iter().chain(&options.plugs).map(String::as_str).collect();
-    let output = composing.output.clone();
-    let output = output.unwrap_or_else(|| default_output(&options.socket, ".plugged.wasm"));
+    let target = composing.output.clone();
+    let target = target.unwrap_or_else(|| default_output(&options.socket, ".plugged.wasm"));
     let lock = super::locking::path(context, &composing.place);
     let inputs = names.iter().map(Path::new).chain(composing.adapter.as_deref().map(Path::new));
-    refuse_over(&output, inputs.chain([lock.as_path()]))?;
+    refuse_over(&target, inputs.chain([lock.as_path()]))?;
     let worker = Worker::start(&composing.bounds)?;
     let ingredients = gather(context, options, &names)?;
     let pieces = ingredients
@@ -42,33 +42,26 @@ pub(crate) fn run(context: &Context, options: &PlugArguments) -> Result<Report, 
         let files = pieces.iter().zip(&names).filter(|(it, _)| it.version.is_none());
         files.fold(text.to_owned(), |text, (it, name)| text.replace(it.package.as_str(), name))
     };
-    let adapters = adapters(context, composing, ingredients.iter().map(|it| it.bytes.as_slice()))?;
+    let shown: Vec<String> = names.iter().map(ToString::to_string).collect();
+    let components = Components::new(context, composing, &ingredients, &shown)?;
     let form = if composing.import_dependencies { Form::Open } else { Form::Whole };
-    let job =
-        Job::Plug { form, pieces: pieces.clone(), adapters: adapters.keys().copied().collect() };
-    let all: Vec<&Ingredient> = ingredients.iter().chain(adapters.values()).collect();
-    let (graph, unused, bytes) = match work_on(worker, &job, &all)? {
-        (Answer::Composed { graph, unused }, bytes) => (graph, unused, bytes),
-        (Answer::Failed(Fault::Compose(error)), _) => {
-            return Err(not_plugged(&error, &as_typed(&error.to_string()), &names));
-        }
-        _ => return Err(Failure::other("the process answered something else")),
-    };
-    if let Some(picture) = picture(composing, &graph) {
-        return Ok(picture);
-    }
-    let left: Vec<&str> = unused.iter().filter_map(|at| names.get(at + 1).copied()).collect();
-    let used = ingredients
-        .iter()
-        .enumerate()
-        .filter(|(at, _)| at.checked_sub(1).is_none_or(|plug| !unused.contains(&plug)));
+    let job = Job::Plug { form, pieces: pieces.clone() };
+    let parts: Vec<_> = pieces.iter().zip(components.bytes.iter().map(Cow::as_ref)).collect();
     let product = Product {
         made: Made::Plugged,
         from: &options.socket,
-        bytes,
-        ingredients: used.map(|(_, it)| it).chain(adapters.values()).collect(),
+        path: &target,
+        ingredients: ingredients.iter().chain(components.adapters.values()).collect(),
     };
-    let mut report = product.write(context, &output, &[("unused", json!(left))])?;
+    let refused = |error: &ComposeError| not_plugged(error, &as_typed(&error.to_string()), &names);
+    let assembly = Assembly { product, parts, worker, job: &job, refused: &refused };
+    let mut left = Vec::new();
+    let mut report = assembly.make(context, composing, |unused| {
+        // The socket comes before the plugs.
+        let unused: Vec<usize> = unused.iter().map(|plug| plug + 1).collect();
+        left = unused.iter().filter_map(|at| names.get(*at).copied()).collect();
+        (unused, vec![("unused", json!(left))])
+    })?;
     if !left.is_empty() && !report.text.is_empty() {
         let left = harmless(&left.join(", "));
         report.text.push_str(&format!("Nothing was wanted of {left}.\n"));

@@ -83,6 +83,12 @@ pub enum ComposeError {
         /// The limit.
         packages_max: usize,
     },
+    /// The packages have more bytes than this together.
+    #[error("the packages have more than {bytes_max} bytes together")]
+    TooLarge {
+        /// The limit.
+        bytes_max: usize,
+    },
     /// None of the plugs has anything that the socket wants.
     #[error("none of the plugs exports what the socket imports")]
     NothingPlugged {

@@ -4,12 +4,12 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, HashSet};
 
 use wac_graph::types::{SubtypeChecker, are_semver_compatible};
-use wac_graph::{CompositionGraph, EncodeOptions, NodeId, PackageId};
+use wac_graph::{CompositionGraph, NodeId, PackageId};
 use wac_types::Package;
 use wargate_protocol::Version;
 
 use super::{
-    ComposeError, Composition, Form, Reference, UNCHECKED, check, graph, prepare, valid_beside,
+    ComposeError, Composition, Form, Reference, Wiring, assemble, contained, graph, options,
 };
 use crate::adapt::Adapter;
 
@@ -46,32 +46,54 @@ struct Piece {
 ///
 /// # Errors
 /// [`ComposeError::NothingPlugged`], or that of a component.
-pub fn plug<'a>(
-    socket: &Plug<'a>,
-    plugs: &[Plug<'a>],
+pub fn plug(
+    socket: &Plug<'_>,
+    plugs: &[Plug<'_>],
     adapters: &BTreeMap<Adapter, &[u8]>,
     form: Form,
 ) -> Result<(Composition, Vec<usize>), ComposeError> {
-    let all: Vec<&Plug<'_>> = [socket].into_iter().chain(plugs).collect();
-    let prepared = |it: &&Plug<'a>| prepare(&it.reference, it.bytes, adapters);
-    let parts = all.iter().map(prepared).collect::<Result<Vec<_>, _>>()?;
-    let parts: Vec<_> =
-        all.iter().map(|it| &it.reference).zip(parts.iter().map(Cow::as_ref)).collect();
-    valid_beside(&parts, || {
+    let prepared = |it: &Plug<'_>| Ok((it.reference.clone(), prepare(it, adapters)?.into_owned()));
+    let all = [socket].into_iter().chain(plugs).map(prepared);
+    let prepared = all.collect::<Result<Vec<_>, ComposeError>>()?;
+    let parts: Vec<_> = prepared.iter().map(|(name, bytes)| (name, bytes.as_slice())).collect();
+    assemble(&parts, |outlines| {
+        let names = parts.iter().map(|(name, _)| (*name).clone());
+        let wiring = wire_plugs(names.zip(outlines.to_vec()).collect(), form)?;
+        let bytes = outlines.fill(&wiring.frame)?.to_vec();
+        Ok((Composition { bytes, graph: wiring.graph }, wiring.unused))
+    })
+}
+
+fn prepare<'a>(
+    plug: &Plug<'a>,
+    adapters: &BTreeMap<Adapter, &[u8]>,
+) -> Result<Cow<'a, [u8]>, ComposeError> {
+    super::prepare(&plug.reference, plug.bytes, adapters)
+}
+
+/// Wires outlines: that of the socket, and then those of plugs.
+///
+/// # Errors
+/// As those of [`plug`].
+pub fn wire_plugs(outlines: Vec<(Reference, Vec<u8>)>, form: Form) -> Result<Wiring, ComposeError> {
+    contained(|| {
         let mut composition = CompositionGraph::new();
-        let register = |(reference, bytes): &(&Reference, &[u8])| {
-            register(&mut composition, reference, bytes.to_vec())
+        let register = |(reference, bytes)| register(&mut composition, &reference, bytes);
+        let packages = outlines.into_iter().map(register).collect::<Result<Vec<_>, _>>()?;
+        let Some((&socket, plugs)) = packages.split_first() else {
+            return Err(ComposeError::NothingPlugged { imports: Vec::new(), exports: Vec::new() });
         };
-        let mut packages = parts.iter().map(register).collect::<Result<Vec<_>, _>>()?;
-        let socket = packages.remove(0);
-        let piece = |package| Piece { package, instance: None, needs: HashSet::new() };
-        let mut pieces: Vec<_> = packages.into_iter().map(piece).collect();
+        let piece = |package: &PackageId| Piece {
+            package: *package,
+            instance: None,
+            needs: HashSet::new(),
+        };
+        let mut pieces: Vec<_> = plugs.iter().map(piece).collect();
         wire(&mut composition, socket, &mut pieces)?;
-        let options = EncodeOptions { define_components: form == Form::Whole, ..UNCHECKED };
-        let bytes = composition.encode(options).map_err(|error| ComposeError::of_graph(&error))?;
-        check(&bytes)?;
+        let frame = composition.encode(options(form));
+        let frame = frame.map_err(|error| ComposeError::of_graph(&error))?;
         let unused = (0..pieces.len()).filter(|at| pieces[*at].instance.is_none()).collect();
-        Ok((Composition { bytes, graph: graph::picture(&composition) }, unused))
+        Wiring { frame, graph: graph::picture(&composition), unused }.checked()
     })
 }
 

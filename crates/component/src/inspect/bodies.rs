@@ -5,16 +5,16 @@
 
 use std::collections::VecDeque;
 use std::panic::AssertUnwindSafe;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use wasmparser::types::TypesRef;
-use wasmparser::{
-    FuncToValidate, FuncValidatorAllocations, FunctionBody, Payload, ValidatorResources,
-};
+use wasmparser::{FuncToValidate, FunctionBody, Payload, ValidatorResources};
 
 use super::walk::Watch;
 use super::{Code, InspectError, Limits, guarded, watched};
+use crate::limits::CODE_STEPS_MAX;
 
 /// Code of a batch, in bytes: enough that handing it over takes no time beside validating it.
 const BATCH_BYTES: usize = 1 << 15;
@@ -31,8 +31,7 @@ const THREADS_MAX: usize = 8;
 /// What is wrong with a file, and which one it is.
 pub(crate) type Fault = (usize, InspectError);
 
-/// Validates all of some files while the caller does other work, and with its help after that. There is no
-/// limit of steps: whoever calls it has one of time.
+/// Validates all of some files while the caller does other work, and with its help after that.
 ///
 /// Returns what came of the work, and the fault that comes first, which is one of [`inspect()`](super::inspect()).
 pub(crate) fn validate_beside<T>(
@@ -40,7 +39,9 @@ pub(crate) fn validate_beside<T>(
     limits: &Limits,
     work: impl FnOnce() -> T,
 ) -> (T, Result<(), Fault>) {
-    let pool = Pool { files, limits: *limits, queue: Mutex::default(), changed: Condvar::new() };
+    let left = files.iter().map(|_| AtomicU64::new(CODE_STEPS_MAX)).collect();
+    let (queue, changed) = (Mutex::default(), Condvar::new());
+    let pool = Pool { files, left, limits: *limits, queue, changed };
     let others = thread::available_parallelism().map_or(0, |all| all.get().min(THREADS_MAX) - 1);
     let done = thread::scope(|scope| {
         for _ in 0..others {
@@ -54,11 +55,14 @@ pub(crate) fn validate_beside<T>(
     (done, queue.fault.map_or(Ok(()), Err))
 }
 
-type Batch<'a> = Vec<(FuncToValidate<ValidatorResources>, FunctionBody<'a>)>;
+/// Functions, each with the most values of a type in its module.
+type Batch<'a> = Vec<(FuncToValidate<ValidatorResources>, FunctionBody<'a>, usize)>;
 
 /// What is to be done, and by whom.
 struct Pool<'a> {
     files: &'a [&'a [u8]],
+    /// The steps that are left for the code of each.
+    left: Vec<AtomicU64>,
     limits: Limits,
     queue: Mutex<Queue<'a>>,
     changed: Condvar,
@@ -82,12 +86,12 @@ impl<'a> Pool<'a> {
 
     /// Does what there is to do, until there will be no more.
     fn help(&self) {
-        let mut allocations = FuncValidatorAllocations::default();
+        let mut code = Code::new();
         let mut queue = self.lock();
         loop {
             if let Some((file, batch)) = queue.batches.pop_front() {
                 drop(queue);
-                let result = validate(batch, &mut allocations);
+                let result = self.validate(file, batch, &mut code);
                 queue = self.lock();
                 queue.note(file, result);
             } else if let Some(bytes) = self.files.get(queue.begun) {
@@ -109,6 +113,30 @@ impl<'a> Pool<'a> {
     }
 }
 
+impl Pool<'_> {
+    /// Validates code of a file. Threads that do so at once may each take
+    /// what is left.
+    fn validate(&self, file: usize, batch: Batch<'_>, code: &mut Code) -> Result<(), InspectError> {
+        let Some(left) = self.left.get(file) else { return Err(InspectError::Defect) };
+        let before = left.load(Ordering::Relaxed);
+        code.resume(before, 1);
+        // What a panic leaves behind is no memory to use again.
+        let work = AssertUnwindSafe(|| {
+            for (function, body, widest) in batch {
+                code.resume(code.left(), widest);
+                code.validate(function, &body)?;
+            }
+            Ok(())
+        });
+        let result = guarded(work).unwrap_or(Err(InspectError::Defect));
+        let taken = before - code.left();
+        let _ = left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |it| {
+            Some(it.saturating_sub(taken))
+        });
+        result
+    }
+}
+
 impl Queue<'_> {
     /// Keeps the fault that comes first, whoever found it when.
     fn note(&mut self, file: usize, result: Result<(), InspectError>) {
@@ -121,36 +149,18 @@ impl Queue<'_> {
     }
 }
 
-/// Validates code. `allocations` are memory that one function leaves to the next.
-fn validate(
-    batch: Batch<'_>,
-    allocations: &mut FuncValidatorAllocations,
-) -> Result<(), InspectError> {
-    // What a panic leaves behind is an empty allocation.
-    let work = AssertUnwindSafe(|| {
-        for (function, body) in batch {
-            let mut function = function.into_validator(std::mem::take(allocations));
-            function.validate(&body)?;
-            *allocations = function.into_allocations();
-        }
-        Ok(())
-    });
-    guarded(work).unwrap_or(Err(InspectError::Defect))
-}
-
 /// Walks over a file, and hands over its code.
 struct Giver<'p, 'a> {
     pool: &'p Pool<'a>,
     file: usize,
     batch: Batch<'a>,
     bytes: usize,
-    allocations: FuncValidatorAllocations,
+    code: Code,
 }
 
 impl<'p, 'a> Giver<'p, 'a> {
     fn new(pool: &'p Pool<'a>, file: usize) -> Self {
-        let allocations = FuncValidatorAllocations::default();
-        Self { pool, file, batch: Vec::new(), bytes: 0, allocations }
+        Self { pool, file, batch: Vec::new(), bytes: 0, code: Code::new() }
     }
 
     /// Hands over what there is, or validates it if all have enough to do.
@@ -164,7 +174,7 @@ impl<'p, 'a> Giver<'p, 'a> {
             return Ok(());
         }
         drop(queue);
-        validate(batch, &mut self.allocations)
+        self.pool.validate(self.file, batch, &mut self.code)
     }
 }
 
@@ -179,12 +189,12 @@ impl<'a> Watch<'a> for Giver<'_, 'a> {
 
     fn validate(
         &mut self,
-        _: &mut Code,
+        code: &mut Code,
         function: FuncToValidate<ValidatorResources>,
         body: FunctionBody<'a>,
     ) -> Result<(), InspectError> {
         self.bytes += body.as_bytes().len();
-        self.batch.push((function, body));
+        self.batch.push((function, body, code.widest()));
         if self.bytes >= BATCH_BYTES || self.batch.len() >= BATCH_FUNCTIONS {
             return self.give();
         }

@@ -33,6 +33,25 @@ impl Code {
         Self { left: CODE_STEPS_MAX, widest: 1, allocations: FuncValidatorAllocations::default() }
     }
 
+    /// The same for code of a module whose types have at most `widest` values, with as many steps left.
+    #[cfg(feature = "compose")]
+    pub(crate) const fn resume(&mut self, left: u64, widest: usize) {
+        self.left = left;
+        self.widest = widest;
+    }
+
+    /// How many steps are left.
+    #[cfg(feature = "compose")]
+    pub(crate) const fn left(&self) -> u64 {
+        self.left
+    }
+
+    /// The most values of a type in the module that is read.
+    #[cfg(feature = "compose")]
+    pub(crate) const fn widest(&self) -> usize {
+        self.widest
+    }
+
     /// Takes note of what comes before the code of a module: its beginning, and its types.
     pub(crate) fn prepare(&mut self, payload: &Payload<'_>) -> Result<(), InspectError> {
         match payload {

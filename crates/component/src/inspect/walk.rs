@@ -136,16 +136,18 @@ pub(crate) fn glance(bytes: &[u8]) -> Result<Option<Inspection>, InspectError> {
         at += consumed;
         let skipped = match &payload {
             Payload::ModuleSection { unchecked_range, .. }
-            | Payload::ComponentSection { unchecked_range, .. } => unchecked_range.clone(),
-            Payload::CodeSectionStart { range, .. } => {
+            | Payload::ComponentSection { unchecked_range, .. } => {
+                unchecked_range.end - unchecked_range.start
+            }
+            Payload::CodeSectionStart { size, .. } => {
                 parser.skip_section();
-                range.clone()
+                u64::from(*size)
             }
             Payload::End(_) => return Ok(facts.without_types()),
-            _ => 0..0,
+            _ => 0,
         };
         facts.see(0, &payload)?;
-        at = at.saturating_add(usize::try_from(skipped.end - skipped.start).unwrap_or(usize::MAX));
+        at = at.saturating_add(usize::try_from(skipped).unwrap_or(usize::MAX));
     }
 }
 

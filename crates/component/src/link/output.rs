@@ -22,6 +22,14 @@ pub(super) struct Segment<'a> {
     pub(super) part: Option<usize>,
 }
 
+impl From<Vec<u8>> for Output<'_> {
+    fn from(bytes: Vec<u8>) -> Self {
+        let mut output = Self::empty();
+        output.push(Segment { bytes: Cow::Owned(bytes), part: None });
+        output
+    }
+}
+
 impl<'a> Output<'a> {
     /// How many bytes it has.
     #[expect(clippy::len_without_is_empty, reason = "a component is never empty")]
@@ -67,7 +75,19 @@ impl<'a> Output<'a> {
         output
     }
 
-    pub(super) const fn empty() -> Self {
+    /// Bytes of nobody's.
+    #[cfg(feature = "compose")]
+    pub(crate) fn own(&mut self, bytes: Vec<u8>) {
+        self.push(Segment { bytes: Cow::Owned(bytes), part: None });
+    }
+
+    /// Bytes of a content.
+    #[cfg(feature = "compose")]
+    pub(crate) fn borrow(&mut self, bytes: &'a [u8]) {
+        self.push(Segment { bytes: Cow::Borrowed(bytes), part: None });
+    }
+
+    pub(crate) const fn empty() -> Self {
         Self { segments: Vec::new(), len: 0 }
     }
 

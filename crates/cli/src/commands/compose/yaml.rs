@@ -7,9 +7,10 @@ use wargate_component::compose::{Form, Reference};
 use wargate_component::provenance::{Made, Role};
 use wargate_console::harmless;
 
-use super::super::composing::{Ingredient, Product, default_output, picture, refuse_over};
+use super::super::composing::{default_output, refuse_over};
+use super::super::product::{Assembly, Ingredient, Product};
 use super::super::roots::read;
-use super::composed;
+use super::not_composed;
 use crate::args::Compose;
 use crate::context::Context;
 use crate::failure::Failure;
@@ -41,32 +42,36 @@ pub(super) fn run(context: &Context, options: &Compose, path: &Path) -> Result<R
         let with: String = with.collect();
         return Ok(Report::new(format!("{source}\n{with}"), serde_json::json!({})));
     }
-    let output = composing.output.clone();
-    let output = output.unwrap_or_else(|| default_output(&options.document, ".composed.wasm"));
+    let target = composing.output.clone();
+    let target = target.unwrap_or_else(|| default_output(&options.document, ".composed.wasm"));
     let inputs = packages.iter().map(|(_, (path, _))| Path::new(path));
-    refuse_over(&output, inputs.chain([path]))?;
+    refuse_over(&target, inputs.chain([path]))?;
     let reference = |name: &str| {
         let package = name.parse().map_err(|_| Failure::other(format!("{name} is no package")))?;
         Ok::<_, Failure>(Reference { package, version: None })
     };
-    let references = packages.iter().map(|(name, _)| reference(name)).collect::<Result<_, _>>()?;
+    let names: Vec<Reference> =
+        packages.iter().map(|(name, _)| reference(name)).collect::<Result<_, _>>()?;
     let open = composing.import_dependencies || config.import_components;
     let form = if open { Form::Open } else { Form::Whole };
-    let job =
-        Job::Compose { source: source.clone(), form, packages: references, adapters: Vec::new() };
-    let shown = PathBuf::from(format!("{}, as `--to-wac` says it", path.display()));
-    let parts = packages.into_iter().map(|(_, (_, bytes))| bytes);
-    let parts: Vec<_> = parts.map(|bytes| Ingredient::new(Role::Part, None, bytes)).collect();
+    let job = Job::Wire { source: source.clone(), form, packages: names.clone() };
+    let ingredients = packages.into_iter().map(|(_, (_, bytes))| bytes);
+    let ingredients: Vec<_> =
+        ingredients.map(|bytes| Ingredient::new(Role::Part, None, bytes)).collect();
     let worker = Worker::start(&composing.bounds)?;
-    let all: Vec<&Ingredient> = parts.iter().collect();
-    let (graph, bytes) = composed(worker, &job, &all, &shown, &source)?;
-    if let Some(picture) = picture(composing, &graph) {
-        return Ok(picture);
-    }
+    let parts = ingredients.iter().map(|it| it.bytes.as_slice());
+    let parts: Vec<_> = names.iter().zip(parts).collect();
+    let shown = PathBuf::from(format!("{}, as `--to-wac` says it", path.display()));
     let document = Ingredient::new(Role::Document, None, text.as_bytes().to_vec());
-    let ingredients = [&document].into_iter().chain(&parts).collect();
-    let product = Product { made: Made::Composed, from: &options.document, bytes, ingredients };
-    product.write(context, &output, &[])
+    let product = Product {
+        made: Made::Composed,
+        from: &options.document,
+        path: &target,
+        ingredients: ingredients.iter().chain([&document]).collect(),
+    };
+    let refused = |error: &_| not_composed(&shown, &source, error);
+    let assembly = Assembly { product, parts, worker, job: &job, refused: &refused };
+    assembly.make(context, composing, |_| Default::default())
 }
 
 /// What is in the way of a document.
