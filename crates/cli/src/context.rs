@@ -68,6 +68,11 @@ impl Context {
         })
     }
 
+    /// Tells the user something that they should know.
+    pub(crate) fn tell(&self, notice: &Notice) {
+        self.progress.notice(notice);
+    }
+
     /// Tells the user what looks like a mistake in the configuration.
     pub(crate) fn warn(&self) {
         if !self.globals.quiet {

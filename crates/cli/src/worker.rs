@@ -16,6 +16,7 @@ use std::time::Duration;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use wargate_component::adapt::{self, AdaptError};
+use wargate_component::compose::config::{Config, ConfigError, Conversion, Found, Lookup};
 use wargate_component::compose::{self, ComposeError, Form, Reference, Wiring};
 use wargate_component::limits::LINK_BYTES_MAX;
 use wargate_component::picture::Graph;
@@ -49,6 +50,9 @@ pub(crate) enum Job {
     Wire { source: String, form: Form, packages: Vec<Reference> },
     /// Wire outlines: the socket, then the plugs.
     Plug { form: Form, pieces: Vec<Reference> },
+    /// Say as a document what a configuration does with a component: its outline, then those of what was
+    /// found.
+    Convert { config: String, root: String, found: Vec<(Wanted, Option<String>)> },
     /// Make a component of a module: the module, then perhaps the WIT package whose world the module is
     /// told first, then perhaps the adapter.
     Adapt { has_wit: bool, world: Option<String> },
@@ -56,9 +60,22 @@ pub(crate) enum Job {
     Fit { hosts: Vec<String>, world: Option<String> },
 }
 
+/// A component that a configuration names.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Wanted {
+    /// By a path, relative to the configuration.
+    Path(String),
+    /// By the name of a file in one of its folders.
+    Name(String),
+}
+
 /// What came of it.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Answer {
+    /// A document, with the packages that it names and the paths of their components.
+    Converted { source: String, packages: Vec<(String, String)>, unused: Vec<String> },
+    /// It cannot be said before this was looked for.
+    Wants(Wanted),
     /// A component that holds the outlines, which follows; of plugs, those of which nothing was wanted.
     Wired { graph: Graph, unused: Vec<usize> },
     /// A component, which follows.
@@ -75,6 +92,7 @@ pub(crate) enum Fault {
     Compose(ComposeError),
     Adapt(AdaptError),
     Target(TargetError),
+    Config(ConfigError),
     /// It took longer than it may.
     Time,
 }
@@ -288,6 +306,9 @@ fn done(job: &Job, contents: &[&[u8]]) -> Result<(Answer, Vec<u8>), Fault> {
             let outlines = pieces.iter().cloned().zip(outlines()).collect();
             compose::wire_plugs(outlines, *form).map(wired).map_err(Fault::Compose)
         }
+        Job::Convert { config, root, found } => {
+            convert(config, (root.clone(), of(0).to_vec()), found, contents)
+        }
         Job::Adapt { has_wit, world } => {
             let told = has_wit.then(|| adapt::embed(of(0), of(1), world.as_deref()));
             let told = told.transpose().map_err(Fault::Adapt)?;
@@ -309,6 +330,53 @@ fn done(job: &Job, contents: &[&[u8]]) -> Result<(Answer, Vec<u8>), Fault> {
             Ok((Answer::Fits(fits), Vec::new()))
         }
     }
+}
+
+/// Why there is no document.
+enum NoDocument {
+    Config(ConfigError),
+    Wants(Wanted),
+}
+
+impl From<ConfigError> for NoDocument {
+    fn from(error: ConfigError) -> Self {
+        Self::Config(error)
+    }
+}
+
+/// `contents` are the root and what was found, of which `found` has the paths.
+fn convert(
+    config: &str,
+    root: Found,
+    found: &[(Wanted, Option<String>)],
+    contents: &[&[u8]],
+) -> Result<(Answer, Vec<u8>), Fault> {
+    let config = Config::from_yaml(config).map_err(Fault::Config)?;
+    let contents = contents.get(1..).unwrap_or_default();
+    let converted = config.to_wac(root, |lookup| {
+        let wanted = match lookup {
+            Lookup::Path(path) => Wanted::Path(path.to_owned()),
+            // Names may be those of interfaces; no file is called so.
+            Lookup::Name(name) if name.contains(['/', '\\', ':']) => return Ok(None),
+            Lookup::Name(name) => Wanted::Name(name.to_owned()),
+        };
+        let Some(at) = found.iter().position(|(known, _)| *known == wanted) else {
+            return Err(NoDocument::Wants(wanted));
+        };
+        let Some(path) = &found[at].1 else { return Ok(None) };
+        let before = found[..at].iter().filter(|(_, path)| path.is_some()).count();
+        let bytes = contents.get(before).copied().unwrap_or_default();
+        Ok(Some((path.clone(), bytes.to_vec())))
+    });
+    let answer = match converted {
+        Ok(Conversion { source, packages, unused }) => {
+            let packages = packages.into_iter().map(|(name, (path, _))| (name, path)).collect();
+            Answer::Converted { source, packages, unused }
+        }
+        Err(NoDocument::Wants(wanted)) => Answer::Wants(wanted),
+        Err(NoDocument::Config(error)) => return Err(Fault::Config(error)),
+    };
+    Ok((answer, Vec::new()))
 }
 
 fn write_head(to: &mut impl Write, head: &impl Serialize) -> io::Result<()> {

@@ -32,7 +32,7 @@ use wargate_protocol::{PackageName, Version};
 use wasmparser::Parser;
 
 pub use error::{ComposeError, Label};
-pub use outline::Outlines;
+pub use outline::{Outlines, outline};
 pub use plug::{Plug, plug, wire_plugs};
 
 use crate::adapt::{self, AdaptError, Adapter};

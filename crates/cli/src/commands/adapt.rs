@@ -1,20 +1,23 @@
 //! `warg adapt`: a core module as a component.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde_json::{Value, json};
-use wargate_component::adapt;
+use wargate_component::adapt::Adapter;
 use wargate_component::provenance::{Made, Role};
+use wargate_protocol::PackageName;
 
-use super::composing::{default_adapter, default_output, not_adapted, refuse_over};
+use super::composing::{adapted, default_adapter, default_output, not_adapted, refuse_over};
+use super::locking;
 use super::product::{Ingredient, Product};
 use super::subject::Subject;
 use super::targets::wit_package;
-use crate::args::Adapt;
+use crate::args::{Adapt, LockPlace};
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::output::Report;
-use crate::worker::{Answer, Fault, Job, work};
+use crate::worker::Job;
 
 /// The command.
 pub(crate) fn run(context: &Context, options: &Adapt) -> Result<Report, Failure> {
@@ -25,30 +28,14 @@ pub(crate) fn run(context: &Context, options: &Adapt) -> Result<Report, Failure>
     refuse_over(&target, inputs.into_iter().flatten().chain(options.wit.as_deref()))?;
     let wit = options.wit.as_deref().map(wit_package).transpose()?;
     let module = Subject::load_one(context, &options.module)?;
-    let look = adapt::look(&module.bytes).map_err(|error| not_adapted(&module.name, &error))?;
-    let adapter = match look.adapter {
-        None => None,
-        Some(adapter) => {
-            let name = options.adapter.clone();
-            let name = name.map_or_else(|| default_adapter(adapter), Ok)?;
-            let loaded = Subject::load_one(context, &name).map_err(|failure| {
-                failure.hint(format!(
-                    "the module needs the adapter {name}: `wargate seed` publishes it, and \
-                     `--adapter` names another one"
-                ))
-            })?;
-            Some((adapter, ingredient(loaded, Role::Adapter)))
-        }
-    };
     let job = Job::Adapt { has_wit: wit.is_some(), world: options.world.clone() };
     let mut contents = vec![module.bytes.as_slice()];
     contents.extend(wit.as_deref());
-    contents.extend(adapter.as_ref().map(|(_, it)| it.bytes.as_slice()));
-    let bytes = match work(&job, &contents, &options.bounds)? {
-        (Answer::Adapted, bytes) => bytes,
-        (Answer::Failed(Fault::Adapt(error)), _) => return Err(not_adapted(&module.name, &error)),
-        _ => return Err(Failure::other("the process answered something else")),
-    };
+    let mut adapters = BTreeMap::new();
+    let find = |adapter| find(context, options, adapter);
+    let bytes = adapted(&job, contents, &options.bounds, &mut adapters, find)?
+        .map_err(|error| not_adapted(&module.name, &error))?;
+    let adapter = adapters.into_iter().next();
     let name = module.name.clone();
     let module = ingredient(module, Role::Root);
     let kind = adapter.as_ref().map_or(Value::Null, |(adapter, _)| json!(adapter.name()));
@@ -67,6 +54,33 @@ pub(crate) fn run(context: &Context, options: &Adapt) -> Result<Report, Failure>
         report.text.push_str(&format!("With the adapter `{}`: {from}.\n", adapter.name()));
     }
     Ok(report)
+}
+
+/// The adapter that is named, or else the one that fits: in the version of the lock, if that has it, or the
+/// newest.
+fn find(context: &Context, options: &Adapt, adapter: Adapter) -> Result<Ingredient, Failure> {
+    let name = options.adapter.clone().map_or_else(|| default_adapter(adapter), Ok)?;
+    let locked = match name.parse::<PackageName>() {
+        Ok(package) => {
+            let lock = locking::read(&locking::path(context, &LockPlace::default()))?;
+            let mut packages = lock.into_iter().flat_map(|lock| lock.packages);
+            packages.find(|(id, _)| id.package == package)
+        }
+        Err(_) => None,
+    };
+    let exact = locked.as_ref().map_or(name.clone(), |(id, _)| id.to_string());
+    let loaded = Subject::load_one(context, &exact).map_err(|failure| {
+        failure.hint(format!(
+            "the module needs the adapter {name}: `wargate seed` publishes it, and `--adapter` names \
+             another one"
+        ))
+    })?;
+    if let Some((id, locked)) = locked.filter(|(_, locked)| locked.digest != loaded.digest) {
+        let (found, locked) = (loaded.digest, locked.digest);
+        return Err(Failure::usage(format!("{id} is {found}, and the lock has {locked}"))
+            .hint("`--adapter` names another one"));
+    }
+    Ok(ingredient(loaded, Role::Adapter))
 }
 
 fn ingredient(subject: Subject, role: Role) -> Ingredient {

@@ -14,7 +14,7 @@ use super::linking::contents;
 use super::locking::Locking;
 use super::product::Ingredient;
 use super::roots::{is_file, read};
-use crate::args::{Composing, Roots};
+use crate::args::{Bounds, Composing, Roots};
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::files::folder_of;
@@ -56,32 +56,39 @@ impl<'a> Components<'a> {
         module: &[u8],
         name: &str,
     ) -> Result<Vec<u8>, Failure> {
-        let mut contents = vec![module];
-        let mut said = adapted(&contents, options)?;
-        if let Err(AdaptError::NeedsAdapter(adapter)) = said {
-            if let Entry::Vacant(unknown) = self.adapters.entry(adapter) {
-                unknown.insert(find_adapter(context, options, adapter)?);
-            }
-            contents.extend(self.adapters.get(&adapter).map(|it| it.bytes.as_slice()));
-            said = adapted(&contents, options)?;
-        }
-        said.map_err(|error| not_adapted(name, &error))
+        let job = Job::Adapt { has_wit: false, world: None };
+        let find = |adapter| find_adapter(context, options, adapter);
+        let adapted = adapted(&job, vec![module], &options.bounds, &mut self.adapters, find)?;
+        adapted.map_err(|error| not_adapted(name, &error))
     }
 }
 
 /// How a core module begins.
 const MODULE: &[u8] = b"\0asm\x01\0\0\0";
 
-/// Adapts a module with the adapter behind it, if there is one.
-fn adapted(
-    contents: &[&[u8]],
-    options: &Composing,
+/// Adapts a module, with an adapter of those that are known or that of `find` if it needs one.
+pub(super) fn adapted<'a>(
+    job: &Job,
+    mut contents: Vec<&'a [u8]>,
+    bounds: &Bounds,
+    known: &'a mut BTreeMap<Adapter, Ingredient>,
+    find: impl FnOnce(Adapter) -> Result<Ingredient, Failure>,
 ) -> Result<Result<Vec<u8>, AdaptError>, Failure> {
-    let job = Job::Adapt { has_wit: false, world: None };
-    match work(&job, contents, &options.bounds)? {
+    let answered = |contents: &[&[u8]]| match work(job, contents, bounds)? {
         (Answer::Adapted, bytes) => Ok(Ok(bytes)),
         (Answer::Failed(Fault::Adapt(error)), _) => Ok(Err(error)),
         _ => Err(Failure::other("the process answered something else")),
+    };
+    match answered(&contents)? {
+        Err(AdaptError::NeedsAdapter(adapter)) => {
+            let adapter = match known.entry(adapter) {
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(unknown) => unknown.insert(find(adapter)?),
+            };
+            contents.push(adapter.bytes.as_slice());
+            answered(&contents)
+        }
+        said => Ok(said),
     }
 }
 

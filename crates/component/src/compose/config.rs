@@ -6,7 +6,7 @@
 use std::collections::{HashMap, HashSet};
 
 use indexmap::IndexMap;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use wac_types::{ItemKind, Package, SubtypeChecker, Types};
 
 use super::caught;
@@ -94,10 +94,12 @@ pub struct Conversion {
     pub source: String,
     /// The packages that it names, each with the path of its component.
     pub packages: Vec<(String, Found)>,
+    /// The names of instantiations in the configuration that nothing refers to.
+    pub unused: Vec<String>,
 }
 
 /// Why a configuration is no document.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
 pub enum ConfigError {
     /// The text.
     #[error("{reason}")]
@@ -171,7 +173,10 @@ impl Config {
                 return Err(ConfigError::Wiring { reason }.into());
             }
         }
-        Ok(wiring.to_document()?)
+        let mut document = wiring.to_document()?;
+        let configured = self.instantiations.keys();
+        document.unused = configured.filter(|name| !wiring.names.contains(name)).cloned().collect();
+        Ok(document)
     }
 
     /// Gives an instance what it imports.
@@ -372,7 +377,7 @@ impl Wiring {
         let used: HashSet<usize> = order.iter().map(|at| self.instances[*at].component).collect();
         let packages = self.components.iter().enumerate().filter(|(at, _)| used.contains(at));
         let packages = packages.map(|(at, it)| (package(at), it.found.clone())).collect();
-        Ok(Conversion { source, packages })
+        Ok(Conversion { source, packages, unused: Vec::new() })
     }
 
     /// Puts an instance behind those that it gets something of.

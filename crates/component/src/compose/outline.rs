@@ -92,9 +92,12 @@ impl<'a> Outlines<'a> {
     }
 }
 
+/// A component of the same types whose functions do nothing and whose memories are empty. It is as valid as
+/// the component.
+///
 /// # Errors
 /// [`InspectError`] if the component is not made of sections.
-fn outline(component: &[u8], number: usize) -> Result<Vec<u8>, InspectError> {
+pub fn outline(component: &[u8], number: usize) -> Result<Vec<u8>, InspectError> {
     let mut outline =
         guarded(|| sections(Parser::new(0), component, 0)).unwrap_or(Err(InspectError::Defect))?;
     let number = number.to_le_bytes();
