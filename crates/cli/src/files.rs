@@ -129,7 +129,8 @@ pub(crate) fn digests(contents: Vec<&[u8]>) -> Vec<Digest> {
     };
     thread::scope(|scope| {
         for _ in 1..threads {
-            scope.spawn(work);
+            // Where the system gives no thread, it goes without.
+            let _ = thread::Builder::new().spawn_scoped(scope, work);
         }
         work();
     });

@@ -2,7 +2,7 @@
 //!
 //! The libraries that compose trust what they get: they may panic, loop, or take all memory. So `warg`
 //! starts itself once more for that, with limits of time and memory and nothing in its environment, hands
-//! over a [`Job`] with contents, and reads an [`Answer`] with a component. Whatever becomes of that
+//! over a [`Job`] with contents, and reads an [`Answer`] and what follows it. Whatever becomes of that
 //! process, this one says what happened.
 //!
 //! Both messages are a length as 8 bytes, a JSON document of that length, and then bytes.
@@ -74,8 +74,8 @@ pub(crate) enum Wanted {
 pub(crate) enum Answer {
     /// A document, with the packages that it names and the paths of their components.
     Converted { source: String, packages: Vec<(String, String)>, unused: Vec<String> },
-    /// It cannot be said before this was looked for.
-    Wants(Wanted),
+    /// It cannot be said before these were looked for.
+    Wants(Vec<Wanted>),
     /// A component that holds the outlines, which follows; of plugs, those of which nothing was wanted.
     Wired { graph: Graph, unused: Vec<usize> },
     /// A component, which follows.
@@ -332,18 +332,6 @@ fn done(job: &Job, contents: &[&[u8]]) -> Result<(Answer, Vec<u8>), Fault> {
     }
 }
 
-/// Why there is no document.
-enum NoDocument {
-    Config(ConfigError),
-    Wants(Wanted),
-}
-
-impl From<ConfigError> for NoDocument {
-    fn from(error: ConfigError) -> Self {
-        Self::Config(error)
-    }
-}
-
 /// `contents` are the root and what was found, of which `found` has the paths.
 fn convert(
     config: &str,
@@ -353,6 +341,7 @@ fn convert(
 ) -> Result<(Answer, Vec<u8>), Fault> {
     let config = Config::from_yaml(config).map_err(Fault::Config)?;
     let contents = contents.get(1..).unwrap_or_default();
+    let mut wants = Vec::new();
     let converted = config.to_wac(root, |lookup| {
         let wanted = match lookup {
             Lookup::Path(path) => Wanted::Path(path.to_owned()),
@@ -361,20 +350,23 @@ fn convert(
             Lookup::Name(name) => Wanted::Name(name.to_owned()),
         };
         let Some(at) = found.iter().position(|(known, _)| *known == wanted) else {
-            return Err(NoDocument::Wants(wanted));
+            if !wants.contains(&wanted) {
+                wants.push(wanted);
+            }
+            return Ok::<_, ConfigError>(None);
         };
         let Some(path) = &found[at].1 else { return Ok(None) };
         let before = found[..at].iter().filter(|(_, path)| path.is_some()).count();
         let bytes = contents.get(before).copied().unwrap_or_default();
         Ok(Some((path.clone(), bytes.to_vec())))
     });
-    let answer = match converted {
-        Ok(Conversion { source, packages, unused }) => {
-            let packages = packages.into_iter().map(|(name, (path, _))| (name, path)).collect();
-            Answer::Converted { source, packages, unused }
-        }
-        Err(NoDocument::Wants(wanted)) => Answer::Wants(wanted),
-        Err(NoDocument::Config(error)) => return Err(Fault::Config(error)),
+    let answer = if wants.is_empty() {
+        let Conversion { source, packages, unused } = converted.map_err(Fault::Config)?;
+        let packages = packages.into_iter().map(|(name, (path, _))| (name, path)).collect();
+        Answer::Converted { source, packages, unused }
+    } else {
+        // What is in the way may be that these were not there.
+        Answer::Wants(wants)
     };
     Ok((answer, Vec::new()))
 }

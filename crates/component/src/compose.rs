@@ -36,7 +36,7 @@ pub use outline::{Outlines, outline};
 pub use plug::{Plug, plug, wire_plugs};
 
 use crate::adapt::{self, AdaptError, Adapter};
-use crate::inspect::{InspectError, Limits, one_line, skim, validate_beside};
+use crate::inspect::{InspectError, Limits, one_line, validate_beside};
 use crate::limits::{
     LINK_BYTES_MAX, REASON_BYTES_MAX, WAC_BYTES_MAX, WAC_NESTING_MAX, WAC_PACKAGES_MAX,
 };
@@ -96,20 +96,12 @@ pub struct Composition {
 /// Outlines that are wired: what the libraries of WAC make.
 #[derive(Clone, Debug)]
 pub struct Wiring {
-    /// A component that holds the outlines. It is valid.
+    /// A component that holds the outlines. Nobody validated it.
     pub frame: Vec<u8>,
     /// What is wired with what.
     pub graph: Graph,
     /// Of plugs, the places of those of which nothing was wanted.
     pub unused: Vec<usize>,
-}
-
-impl Wiring {
-    fn checked(self) -> Result<Self, ComposeError> {
-        skim(&self.frame, &Limits { bytes_max: LINK_BYTES_MAX })
-            .map_err(|error| ComposeError::invalid(&error))?;
-        Ok(self)
-    }
 }
 
 /// The packages that a document names, each once, in the order of the text, with the byte in it where
@@ -171,7 +163,7 @@ pub fn wire(
         }
         let resolution = document.resolve(contents).map_err(|error| ComposeError::of(&error))?;
         let frame = resolution.encode(options(form)).map_err(|error| ComposeError::of(&error))?;
-        Wiring { frame, graph: graph::picture(resolution.graph()), unused: Vec::new() }.checked()
+        Ok(Wiring { frame, graph: graph::picture(resolution.graph()), unused: Vec::new() })
     })
 }
 
@@ -191,9 +183,9 @@ pub fn assemble<'a, T, E: From<ComposeError>>(
     packages: &[(&Reference, &'a [u8])],
     make: impl FnOnce(&Outlines<'a>) -> Result<T, E>,
 ) -> Result<T, E> {
-    let fault = |at: usize, error: &InspectError| {
-        let reference = packages.get(at).map(|(reference, _)| (*reference).clone());
-        reference.map_or_else(
+    let fault = |at: Option<usize>, error: &InspectError| {
+        let package = at.and_then(|at| packages.get(at));
+        package.map(|(reference, _)| (*reference).clone()).map_or_else(
             || ComposeError::invalid(error),
             |Reference { package, version }| ComposeError::Package {
                 package,
@@ -207,7 +199,7 @@ pub fn assemble<'a, T, E: From<ComposeError>>(
     if bytes > LINK_BYTES_MAX {
         return Err(ComposeError::TooLarge { bytes_max: LINK_BYTES_MAX }.into());
     }
-    let outlines = Outlines::new(&files).map_err(|(at, error)| fault(at, &error))?;
+    let outlines = Outlines::new(&files).map_err(|(at, error)| fault(Some(at), &error))?;
     let (made, valid) = validate_beside(&files, &Limits::default(), || make(&outlines));
     valid.map_err(|(at, error)| fault(at, &error))?;
     made

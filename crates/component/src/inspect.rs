@@ -167,7 +167,7 @@ pub(crate) fn watched_with_types<'a, W: Watch<'a>>(
 }
 
 /// Whether a file is of a size and a kind that are read at all.
-fn header(bytes: &[u8], limits: Limits) -> Result<(), InspectError> {
+pub(crate) fn header(bytes: &[u8], limits: Limits) -> Result<(), InspectError> {
     if bytes.len() > limits.bytes_max {
         return Err(InspectError::TooLarge { bytes: bytes.len(), bytes_max: limits.bytes_max });
     }

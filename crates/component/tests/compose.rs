@@ -8,7 +8,7 @@ use std::fs;
 use wargate_component::compose::{
     ComposeError, Form, Packages, Plug, Reference, compose, plug, references,
 };
-use wargate_component::inspect::{Limits, inspect};
+use wargate_component::inspect::{Limits, glance, inspect, skim};
 use wargate_testkit::vectors::testdata;
 use wasmtime::component::{Component, Linker};
 use wasmtime::{Engine, Store};
@@ -171,4 +171,135 @@ fn greet(bytes: &[u8], name: &str) -> String {
     let greet = instance.get_export_index(&mut store, interface.as_ref(), "greet").unwrap();
     let greet = instance.get_typed_func::<(&str,), (String,)>(&mut store, &greet).unwrap();
     greet.call(&mut store, (name,)).unwrap().0
+}
+
+/// What the libraries make by themselves of the same.
+fn of_wac(source: &str, packages: &[(&str, &[u8])], form: Form) -> Vec<u8> {
+    let document = wac_parser::Document::parse(source).unwrap();
+    let keys = wac_resolver::packages(&document).unwrap();
+    let contents = keys.into_keys().map(|key| {
+        let (_, bytes) = packages.iter().find(|(name, _)| *name == key.name).unwrap();
+        (key, bytes.to_vec())
+    });
+    let define_components = form == Form::Whole;
+    let options = wac_graph::EncodeOptions { define_components, validate: true, processor: None };
+    document.resolve(contents.collect()).unwrap().encode(options).unwrap()
+}
+
+#[test]
+fn outlines_make_what_whole_components_make() {
+    let source = "package demo:tower;\n\
+                  let go = new demo:go { ... };\nlet c = new demo:c { ...go, ... };\n\
+                  let script = new demo:script { ...c, ... };\n\
+                  let rust = new demo:rust { ...script, ... };\nexport rust...;\n";
+    let files = ["greeter-go", "tower-c-wasip2", "tower-qjs", "tower-rust"].map(real);
+    let names = ["demo:go", "demo:c", "demo:script", "demo:rust"];
+    let packages: Vec<_> = names.into_iter().zip(files.iter().map(Vec::as_slice)).collect();
+    for form in [Form::Whole, Form::Open] {
+        let ours = composed(source, &packages, form).unwrap();
+        assert!(ours == of_wac(source, &packages, form), "{form:?}");
+    }
+
+    // Two packages with the same types, and even with the same bytes, are told apart.
+    let source = "package demo:two;\nlet a = new demo:a {};\nlet b = new demo:b {};\n\
+                  let c = new demo:c {};\nexport a.f as a;\nexport b.f as b;\nexport c.f as c;\n";
+    let says = |number: u32| {
+        wat(&format!(
+            r#"(component
+                (core module $m (memory 1) (data (i32.const 0) "{number}")
+                    (func (export "f") (result i32) i32.const {number}))
+                (core instance $i (instantiate $m))
+                (func (export "f") (result u32) (canon lift (core func $i "f"))))"#
+        ))
+    };
+    let (one, two) = (says(1), says(2));
+    let packages = [("demo:a", &*one), ("demo:b", &*two), ("demo:c", &*one)];
+    let ours = composed(source, &packages, Form::Whole).unwrap();
+    assert!(ours == of_wac(source, &packages, Form::Whole));
+}
+
+#[test]
+fn who_has_invalid_code_is_told() {
+    let good = wat("(component)");
+    let bad = wat("(component (core module (func (result i32))))");
+    let packages = [("demo:good", &*good), ("demo:bad", &*bad)];
+    for source in ["let a = new demo:good {};\nlet b = new demo:bad {};", "let a = new demo:bad {"]
+    {
+        let source = format!("package a:b;\n{source}");
+        let error = composed(&source, &packages, Form::Whole).unwrap_err();
+        assert!(
+            matches!(&error, ComposeError::Package { package, reason, .. }
+                if package.as_str() == "demo:bad" && reason.contains("valid")),
+            "{error:?}"
+        );
+    }
+
+    // A section that claims more functions than it has room for; a component in components in components.
+    let code = [3, 5, 255, 255, 255, 255, 15, 10, 5, 255, 255, 255, 255, 15];
+    let header = |layer: u8| if layer == 0 { b"\0asm\x01\0\0\0" } else { b"\0asm\x0d\0\x01\0" };
+    let module = [header(0).as_slice(), &code].concat();
+    let many = [header(1).as_slice(), &[1, module.len() as u8], &module].concat();
+    let mut deep = header(1).to_vec();
+    while deep.len() < 1 << 12 {
+        let mut size = Vec::new();
+        leb128(deep.len(), &mut size);
+        deep = [header(1).as_slice(), &[4], &size, &deep].concat();
+    }
+    for hostile in [many, deep, b"\0asm\x0d\0\x01\0\x04\x7f".to_vec(), b"junk".to_vec()] {
+        let source = "package a:b;\nlet a = new demo:bad {};";
+        let error = composed(source, &[("demo:bad", &hostile)], Form::Whole).unwrap_err();
+        assert!(matches!(error, ComposeError::Package { .. }), "{error:?}");
+    }
+}
+
+fn leb128(mut number: usize, to: &mut Vec<u8>) {
+    while number >= 0x80 {
+        to.push((number & 0x7f) as u8 | 0x80);
+        number >>= 7;
+    }
+    to.push(number as u8);
+}
+
+#[test]
+fn a_glance_sees_what_an_inspection_sees() {
+    let mut seen = 0;
+    let mut folders = vec![testdata().join("components")];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let bytes = fs::read(&path).unwrap();
+            let whole = inspect(&bytes, &Limits::default());
+            assert_eq!(skim(&bytes, &Limits::default()), whole, "{}", path.display());
+            assert_eq!(glance(&bytes, &Limits::default()), whole, "{}", path.display());
+            seen += usize::from(whole.is_ok());
+        }
+    }
+    assert!(seen > 20, "{seen}");
+}
+
+#[test]
+fn code_has_one_budget_however_many_threads_there_are() {
+    let results = "i32 ".repeat(1000);
+    let targets = "0 ".repeat(60_000);
+    let costly = wat(&format!(
+        "(component (core module (type $t (func (result {results})))
+            (func (type $t) unreachable br_table {targets})
+            (func (type $t) unreachable br_table {targets})
+            (func (type $t) unreachable br_table {targets})))"
+    ));
+    let names = ["demo:a", "demo:b"];
+    let limits = Limits::default();
+    for (count, fits) in [(1, true), (2, false)] {
+        let packages: Vec<_> = names.into_iter().take(count).map(|name| (name, &*costly)).collect();
+        let lets = names.into_iter().take(count).enumerate();
+        let lets: String =
+            lets.map(|(at, name)| format!("let x{at} = new {name} {{}};\n")).collect();
+        let made = composed(&format!("package a:b;\n{lets}"), &packages, Form::Whole);
+        assert_eq!(made.is_ok(), fits, "{made:?}");
+        assert!(made.is_err() || inspect(&made.unwrap(), &limits).is_ok());
+    }
 }

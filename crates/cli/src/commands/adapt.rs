@@ -8,7 +8,9 @@ use wargate_component::adapt::Adapter;
 use wargate_component::provenance::{Made, Role};
 use wargate_protocol::PackageName;
 
-use super::composing::{adapted, default_adapter, default_output, not_adapted, refuse_over};
+use super::composing::{
+    Origins, adapted, default_adapter, default_output, find_adapter, not_adapted, refuse_over,
+};
 use super::locking;
 use super::product::{Ingredient, Product};
 use super::subject::Subject;
@@ -45,8 +47,8 @@ pub(crate) fn run(context: &Context, options: &Adapt) -> Result<Report, Failure>
         path: &target,
         ingredients: [&module].into_iter().chain(adapter.as_ref().map(|(_, it)| it)).collect(),
     };
-    let mut report =
-        product.write(context, |sink| sink.put(bytes.into(), &[], vec![("adapter", kind)]))?;
+    let stated = product.state(bytes.into(), &[], vec![("adapter", kind)]);
+    let mut report = product.write(context, stated)?;
     if let Some((adapter, Ingredient { release, .. })) = &adapter
         && !report.text.is_empty()
     {
@@ -56,30 +58,24 @@ pub(crate) fn run(context: &Context, options: &Adapt) -> Result<Report, Failure>
     Ok(report)
 }
 
-/// The adapter that is named, or else the one that fits: in the version of the lock, if that has it, or the
-/// newest.
+/// The adapter that is named, or else the one that fits: that of the lock, if that has it, or the newest.
 fn find(context: &Context, options: &Adapt, adapter: Adapter) -> Result<Ingredient, Failure> {
     let name = options.adapter.clone().map_or_else(|| default_adapter(adapter), Ok)?;
-    let locked = match name.parse::<PackageName>() {
-        Ok(package) => {
-            let lock = locking::read(&locking::path(context, &LockPlace::default()))?;
-            let mut packages = lock.into_iter().flat_map(|lock| lock.packages);
-            packages.find(|(id, _)| id.package == package)
-        }
-        Err(_) => None,
-    };
-    let exact = locked.as_ref().map_or(name.clone(), |(id, _)| id.to_string());
-    let loaded = Subject::load_one(context, &exact).map_err(|failure| {
+    let place = LockPlace::default();
+    if let Ok(package) = name.parse::<PackageName>()
+        && let Some(lock) = locking::read(&locking::path(context, &place))?
+        && lock.packages.keys().any(|id| id.package == package)
+    {
+        let (place, named) = (&place, options.adapter.as_deref());
+        let origins = Origins { place, no_lock: false, vendored: None, adapter: named };
+        return find_adapter(context, &origins, adapter);
+    }
+    let loaded = Subject::load_one(context, &name).map_err(|failure| {
         failure.hint(format!(
             "the module needs the adapter {name}: `wargate seed` publishes it, and `--adapter` names \
              another one"
         ))
     })?;
-    if let Some((id, locked)) = locked.filter(|(_, locked)| locked.digest != loaded.digest) {
-        let (found, locked) = (loaded.digest, locked.digest);
-        return Err(Failure::usage(format!("{id} is {found}, and the lock has {locked}"))
-            .hint("`--adapter` names another one"));
-    }
     Ok(ingredient(loaded, Role::Adapter))
 }
 

@@ -14,7 +14,7 @@ use super::linking::contents;
 use super::locking::Locking;
 use super::product::Ingredient;
 use super::roots::{is_file, read};
-use crate::args::{Bounds, Composing, Roots};
+use crate::args::{Bounds, Composing, LockPlace, Roots};
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::files::folder_of;
@@ -57,7 +57,8 @@ impl<'a> Components<'a> {
         name: &str,
     ) -> Result<Vec<u8>, Failure> {
         let job = Job::Adapt { has_wit: false, world: None };
-        let find = |adapter| find_adapter(context, options, adapter);
+        let origin = Origins::of(options);
+        let find = |adapter| find_adapter(context, &origin, adapter);
         let adapted = adapted(&job, vec![module], &options.bounds, &mut self.adapters, find)?;
         adapted.map_err(|error| not_adapted(name, &error))
     }
@@ -92,18 +93,38 @@ pub(super) fn adapted<'a>(
     }
 }
 
-/// An adapter, from where `options` say.
-fn find_adapter(
+/// Where packages are taken from.
+pub(super) struct Origins<'a> {
+    pub(super) place: &'a LockPlace,
+    /// Whether the lock, if there is one, does not count.
+    pub(super) no_lock: bool,
+    /// A folder with content.
+    pub(super) vendored: Option<&'a Path>,
+    /// What is taken for the adapter.
+    pub(super) adapter: Option<&'a str>,
+}
+
+impl<'a> Origins<'a> {
+    pub(super) fn of(options: &'a Composing) -> Self {
+        let Composing { place, no_lock, vendored, adapter, .. } = options;
+        let (vendored, adapter) = (vendored.as_deref(), adapter.as_deref());
+        Self { place, no_lock: *no_lock, vendored, adapter }
+    }
+}
+
+/// An adapter: what is named, or else the one that fits.
+pub(super) fn find_adapter(
     context: &Context,
-    options: &Composing,
+    origins: &Origins<'_>,
     adapter: Adapter,
 ) -> Result<Ingredient, Failure> {
-    let name = options.adapter.clone().map_or_else(|| default_adapter(adapter), Ok)?;
+    let named = origins.adapter.map(str::to_owned);
+    let name = named.map_or_else(|| default_adapter(adapter), Ok)?;
     if is_file(&name) {
         let bytes = read(Path::new(&name))?;
         return Ok(Ingredient::new(Role::Adapter, None, bytes));
     }
-    let packages = packages(context, options, std::slice::from_ref(&name));
+    let packages = packages(context, origins, std::slice::from_ref(&name));
     let packages = packages.map_err(|failure| {
         failure.hint(format!(
             "a core module needs the adapter {name}: `wargate seed` publishes it, `warg lock` with \
@@ -123,16 +144,16 @@ pub(super) fn default_adapter(adapter: Adapter) -> Result<String, Failure> {
 /// Packages by name, with what the lock or the registry has for them, in the order of the names.
 pub(super) fn packages(
     context: &Context,
-    options: &Composing,
+    origins: &Origins<'_>,
     names: &[String],
 ) -> Result<Vec<Ingredient>, Failure> {
     if names.is_empty() {
         return Ok(Vec::new());
     }
     let roots = Roots { named: names.to_vec(), ..Roots::default() };
-    let locking = Locking::new(context, &roots, &options.place)?;
+    let locking = Locking::new(context, &roots, origins.place)?;
     let mut lock = match &locking.known {
-        Some(_) if !options.no_lock => locking.solve_within().map_err(|failure| {
+        Some(_) if !origins.no_lock => locking.solve_within().map_err(|failure| {
             failure.hint("`warg lock` takes it into the lock; `--no-lock` does without")
         })?,
         _ => locking.solve(context, None)?,
@@ -148,7 +169,7 @@ pub(super) fn packages(
     // What these need in turn is imported, and not put in.
     lock.packages.retain(|id, _| answers.contains(id));
     let folder = folder_of(&locking.path);
-    let found = contents(context, &lock, folder, options.vendored.as_deref())?;
+    let found = contents(context, &lock, folder, origins.vendored)?;
     let ingredient = |(id, release): (PackageId, Option<PackageId>)| {
         let bytes = found.get(&id)?.clone();
         let digest = lock.packages.get(&id)?.digest;

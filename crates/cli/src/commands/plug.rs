@@ -11,7 +11,7 @@ use wargate_console::harmless;
 use wargate_protocol::PackageName;
 
 use super::compose::not_plugged;
-use super::composing::{Components, default_output, packages, refuse_over};
+use super::composing::{Components, Origins, default_output, packages, refuse_over};
 use super::product::{Assembly, Ingredient, Product};
 use super::roots::{is_file, read};
 use crate::args::PlugArguments;
@@ -77,7 +77,7 @@ fn gather(
 ) -> Result<Vec<Ingredient>, Failure> {
     let of_registry = names.iter().filter(|name| !is_file(name));
     let of_registry: Vec<String> = of_registry.map(ToString::to_string).collect();
-    let mut found = packages(context, &options.composing, &of_registry)?.into_iter();
+    let mut found = packages(context, &Origins::of(&options.composing), &of_registry)?.into_iter();
     let mut ingredients = Vec::new();
     for (at, name) in names.iter().enumerate() {
         let role = if at == 0 { Role::Root } else { Role::Part };

@@ -1,6 +1,5 @@
 //! A component that a process of its own makes: what it is made of, and where it goes.
 
-use std::io::Write;
 use std::path::Path;
 use std::sync::OnceLock;
 
@@ -65,35 +64,41 @@ pub(super) struct Product<'a> {
 }
 
 impl Product<'_> {
-    /// Has it made: `make` puts it into what it gets. Nothing is there before `make` is done, nor if it
-    /// fails.
-    pub(super) fn write(
+    /// Says in a component what it was made of: all ingredients but those whose places are `unused`.
+    pub(super) fn state<'o>(
         &self,
-        context: &Context,
-        make: impl FnOnce(Sink<'_>) -> Result<Written, Failure>,
-    ) -> Result<Report, Failure> {
+        mut output: Output<'o>,
+        unused: &[usize],
+        more: More,
+    ) -> Stated<'o> {
+        let used = self.ingredients.iter().enumerate();
+        let used = used.filter(|(at, _)| !unused.contains(at));
+        let mut sources: Vec<Source> = used.map(|(_, it)| it.to_source()).collect();
+        sources.sort_by(|a, b| {
+            (a.role, &a.package, &a.version, a.digest)
+                .cmp(&(b.role, &b.package, &b.version, b.digest))
+        });
+        sources.dedup();
+        let provenance = Provenance { made: self.made, sources };
+        output.state(&provenance);
+        Stated { digest: output.digest(), output, sources: provenance.sources, more }
+    }
+
+    /// Writes the component to where it belongs.
+    pub(super) fn write(&self, context: &Context, stated: Stated<'_>) -> Result<Report, Failure> {
+        let Stated { output, digest, sources, more } = stated;
         if self.path == Path::new("-") {
             if context.globals.json {
                 return Err(Failure::usage("standard output cannot take both content and JSON")
                     .hint("leave out `--json`, or name a file"));
             }
-            let mut bytes = Vec::new();
-            make(Sink { product: self, to: &mut bytes })?;
-            print(&bytes)?;
+            print(&output.to_vec())?;
             return Ok(Report::own(String::new(), json!({})));
         }
-        let mut written = None;
         write_whole(self.path, |file| {
-            written = Some(make(Sink { product: self, to: file })?);
-            Ok::<_, Failure>(())
+            output.write_to(file).map_err(|error| cannot_write(self.path, &error))
         })?;
-        let written = written.ok_or_else(|| Failure::other("nothing was written"))?;
-        Ok(self.report(written))
-    }
-
-    fn report(&self, written: Written) -> Report {
-        let Written { digest, size, sources, more } = written;
-        let path = self.path.display().to_string();
+        let (path, size) = (self.path.display().to_string(), output.len());
         let releases = sources.iter().filter(|source| source.package.is_some()).count();
         let text = format!(
             "{} -> {} ({}, {})\n{digest}\n",
@@ -109,53 +114,20 @@ impl Product<'_> {
         for (name, value) in more {
             said[name] = value;
         }
-        Report::new(text, said)
+        Ok(Report::new(text, said))
     }
 }
 
-/// Where a component goes.
-pub(super) struct Sink<'a> {
-    product: &'a Product<'a>,
-    to: &'a mut dyn Write,
-}
-
-/// A component that is where it goes.
-pub(super) struct Written {
+/// A component that says what it was made of.
+pub(super) struct Stated<'a> {
+    output: Output<'a>,
     digest: Digest,
-    /// In bytes.
-    size: u64,
     sources: Vec<Source>,
     more: More,
 }
 
 /// What is to be said in JSON besides.
 pub(super) type More = Vec<(&'static str, Value)>;
-
-impl Sink<'_> {
-    /// Puts a component there, which says what it was made of: all ingredients but those whose places are
-    /// `unused`.
-    pub(super) fn put(
-        self,
-        mut output: Output<'_>,
-        unused: &[usize],
-        more: More,
-    ) -> Result<Written, Failure> {
-        let Self { product, mut to } = self;
-        let used = product.ingredients.iter().enumerate();
-        let used = used.filter(|(at, _)| !unused.contains(at));
-        let mut sources: Vec<Source> = used.map(|(_, it)| it.to_source()).collect();
-        sources.sort_by(|a, b| {
-            (a.role, &a.package, &a.version, a.digest)
-                .cmp(&(b.role, &b.package, &b.version, b.digest))
-        });
-        sources.dedup();
-        let provenance = Provenance { made: product.made, sources };
-        output.state(&provenance);
-        output.write_to(&mut to).map_err(|error| cannot_write(product.path, &error))?;
-        let (digest, size) = (output.digest(), output.len());
-        Ok(Written { digest, size, sources: provenance.sources, more })
-    }
-}
 
 /// A product that is composed: a process of its own wires it while this one validates its parts.
 pub(super) struct Assembly<'a> {
@@ -185,14 +157,12 @@ impl Assembly<'_> {
             let wired = assemble(&parts, |outlines| wired(worker, job, outlines));
             return wired.map(|wired| picture(options, &wired.graph)).map_err(refused);
         }
-        product.write(context, |sink| {
-            let made = assemble(&parts, |outlines| {
-                let Wired { output, unused, .. } = wired(worker, job, outlines)?;
-                let (unused, more) = told(&unused);
-                Ok(sink.put(output, &unused, more)?)
-            });
-            made.map_err(refused)
-        })
+        let stated = assemble(&parts, |outlines| {
+            let Wired { output, unused, .. } = wired(worker, job, outlines)?;
+            let (unused, more) = told(&unused);
+            Ok(product.state(output, &unused, more))
+        });
+        product.write(context, stated.map_err(refused)?)
     }
 }
 

@@ -54,21 +54,24 @@ impl Resolving {
             }
         }
         let (mut files, mut held) = (BTreeMap::new(), BTreeMap::new());
-        let replacements = options.with.iter().map(|text| Replacement::read(text));
-        let replacements = replacements.collect::<Result<Vec<_>, _>>()?;
-        let digests = digests(replacements.iter().map(|it| it.bytes.as_slice()).collect());
-        for (replacement, digest) in replacements.into_iter().zip(digests) {
-            let (package, release) = replacement.release(context, digest, options.for_composing)?;
-            let id = PackageId { package: package.clone(), version: release.version.clone() };
-            let path = relative(&replacement.path, folder)?;
-            if options.for_composing {
-                held.insert(id.clone(), (digest, replacement.bytes));
+        // Who composes needs all bytes later, and others none.
+        let at_once = if options.for_composing { options.with.len().max(1) } else { 1 };
+        for texts in options.with.chunks(at_once) {
+            let read = texts.iter().map(|text| Replacement::read(text));
+            let read = read.collect::<Result<Vec<_>, _>>()?;
+            let digests = digests(read.iter().map(|it| it.bytes.as_slice()).collect());
+            for (it, digest) in read.into_iter().zip(digests) {
+                let (package, release) = it.release(context, digest, options.for_composing)?;
+                let id = PackageId { package: package.clone(), version: release.version.clone() };
+                if options.for_composing {
+                    held.insert(id.clone(), (digest, it.bytes));
+                }
+                let twice = format!("`--with` names {id} twice");
+                if files.insert(id, relative(&it.path, folder)?).is_some() {
+                    return Err(Failure::usage(twice).hint("name one file for each release"));
+                }
+                question.local.entry(package).or_default().push(release);
             }
-            let twice = format!("`--with` names {id} twice");
-            if files.insert(id, path).is_some() {
-                return Err(Failure::usage(twice).hint("name one file for each release"));
-            }
-            question.local.entry(package).or_default().push(release);
         }
         for text in &options.named {
             roots.push(root(context, text, folder)?);

@@ -305,6 +305,16 @@ fn modules_are_adapted_with_what_the_registry_was_seeded_with() {
     session.fine(&["lock", "adapted.wac", "bytecodealliance:preview1-reactor"]);
     session.fine(&["compose", "adapted.wac", "-o", "locked.wasm", "--offline"]);
     assert_eq!(builder.read("locked.wasm"), builder.read("adapted.wasm"));
+
+    // So does a module by itself: what the lock says of the adapter counts.
+    session.fine(&["adapt", "link.wasm"]);
+    let lock = String::from_utf8(builder.read("warg.lock")).unwrap();
+    let (before, adapter) = lock.split_once("bytecodealliance:preview1-reactor").unwrap();
+    let digest = adapter.split_once("sha256:").unwrap().1.split_at(64).0;
+    let other = adapter.replacen(digest, &"0".repeat(64), 1);
+    builder.write("warg.lock", &format!("{before}bytecodealliance:preview1-reactor{other}"));
+    let output = session.run(&["adapt", "link.wasm"]);
+    assert!(output.code == Some(2) && output.err.contains("the lock has sha256:0000"), "{output}");
 }
 
 #[test]
@@ -387,6 +397,12 @@ fn a_configuration_of_wasm_tools_is_composed_and_converted() {
     let with: Vec<&str> = with.flat_map(|with| ["--with", with]).collect();
     builder.session.fine(&[&["compose", "same.wac"][..], &with].concat());
     assert_eq!(greet(&builder.read("same.wasm")), ANSWER);
+
+    // What nobody refers to is told.
+    let text = String::from_utf8(builder.read("config.yml")).unwrap();
+    builder.write("config.yml", &format!("{text}  lost: {{ dependency: low }}\n"));
+    let output = builder.session.run(&compose);
+    assert!(output.code == Some(0) && output.err.contains("nothing refers to `lost`"), "{output}");
 
     // What provides an interface for everybody comes before all else.
     builder.write("config.yml", "definitions: [greeter-rust.wasm]\ndisallow-imports: true\n");

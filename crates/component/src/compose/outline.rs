@@ -3,16 +3,15 @@
 //! The libraries that compose look at types only, and copy the rest. They get outlines, which are small,
 //! and what they make holds those, each in the place of its component.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
-use wasm_encoder::{
-    CodeSection, CustomSection, Encode, Function, Instruction, RawSection, Section,
-};
+use wasm_encoder::{CodeSection, CustomSection, Encode, Function, Instruction, Section};
 use wasmparser::{Chunk, Parser, Payload};
 
 use super::ComposeError;
-use crate::inspect::{InspectError, guarded};
-use crate::limits::COMPONENT_NESTING_MAX;
+use crate::inspect::{InspectError, Limits, guarded, header, skim};
+use crate::limits::{COMPONENT_NESTING_MAX, LINK_BYTES_MAX};
 use crate::link::Output;
 
 /// The custom section that tells outlines apart.
@@ -30,12 +29,16 @@ pub struct Outlines<'a> {
 }
 
 impl<'a> Outlines<'a> {
-    /// The components need not be valid, and if one is not, its outline is not.
+    /// The components need not be valid.
     pub(super) fn new(components: &[&'a [u8]]) -> Result<Self, (usize, InspectError)> {
-        let outline = |(number, component): (usize, &&[u8])| {
-            outline(component, number).map_err(|error| (number, error))
+        let numbered = |(number, component): (usize, &&[u8])| {
+            let mut outline = outline(component).map_err(|error| (number, error))?;
+            let number = number.to_le_bytes();
+            let section = CustomSection { name: NUMBER.into(), data: number.as_slice().into() };
+            section.append_to(&mut outline);
+            Ok(outline)
         };
-        let outlines = components.iter().enumerate().map(outline).collect::<Result<_, _>>()?;
+        let outlines = components.iter().enumerate().map(numbered).collect::<Result<_, _>>()?;
         Ok(Self { components: components.to_vec(), outlines })
     }
 
@@ -49,12 +52,16 @@ impl<'a> Outlines<'a> {
         self.outlines.clone()
     }
 
-    /// Puts the components where their outlines are in what was [made](super::Wiring::frame) of these.
+    /// Puts the components where their outlines are in what was [made](super::Wiring::frame) of these. What
+    /// comes out is valid if they are.
     ///
     /// # Errors
-    /// [`ComposeError::Panicked`] if other components are there.
+    /// [`ComposeError::Document`] if what was made is not valid, [`ComposeError::Panicked`] if other
+    /// components are there.
     pub fn fill(&self, frame: &[u8]) -> Result<Output<'a>, ComposeError> {
-        let filled = self.filled(frame).map_err(|error| ComposeError::invalid(&error))?;
+        let limits = Limits { bytes_max: LINK_BYTES_MAX };
+        let filled = skim(frame, &limits).and_then(|_| self.filled(frame));
+        let filled = filled.map_err(|error| ComposeError::invalid(&error))?;
         let beyond = || ComposeError::Panicked { reason: "it holds what nobody named".into() };
         filled.ok_or_else(beyond)
     }
@@ -92,28 +99,38 @@ impl<'a> Outlines<'a> {
     }
 }
 
-/// A component of the same types whose functions do nothing and whose memories are empty. It is as valid as
-/// the component.
+/// The shortest function that there is: its size, no local variables, and its end.
+const BODY_BYTES_MIN: u64 = 3;
+
+/// A component of the same types whose functions do nothing and whose memories are empty. Of what is left of
+/// it nothing is made valid that is not; what is left out may have been invalid.
 ///
 /// # Errors
 /// [`InspectError`] if the component is not made of sections.
-pub fn outline(component: &[u8], number: usize) -> Result<Vec<u8>, InspectError> {
-    let mut outline =
-        guarded(|| sections(Parser::new(0), component, 0)).unwrap_or(Err(InspectError::Defect))?;
-    let number = number.to_le_bytes();
-    let section = CustomSection { name: NUMBER.into(), data: number.as_slice().into() };
-    section.append_to(&mut outline);
-    Ok(outline)
+pub fn outline(component: &[u8]) -> Result<Vec<u8>, InspectError> {
+    header(component, Limits::default())?;
+    let pieces = || {
+        let mut pieces = Vec::new();
+        sections(Parser::new(0), component, 0, &mut pieces)?;
+        Ok(pieces)
+    };
+    Ok(guarded(pieces).unwrap_or(Err(InspectError::Defect))?.concat())
 }
 
-/// Copies a component or a module without code, data, and custom sections.
-fn sections(mut parser: Parser, bytes: &[u8], depth: usize) -> Result<Vec<u8>, InspectError> {
-    let (mut kept, mut rest) = (Vec::new(), bytes);
+/// Keeps a component or a module without code, data, and custom sections. Returns how many bytes it has.
+fn sections<'a>(
+    mut parser: Parser,
+    bytes: &'a [u8],
+    depth: usize,
+    pieces: &mut Vec<Cow<'a, [u8]>>,
+) -> Result<usize, InspectError> {
+    if depth > COMPONENT_NESTING_MAX {
+        let (offset, levels_max) = (parser.offset(), COMPONENT_NESTING_MAX);
+        return Err(InspectError::TooDeep { offset, levels_max });
+    }
+    let (mut len, mut rest) = (0, bytes);
     loop {
         let offset = parser.offset();
-        if depth > COMPONENT_NESTING_MAX {
-            return Err(InspectError::TooDeep { offset, levels_max: COMPONENT_NESTING_MAX });
-        }
         let Chunk::Parsed { payload, consumed } = parser.parse(rest, true)? else {
             return Err(InspectError::Truncated { offset });
         };
@@ -126,25 +143,37 @@ fn sections(mut parser: Parser, bytes: &[u8], depth: usize) -> Result<Vec<u8>, I
         };
         let head = take(consumed as u64)?;
         match payload {
-            Payload::Version { .. } => kept.extend_from_slice(head),
             Payload::ModuleSection { parser, unchecked_range: range }
             | Payload::ComponentSection { parser, unchecked_range: range } => {
                 let inner = take(range.end - range.start)?;
                 // What stands before the size says which of both it is.
-                let id = head.first().copied().unwrap_or(COMPONENT);
-                let data = &sections(parser, inner, depth + 1)?;
-                RawSection { id, data }.append_to(&mut kept);
+                let mut start = vec![head.first().copied().unwrap_or(COMPONENT)];
+                let place = pieces.len();
+                pieces.push(Cow::Borrowed(&[]));
+                let inner = sections(parser, inner, depth + 1, pieces)?;
+                inner.encode(&mut start);
+                len += start.len() + inner;
+                pieces[place] = start.into();
             }
             Payload::CodeSectionStart { count, size, .. } => {
                 parser.skip_section();
                 take(u64::from(size))?;
-                bodies(count).append_to(&mut kept);
+                if u64::from(count) * BODY_BYTES_MIN > u64::from(size) {
+                    return Err(InspectError::Truncated { offset });
+                }
+                let mut code = Vec::new();
+                bodies(count).append_to(&mut code);
+                len += code.len();
+                pieces.push(code.into());
             }
             Payload::CustomSection(_)
             | Payload::DataSection(_)
             | Payload::DataCountSection { .. } => {}
-            Payload::End(_) => return Ok(kept),
-            _ => kept.extend_from_slice(head),
+            Payload::End(_) => return Ok(len),
+            _ => {
+                len += head.len();
+                pieces.push(head.into());
+            }
         }
     }
 }

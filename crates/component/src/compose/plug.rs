@@ -93,7 +93,7 @@ pub fn wire_plugs(outlines: Vec<(Reference, Vec<u8>)>, form: Form) -> Result<Wir
         let frame = composition.encode(options(form));
         let frame = frame.map_err(|error| ComposeError::of_graph(&error))?;
         let unused = (0..pieces.len()).filter(|at| pieces[*at].instance.is_none()).collect();
-        Wiring { frame, graph: graph::picture(&composition), unused }.checked()
+        Ok(Wiring { frame, graph: graph::picture(&composition), unused })
     })
 }
 

@@ -28,24 +28,29 @@ const WAITING_MAX: usize = 64;
 /// Threads at most.
 const THREADS_MAX: usize = 8;
 
-/// What is wrong with a file, and which one it is.
-pub(crate) type Fault = (usize, InspectError);
+/// Files that are walked over at once, each of which may take the memory that one may.
+const WALKING_MAX: usize = 2;
 
-/// Validates all of some files while the caller does other work, and with its help after that.
+/// What is wrong with a file, and which one it is; none if all have too much code together.
+pub(crate) type Fault = (Option<usize>, InspectError);
+
+/// Validates all of some files while the caller does other work, and with its help after that. Their code
+/// together may take as many steps as that of one file.
 ///
-/// Returns what came of the work, and the fault that comes first, which is one of [`inspect()`](super::inspect()).
+/// Returns what came of the work, and the fault of the first file that has one, which is the same however
+/// many threads there are.
 pub(crate) fn validate_beside<T>(
     files: &[&[u8]],
     limits: &Limits,
     work: impl FnOnce() -> T,
 ) -> (T, Result<(), Fault>) {
-    let left = files.iter().map(|_| AtomicU64::new(CODE_STEPS_MAX)).collect();
     let (queue, changed) = (Mutex::default(), Condvar::new());
-    let pool = Pool { files, left, limits: *limits, queue, changed };
+    let pool = Pool { files, limits: *limits, steps: AtomicU64::new(0), queue, changed };
     let others = thread::available_parallelism().map_or(0, |all| all.get().min(THREADS_MAX) - 1);
     let done = thread::scope(|scope| {
         for _ in 0..others {
-            scope.spawn(|| pool.help());
+            // Where the system gives no thread, it goes without.
+            let _ = thread::Builder::new().spawn_scoped(scope, || pool.help());
         }
         let done = work();
         pool.help();
@@ -61,9 +66,9 @@ type Batch<'a> = Vec<(FuncToValidate<ValidatorResources>, FunctionBody<'a>, usiz
 /// What is to be done, and by whom.
 struct Pool<'a> {
     files: &'a [&'a [u8]],
-    /// The steps that are left for the code of each.
-    left: Vec<AtomicU64>,
     limits: Limits,
+    /// How many steps the code of all took.
+    steps: AtomicU64,
     queue: Mutex<Queue<'a>>,
     changed: Condvar,
 }
@@ -91,61 +96,75 @@ impl<'a> Pool<'a> {
         loop {
             if let Some((file, batch)) = queue.batches.pop_front() {
                 drop(queue);
-                let result = self.validate(file, batch, &mut code);
+                let result = self.validate(batch, &mut code);
                 queue = self.lock();
                 queue.note(file, result);
-            } else if let Some(bytes) = self.files.get(queue.begun) {
-                let file = queue.begun;
-                queue.begun += 1;
-                queue.walking += 1;
-                drop(queue);
-                let result = watched(bytes, self.limits, || Giver::new(self, file));
-                queue = self.lock();
-                queue.walking -= 1;
-                queue.note(file, result);
-                self.changed.notify_all();
-            } else if queue.walking == 0 {
-                return;
-            } else {
-                queue = self.changed.wait(queue).unwrap_or_else(PoisonError::into_inner);
+                continue;
+            }
+            let file = queue.begun;
+            let next = self.files.get(file).filter(|_| queue.matters(file));
+            match next {
+                Some(bytes) if queue.walking < WALKING_MAX => {
+                    queue.begun += 1;
+                    queue.walking += 1;
+                    drop(queue);
+                    let result = watched(bytes, self.limits, || Giver::new(self, file));
+                    queue = self.lock();
+                    queue.walking -= 1;
+                    queue.note(file, result);
+                    self.changed.notify_all();
+                }
+                None if queue.walking == 0 => return,
+                _ => queue = self.changed.wait(queue).unwrap_or_else(PoisonError::into_inner),
             }
         }
     }
-}
 
-impl Pool<'_> {
-    /// Validates code of a file. Threads that do so at once may each take
-    /// what is left.
-    fn validate(&self, file: usize, batch: Batch<'_>, code: &mut Code) -> Result<(), InspectError> {
-        let Some(left) = self.left.get(file) else { return Err(InspectError::Defect) };
-        let before = left.load(Ordering::Relaxed);
-        code.resume(before, 1);
+    /// Validates code.
+    fn validate(&self, batch: Batch<'_>, code: &mut Code) -> Result<(), InspectError> {
+        let left = CODE_STEPS_MAX.saturating_sub(self.steps.load(Ordering::Relaxed));
+        code.resume(left, 1);
+        let mut offset = 0;
         // What a panic leaves behind is no memory to use again.
         let work = AssertUnwindSafe(|| {
             for (function, body, widest) in batch {
                 code.resume(code.left(), widest);
+                offset = body.range().start;
                 code.validate(function, &body)?;
             }
             Ok(())
         });
         let result = guarded(work).unwrap_or(Err(InspectError::Defect));
-        let taken = before - code.left();
-        let _ = left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |it| {
-            Some(it.saturating_sub(taken))
-        });
+        let taken = left - code.left();
+        // Others may have taken steps meanwhile.
+        if self.steps.fetch_add(taken, Ordering::Relaxed) + taken > CODE_STEPS_MAX {
+            return Err(InspectError::TooMuchCode { offset, steps_max: CODE_STEPS_MAX });
+        }
         result
     }
 }
 
 impl Queue<'_> {
-    /// Keeps the fault that comes first, whoever found it when.
+    /// Whether a fault of a file would come before the one that is known.
+    fn matters(&self, file: usize) -> bool {
+        self.fault.as_ref().is_none_or(|(known, _)| known.is_some_and(|known| file <= known))
+    }
+
+    /// Keeps the fault that comes first, whoever found it when, and forgets what would come later.
     fn note(&mut self, file: usize, result: Result<(), InspectError>) {
         let Err(error) = result else { return };
-        let place = |(file, error): &Fault| (*file, error.offset());
-        let fault = (file, error);
+        let fault = match error {
+            // Which one it was that went too far says nothing.
+            InspectError::TooMuchCode { .. } => (None, error),
+            error => (Some(file), error),
+        };
+        let place = |(file, error): &Fault| (file.unwrap_or(usize::MAX), error.offset());
         if self.fault.as_ref().is_none_or(|known| place(&fault) < place(known)) {
             self.fault = Some(fault);
         }
+        let mut batches = std::mem::take(&mut self.batches);
+        batches.retain(|(file, _)| self.matters(*file));
+        self.batches = batches;
     }
 }
 
@@ -168,13 +187,26 @@ impl<'p, 'a> Giver<'p, 'a> {
         self.bytes = 0;
         let batch = std::mem::take(&mut self.batch);
         let mut queue = self.pool.lock();
+        if !queue.matters(self.file) {
+            return Ok(());
+        }
         if queue.batches.len() < WAITING_MAX {
             queue.batches.push_back((self.file, batch));
             self.pool.changed.notify_one();
             return Ok(());
         }
         drop(queue);
-        self.pool.validate(self.file, batch, &mut self.code)
+        self.pool.validate(batch, &mut self.code)
+    }
+}
+
+/// Also if the walk found a fault: one in code before it comes first.
+impl Drop for Giver<'_, '_> {
+    fn drop(&mut self) {
+        let batch = std::mem::take(&mut self.batch);
+        if !batch.is_empty() {
+            self.pool.lock().batches.push_back((self.file, batch));
+        }
     }
 }
 
@@ -201,7 +233,7 @@ impl<'a> Watch<'a> for Giver<'_, 'a> {
         Ok(())
     }
 
-    fn finish(mut self, _: TypesRef<'_>) -> Result<(), InspectError> {
-        self.give()
+    fn finish(self, _: TypesRef<'_>) -> Result<(), InspectError> {
+        Ok(())
     }
 }

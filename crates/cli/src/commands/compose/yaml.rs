@@ -1,11 +1,12 @@
 //! `warg compose --yaml`: what `wasm-tools compose` is configured with.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use wargate_component::compose::config::{Config, ConfigError};
 use wargate_component::compose::{Form, Reference, outline};
 use wargate_component::provenance::{Made, Role};
+use wargate_component::{Limits, skim};
 use wargate_console::harmless;
 
 use super::super::composing::{default_output, refuse_over};
@@ -13,7 +14,7 @@ use super::super::inspect::unreadable;
 use super::super::product::{Assembly, Ingredient, Product};
 use super::super::roots::read;
 use super::not_composed;
-use crate::args::Compose;
+use crate::args::{Bounds, Compose};
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::files::folder_of;
@@ -93,27 +94,30 @@ fn convert(
     text: &str,
     config: &Config,
 ) -> Result<Converted, Failure> {
-    let root = options.document.clone();
-    let mut files = BTreeMap::new();
-    let mut outlines = vec![load(&root, &mut files)?];
+    let began = Instant::now();
+    let root = &options.document;
+    let mut files = vec![File::read(Path::new(root))?];
     let mut found = Vec::new();
     loop {
+        let bounds = &options.composing.bounds;
+        let left = bounds.time_limit.saturating_sub(began.elapsed());
+        let bounds = Bounds { time_limit: left, ..bounds.clone() };
         let (config_text, root) = (text.to_owned(), root.clone());
         let job = Job::Convert { config: config_text, root, found: found.clone() };
-        let contents: Vec<&[u8]> = outlines.iter().map(Vec::as_slice).collect();
-        match work(&job, &contents, &options.composing.bounds)?.0 {
-            Answer::Wants(wanted) => {
-                let place = place(config, folder_of(path), &wanted);
-                let place = place.map(|place| place.display().to_string());
-                if let Some(place) = &place {
-                    outlines.push(load(place, &mut files)?);
+        let contents: Vec<&[u8]> = files.iter().map(|file| file.outline.as_slice()).collect();
+        match work(&job, &contents, &bounds)?.0 {
+            Answer::Wants(wants) => {
+                for wanted in wants {
+                    let file = place(config, folder_of(path), &wanted);
+                    let file = file.map(|path| File::read(&path)).transpose()?;
+                    found.push((wanted, file.as_ref().map(|file| file.name.clone())));
+                    files.extend(file);
                 }
-                found.push((wanted, place));
             }
             Answer::Converted { source, packages, unused } => {
                 let packages = packages.into_iter().filter_map(|(name, path)| {
-                    let bytes = files.get(&path)?.clone();
-                    Some((name, path, bytes))
+                    let file = files.iter().find(|file| file.name == path)?;
+                    Some((name, path, file.bytes.clone()))
                 });
                 return Ok(Converted { source, packages: packages.collect(), unused });
             }
@@ -123,12 +127,22 @@ fn convert(
     }
 }
 
-/// Reads a component, and returns its outline.
-fn load(path: &str, files: &mut BTreeMap<String, Vec<u8>>) -> Result<Vec<u8>, Failure> {
-    let bytes = read(Path::new(path))?;
-    let outline = outline(&bytes, files.len()).map_err(|error| unreadable(path, &error))?;
-    files.insert(path.to_owned(), bytes);
-    Ok(outline)
+/// A component that is read.
+struct File {
+    /// Its path, as it is shown.
+    name: String,
+    bytes: Vec<u8>,
+    outline: Vec<u8>,
+}
+
+impl File {
+    fn read(path: &Path) -> Result<Self, Failure> {
+        let (name, bytes) = (path.display().to_string(), read(path)?);
+        // Whatever is wrong with it is told with its place in the file.
+        let outline = skim(&bytes, &Limits::default()).and_then(|_| outline(&bytes));
+        let outline = outline.map_err(|error| unreadable(&name, &error))?;
+        Ok(Self { name, bytes, outline })
+    }
 }
 
 /// Where a component is.
