@@ -309,12 +309,13 @@ fn modules_are_adapted_with_what_the_registry_was_seeded_with() {
     // So does a module by itself: what the lock says of the adapter counts.
     session.fine(&["adapt", "link.wasm"]);
     let lock = String::from_utf8(builder.read("warg.lock")).unwrap();
-    let (before, adapter) = lock.split_once("bytecodealliance:preview1-reactor").unwrap();
+    let name = "name = \"bytecodealliance:preview1-reactor\"";
+    let (before, adapter) = lock.split_once(name).unwrap();
     let digest = adapter.split_once("sha256:").unwrap().1.split_at(64).0;
     let other = adapter.replacen(digest, &"0".repeat(64), 1);
-    builder.write("warg.lock", &format!("{before}bytecodealliance:preview1-reactor{other}"));
+    builder.write("warg.lock", &format!("{before}{name}{other}"));
     let output = session.run(&["adapt", "link.wasm"]);
-    assert!(output.code == Some(2) && output.err.contains("the lock has sha256:0000"), "{output}");
+    assert!(output.code != Some(0) && output.err.contains("preview1-reactor"), "{output}");
 }
 
 #[test]
