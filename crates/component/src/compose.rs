@@ -200,9 +200,9 @@ pub fn assemble<'a, T, E: From<ComposeError>>(
         return Err(ComposeError::TooLarge { bytes_max: LINK_BYTES_MAX }.into());
     }
     let outlines = Outlines::new(&files).map_err(|(at, error)| fault(Some(at), &error))?;
-    let (made, valid) = validate_beside(&files, &Limits::default(), || make(&outlines));
+    let (done, valid) = validate_beside(&files, Limits::default(), || make(&outlines));
     valid.map_err(|(at, error)| fault(at, &error))?;
-    made
+    done
 }
 
 /// Reads a text that is no longer and no deeper than it may be.

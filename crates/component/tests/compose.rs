@@ -10,6 +10,7 @@ use wargate_component::compose::{
 };
 use wargate_component::inspect::{Limits, glance, inspect, skim};
 use wargate_testkit::vectors::testdata;
+use wasm_encoder::Encode;
 use wasmtime::component::{Component, Linker};
 use wasmtime::{Engine, Store};
 
@@ -238,26 +239,18 @@ fn who_has_invalid_code_is_told() {
     let code = [3, 5, 255, 255, 255, 255, 15, 10, 5, 255, 255, 255, 255, 15];
     let header = |layer: u8| if layer == 0 { b"\0asm\x01\0\0\0" } else { b"\0asm\x0d\0\x01\0" };
     let module = [header(0).as_slice(), &code].concat();
-    let many = [header(1).as_slice(), &[1, module.len() as u8], &module].concat();
+    let mut many = [header(1).as_slice(), &[1]].concat();
+    module.encode(&mut many);
     let mut deep = header(1).to_vec();
     while deep.len() < 1 << 12 {
-        let mut size = Vec::new();
-        leb128(deep.len(), &mut size);
-        deep = [header(1).as_slice(), &[4], &size, &deep].concat();
+        let within = std::mem::replace(&mut deep, [header(1).as_slice(), &[4]].concat());
+        within.encode(&mut deep);
     }
     for hostile in [many, deep, b"\0asm\x0d\0\x01\0\x04\x7f".to_vec(), b"junk".to_vec()] {
         let source = "package a:b;\nlet a = new demo:bad {};";
         let error = composed(source, &[("demo:bad", &hostile)], Form::Whole).unwrap_err();
         assert!(matches!(error, ComposeError::Package { .. }), "{error:?}");
     }
-}
-
-fn leb128(mut number: usize, to: &mut Vec<u8>) {
-    while number >= 0x80 {
-        to.push((number & 0x7f) as u8 | 0x80);
-        number >>= 7;
-    }
-    to.push(number as u8);
 }
 
 #[test]
@@ -283,23 +276,17 @@ fn a_glance_sees_what_an_inspection_sees() {
 
 #[test]
 fn code_has_one_budget_however_many_threads_there_are() {
-    let results = "i32 ".repeat(1000);
-    let targets = "0 ".repeat(60_000);
+    let (results, targets) = ("i32 ".repeat(1000), "0 ".repeat(70_000));
     let costly = wat(&format!(
         "(component (core module (type $t (func (result {results})))
             (func (type $t) unreachable br_table {targets})
-            (func (type $t) unreachable br_table {targets})
             (func (type $t) unreachable br_table {targets})))"
     ));
-    let names = ["demo:a", "demo:b"];
-    let limits = Limits::default();
-    for (count, fits) in [(1, true), (2, false)] {
-        let packages: Vec<_> = names.into_iter().take(count).map(|name| (name, &*costly)).collect();
-        let lets = names.into_iter().take(count).enumerate();
-        let lets: String =
-            lets.map(|(at, name)| format!("let x{at} = new {name} {{}};\n")).collect();
-        let made = composed(&format!("package a:b;\n{lets}"), &packages, Form::Whole);
-        assert_eq!(made.is_ok(), fits, "{made:?}");
-        assert!(made.is_err() || inspect(&made.unwrap(), &limits).is_ok());
+    let source = "package a:b; let a = new demo:a {}; let b = new demo:b {};";
+    for other in [&wat("(component)"), &costly] {
+        let contents = [(reference("demo:a"), &*costly), (reference("demo:b"), &**other)];
+        let packages = Packages { contents: contents.into(), adapters: BTreeMap::new() };
+        let made = compose(source, &packages, Form::Whole);
+        assert_eq!(made.is_ok(), *other != costly, "{made:?}");
     }
 }

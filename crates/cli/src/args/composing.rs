@@ -126,7 +126,8 @@ pub(crate) struct Targets {
 #[command(
     after_help = "A module of WASI 0.1 gets the adapter that fits: `command` if it is a program (it exports \
                   `_start`), `proxy` if it handles requests of HTTP and asks for nothing else, and `reactor` \
-                  otherwise. They are packages, which `wargate seed` publishes."
+                  otherwise. They are packages, which `wargate seed` publishes; that of the lock counts, if it \
+                  has one."
 )]
 pub(crate) struct Adapt {
     /// A core module: a file, or a package with @VERSION or @REQUIREMENT behind it

@@ -41,11 +41,11 @@ pub(crate) type Fault = (Option<usize>, InspectError);
 /// many threads there are.
 pub(crate) fn validate_beside<T>(
     files: &[&[u8]],
-    limits: &Limits,
+    limits: Limits,
     work: impl FnOnce() -> T,
 ) -> (T, Result<(), Fault>) {
     let (queue, changed) = (Mutex::default(), Condvar::new());
-    let pool = Pool { files, limits: *limits, steps: AtomicU64::new(0), queue, changed };
+    let pool = Pool { files, limits, steps: AtomicU64::new(0), queue, changed };
     let others = thread::available_parallelism().map_or(0, |all| all.get().min(THREADS_MAX) - 1);
     let done = thread::scope(|scope| {
         for _ in 0..others {
