@@ -93,6 +93,7 @@ impl Code {
         function: &mut FuncValidator<R>,
         body: &FunctionBody<'_>,
     ) -> Result<(), InspectError> {
+        let (bytes, start) = (body.as_bytes(), body.range().start);
         let mut reader = body.get_binary_reader();
         function.read_locals(&mut reader)?;
         self.charge(body.range().start, u64::from(function.len_locals()) / LOCALS_PER_STEP)?;
@@ -100,8 +101,8 @@ impl Code {
         while !reader.eof() {
             let offset = reader.original_position();
             // Reading an operator apart takes as long as validating it, so most are not.
-            let opcode = reader.clone().read_u8()?;
-            let steps = if self.widest > NARROW || LONG.contains(&opcode) {
+            let opcode = usize::try_from(offset - start).ok().and_then(|at| bytes.get(at));
+            let steps = if self.widest > NARROW || opcode.is_some_and(|it| LONG.contains(it)) {
                 let operator = reader.peek_operator(&function.visitor(offset))?;
                 self.steps(function, offset, &operator)
             } else {
