@@ -1,6 +1,7 @@
 //! The commands, each in its module.
 
 mod adapt;
+mod adapters;
 mod bundle;
 mod compose;
 mod composing;

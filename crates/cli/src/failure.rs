@@ -14,6 +14,9 @@ pub(crate) const EXIT_OTHER: u8 = 1;
 /// The command line cannot be understood.
 pub(crate) const EXIT_USAGE: u8 = 2;
 
+/// There is no such thing.
+pub(crate) const EXIT_NOT_FOUND: u8 = 3;
+
 /// The network or the registry fails.
 pub(crate) const EXIT_UNAVAILABLE: u8 = 5;
 
@@ -30,7 +33,11 @@ pub(crate) const EXITS: &[(u8, &str, &str)] = &[
         "the command, the configuration or a file of yours is wrong, or a question was \
                    not answered",
     ),
-    (3, "not-found", "there is no such package, release or registry, or it is not at hand offline"),
+    (
+        EXIT_NOT_FOUND,
+        "not-found",
+        "there is no such package, release or registry, or it is not at hand offline",
+    ),
     (4, "denied", "a permission, a key or a token is missing"),
     (EXIT_UNAVAILABLE, "unavailable", "the network or the registry fails; later may help"),
     (EXIT_UNTRUSTED, "untrusted", "the registry, or somebody between, says what cannot be true"),
@@ -191,7 +198,7 @@ impl Failure {
 
     /// There is no such thing.
     pub(crate) fn not_found(message: impl Into<String>) -> Self {
-        Self::new(3, "not-found", message)
+        Self::new(EXIT_NOT_FOUND, "not-found", message)
     }
 
     /// This machine's.
@@ -285,7 +292,7 @@ impl Failure {
 const fn exit_of(kind: Kind) -> u8 {
     match kind {
         Kind::Usage => EXIT_USAGE,
-        Kind::NotFound => 3,
+        Kind::NotFound => EXIT_NOT_FOUND,
         Kind::Denied => 4,
         Kind::Unavailable => EXIT_UNAVAILABLE,
         Kind::Untrusted => EXIT_UNTRUSTED,

@@ -18,6 +18,13 @@ pub(crate) struct Bounds {
     pub(crate) memory_limit: u64,
 }
 
+/// What they are where nobody can say otherwise.
+impl Default for Bounds {
+    fn default() -> Self {
+        Self { time_limit: Duration::from_mins(1), memory_limit: 4096 }
+    }
+}
+
 /// Where packages are taken from, and what is written.
 #[derive(Debug, Args)]
 #[expect(clippy::struct_excessive_bools, reason = "flags")]

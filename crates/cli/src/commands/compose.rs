@@ -155,7 +155,7 @@ fn direct(lock: &Lock) -> Lock {
 }
 
 /// The release that answers an import.
-fn answer<'a>(lock: &'a Lock, import: &str) -> Option<&'a PackageId> {
+pub(super) fn answer<'a>(lock: &'a Lock, import: &str) -> Option<&'a PackageId> {
     let mut edges = lock.roots.iter().flat_map(|root| &root.dependencies);
     edges.find(|edge| edge.import == import).map(|edge| &edge.package)
 }

@@ -65,7 +65,7 @@ impl<'a> Components<'a> {
 }
 
 /// How a core module begins.
-const MODULE: &[u8] = b"\0asm\x01\0\0\0";
+pub(super) const MODULE: &[u8] = b"\0asm\x01\0\0\0";
 
 /// Adapts a module, with an adapter of those that are known or that of `find` if it needs one.
 pub(super) fn adapted<'a>(
@@ -128,7 +128,8 @@ pub(super) fn find_adapter(
     let packages = packages.map_err(|failure| {
         failure.hint(format!(
             "a core module needs the adapter {name}: `wargate seed` publishes it, `warg lock` with \
-             its name beside the others takes it into the lock, and `--adapter` names another one"
+             the document, or with its name beside the others, takes it into the lock, and \
+             `--adapter` names another one"
         ))
     })?;
     let found = packages.into_iter().next().map(|it| it.in_role(Role::Adapter));

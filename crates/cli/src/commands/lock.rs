@@ -23,17 +23,14 @@ pub(crate) fn run(context: &Context, options: &LockArguments) -> Result<Report, 
         return Err(Failure::usage("standard output cannot take both content and JSON")
             .hint("leave out `--json`, or name a file"));
     }
-    let locking = Locking::new(context, &options.roots, &options.place)?;
+    let mut locking = Locking::new(context, &options.roots, &options.place)?;
     if options.place.file.is_none() && !options.roots.named.is_empty() {
         refuse_other_roots(context, &locking)?;
     }
     refuse_inputs(&locking, [options.component.as_deref(), options.export_wkg.as_deref()])?;
+    let kept = locking.known.clone().filter(|_| !options.update);
+    let lock = locking.lock(context, kept.as_ref())?;
     let known = locking.known.as_ref();
-    let lock = if context.config.settings.offline {
-        locking.solve_within()?
-    } else {
-        locking.solve(context, known.filter(|_| !options.update))?
-    };
     let changes = changes(known, &lock);
     if options.check {
         return Ok(check(known, &lock, &locking.path, &changes));

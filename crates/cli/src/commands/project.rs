@@ -156,12 +156,8 @@ fn relock(
         resolving.keep_files(context, known, folder_of(&path))?;
     }
     resolving.question.options.prereleases = prereleases;
-    let locking = Locking { path, known, resolving };
-    let lock = if context.config.settings.offline {
-        locking.solve_within()?
-    } else {
-        locking.solve(context, locking.known.as_ref())?
-    };
+    let mut locking = Locking { path, known: known.clone(), resolving };
+    let lock = locking.lock(context, known.as_ref())?;
     Ok((locking, lock))
 }
 

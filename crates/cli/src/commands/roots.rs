@@ -22,7 +22,7 @@ use crate::files::{digests, read_regular};
 pub(crate) const FILE_BYTES_MAX: u64 = wargate_component::limits::FILE_BYTES_MAX as u64;
 
 /// What is resolved, and what a lock says of it.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Resolving {
     /// The question, without pins.
     pub(crate) question: Question,

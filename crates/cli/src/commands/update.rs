@@ -42,14 +42,14 @@ pub(crate) fn update(context: &Context, options: &Update) -> Result<Report, Fail
         prereleases: options.prereleases,
         ..Roots::default()
     };
-    let locking = Locking::new(context, &roots, &options.place)?;
+    let mut locking = Locking::new(context, &roots, &options.place)?;
     let asked = locking.resolving.question.options.clone();
     let mut pins = known.pins();
     if named.is_empty() && options.precise.is_empty() {
         pins.clear();
     }
     pins.retain(|package, _| !named.contains(package) && !asked.precise.contains_key(package));
-    let lock = locking.solve_with(context, Options { pins, ..asked })?;
+    let lock = locking.lock_with(context, Options { pins, ..asked })?;
     let changes = changes(Some(&known), &lock);
     let locked = if options.dry_run {
         lock::dry(&locking, &lock, &changes)

@@ -261,6 +261,18 @@ fn modules_are_adapted_with_what_the_registry_was_seeded_with() {
     }
     let output = session.run(&["adapt", "command.wasm"]);
     assert!(output.code == Some(3) && output.err.contains("wargate seed"), "{output}");
+    // Where nobody has an adapter, the rest is locked, and that is said.
+    session.fine(&["publish", "link.wasm", "--name", "demo:module", "--release", "1.0.0"]);
+    builder.write(
+        "adapted.wac",
+        "package demo:adapted;\nlet low = new demo:greeter {};\n\
+         let top = new demo:module { ...low, ... };\nexport top...;\n",
+    );
+    let output = session.run(&["lock", "adapted.wac"]);
+    assert!(output.code == Some(0) && output.err.contains("without an adapter"), "{output}");
+    let output = session.run(&["compose", "adapted.wac"]);
+    assert!(output.code == Some(2) && output.err.contains("preview1-reactor"), "{output}");
+    fs::remove_file(builder.folder.join("warg.lock")).unwrap();
     let seeded = registry.operate(&["seed"]);
     assert_eq!(seeded.matches("published").count(), 16, "{seeded}");
     let again = registry.operate(&["seed"]);
@@ -290,19 +302,18 @@ fn modules_are_adapted_with_what_the_registry_was_seeded_with() {
     assert!(later.code == Some(1) && later.out.contains("it imports wasi:cli/exit"), "{later}");
 
     // A package that is a module is adapted where a document instantiates it.
-    session.fine(&["publish", "link.wasm", "--name", "demo:module", "--release", "1.0.0"]);
-    builder.write(
-        "adapted.wac",
-        "package demo:adapted;\nlet low = new demo:greeter {};\n\
-         let top = new demo:module { ...low, ... };\nexport top...;\n",
-    );
     let made = builder.json(&["compose", "adapted.wac"]);
     let roles: Vec<_> = made["sources"].as_array().unwrap().iter().map(|it| &it["role"]).collect();
     assert_eq!(roles, ["document", "part", "part", "adapter"]);
-    session.fine(&["lock", "adapted.wac"]);
-    let output = session.run(&["compose", "adapted.wac", "-o", "locked.wasm"]);
-    assert!(output.code == Some(2) && output.err.contains("preview1-reactor"), "{output}");
-    session.fine(&["lock", "adapted.wac", "bytecodealliance:preview1-reactor"]);
+    // Its adapter is locked with it, and stays so, whoever locks and with what network.
+    let adapter = "bytecodealliance:preview1-reactor";
+    assert!(session.fine(&["lock", "adapted.wac"]).contains(adapter));
+    let lock = builder.read("warg.lock");
+    for again in [&["adapted.wac"][..], &[], &["adapted.wac", "--offline"], &["--offline"]] {
+        session.fine(&[&["lock", "--check"], again].concat());
+    }
+    session.fine(&["update", "demo:module"]);
+    assert_eq!(builder.read("warg.lock"), lock);
     session.fine(&["compose", "adapted.wac", "-o", "locked.wasm", "--offline"]);
     assert_eq!(builder.read("locked.wasm"), builder.read("adapted.wasm"));
 
