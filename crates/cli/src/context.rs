@@ -100,6 +100,15 @@ impl Context {
         near_misses::of_variables(names.into_iter(), &known)
     }
 
+    /// Has standard output for something else than JSON.
+    pub(crate) fn take_stdout(&self) -> Result<(), Failure> {
+        if self.globals.json {
+            return Err(Failure::usage("standard output cannot take both content and JSON")
+                .hint("leave out `--json`, or name a file if that can be"));
+        }
+        Ok(())
+    }
+
     /// The home registry.
     pub(crate) fn home(&self) -> Result<&RegistryUrl, Failure> {
         self.config.settings.home.as_ref().ok_or_else(|| Error::NoRegistry.into())

@@ -34,11 +34,11 @@ pub(crate) fn run(context: &Context, options: &Dependencies) -> Result<Report, F
     let question = &question;
     let resolved = context.run(|client| async move { Ok(client.resolve(question).await?) })?;
     let shown = Shown { resolving, resolved: &resolved };
-    if options.dot {
-        return Ok(Report::own(shown.graph().to_dot(), shown.document()));
-    }
-    if options.svg {
-        return Ok(Report::own(shown.graph().to_svg(), shown.document()));
+    if options.dot || options.svg {
+        context.take_stdout()?;
+        let graph = shown.graph();
+        let text = if options.dot { graph.to_dot() } else { graph.to_svg() };
+        return Ok(Report::own(text, shown.document()));
     }
     match &options.why {
         Some(package) => shown.why(package),

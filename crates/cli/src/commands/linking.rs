@@ -131,10 +131,7 @@ impl Linking {
     ) -> Result<Report, Failure> {
         let output = self.link(form)?;
         if path == Path::new("-") {
-            if context.globals.json {
-                return Err(Failure::usage("standard output cannot take both content and JSON")
-                    .hint("leave out `--json`, or name a file"));
-            }
+            context.take_stdout()?;
             output.segments().try_for_each(print)?;
             return Ok(Report::new("", Value::Null));
         }

@@ -19,9 +19,8 @@ use crate::output::{Report, note};
 /// Locks, or checks a lock.
 pub(crate) fn run(context: &Context, options: &LockArguments) -> Result<Report, Failure> {
     let to_stdout = options.component.as_deref() == Some(Path::new("-"));
-    if to_stdout && context.globals.json {
-        return Err(Failure::usage("standard output cannot take both content and JSON")
-            .hint("leave out `--json`, or name a file"));
+    if to_stdout {
+        context.take_stdout()?;
     }
     let mut locking = Locking::new(context, &options.roots, &options.place)?;
     if options.place.file.is_none() && !options.roots.named.is_empty() {

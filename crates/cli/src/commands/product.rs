@@ -88,10 +88,7 @@ impl Product<'_> {
     pub(super) fn write(&self, context: &Context, stated: Stated<'_>) -> Result<Report, Failure> {
         let Stated { output, digest, sources, more } = stated;
         if self.path == Path::new("-") {
-            if context.globals.json {
-                return Err(Failure::usage("standard output cannot take both content and JSON")
-                    .hint("leave out `--json`, or name a file"));
-            }
+            context.take_stdout()?;
             print(&output.to_vec())?;
             return Ok(Report::own(String::new(), json!({})));
         }
@@ -154,6 +151,7 @@ impl Assembly<'_> {
             Fault::Other(failure) => failure,
         };
         if options.dot || options.svg {
+            context.take_stdout()?;
             let wired = assemble(&parts, |outlines| wired(worker, job, outlines));
             return wired.map(|wired| picture(options, &wired.graph)).map_err(refused);
         }

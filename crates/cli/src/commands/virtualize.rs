@@ -25,9 +25,8 @@ use folder::{Budget, Sizes};
 /// The command.
 pub(crate) fn run(context: &Context, options: &Virtualize) -> Result<Report, Failure> {
     let to_standard_output = options.output.as_deref() == Some(Path::new("-"));
-    if to_standard_output && context.globals.json {
-        return Err(Failure::usage("standard output cannot take both content and JSON")
-            .hint("leave out `--json`, or name a file"));
+    if to_standard_output {
+        context.take_stdout()?;
     }
     let environment = variables(&options.env)?;
     let (folders, sizes) = folders(&options.dir)?;

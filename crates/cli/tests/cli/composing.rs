@@ -123,6 +123,8 @@ fn a_tower_of_languages_is_composed_pinned_and_run() {
     let open = builder.json(&["inspect", "open.wasm"]);
     assert!(open.to_string().contains("unlocked-dep=<demo:script@"), "{open}");
 
+    let output = session.run(&["--json", "compose", "tower.wac", "--dot"]);
+    assert!(output.code == Some(2) && output.out.contains("both content and JSON"), "{output}");
     let dot = session.fine(&["compose", "tower.wac", "--dot"]);
     assert!(dot.starts_with("digraph {") && dot.contains("demo:script"), "{dot}");
     assert!(session.fine(&["compose", "tower.wac", "--svg"]).starts_with("<svg"));

@@ -35,6 +35,7 @@ pub(super) fn run(context: &Context, options: &Compose, path: &Path) -> Result<R
         context.tell(&Notice::Warning { message });
     }
     if options.to_wac {
+        context.take_stdout()?;
         let mut paths = packages.iter().map(|(_, path, _)| path);
         if let Some(path) = paths.find(|path| path.contains(char::is_control)) {
             let path = path.escape_debug();
