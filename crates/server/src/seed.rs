@@ -7,7 +7,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use serde::{Deserialize, Serialize};
 use wargate_component::wasi::{PREVIEW2, PREVIEW3};
 use wargate_console::Table;
@@ -86,7 +86,12 @@ pub(crate) fn run(common: &CommonOptions) -> Result<()> {
 pub(crate) async fn seed(registry: &Arc<Registry>, ring: &KeyRing) -> Result<Vec<Seeded>> {
     let path = ring.files().seed.clone();
     let key = if path.exists() {
-        keys::read(&path)?
+        keys::read(&path).map_err(|error| {
+            anyhow!(
+                "{error:#}\nhint: put the file back as it was: only that key can go on with what was \
+                 seeded; if nothing was, remove it"
+            )
+        })?
     } else {
         let key = keys::generate();
         keys::write(&path, &key)?;
