@@ -40,8 +40,9 @@ pub(crate) fn explain(
     let (of_type, engine) = (component.component_type(), component.engine());
     let mut missing: Vec<String> = Vec::new();
     let mut strange: Vec<String> = Vec::new();
+    let mut resources: Vec<ResourceType> = Vec::new();
     for (import, item) in of_type.imports(engine) {
-        let lacking = lacking(linker, import, &item.ty, component);
+        let lacking = lacking(linker, import, &item.ty, component, &mut resources);
         let Some(lacking) = lacking else { continue };
         if !import.starts_with("wasi:") {
             strange.push(import.to_owned());
@@ -87,24 +88,28 @@ enum Lacking {
     Some(Vec<String>),
 }
 
-/// What of an import is not there; `None`: nothing.
+/// What of an import is not there; `None`: nothing. `known` are the resources of the imports before.
 fn lacking(
     linker: &Linker<Host>,
     import: &str,
     item: &ComponentItem,
     component: &Component,
+    known: &mut Vec<ResourceType>,
 ) -> Option<Lacking> {
     let ComponentItem::ComponentInstance(instance) = item else {
         // The host has nothing outside of interfaces; types need not come from it.
-        return (!matches!(item, ComponentItem::Type(_))).then_some(Lacking::All);
+        let is_there = matches!(item, ComponentItem::Type(_)) || is_another_name(item, known);
+        return (!is_there).then_some(Lacking::All);
     };
     // What is there cannot be defined again: defining it tells.
     let mut probe = linker.clone();
     probe.allow_shadowing(false);
-    let known = known_as(import);
-    let mut there = probe.instance(&known).ok()?;
+    let mut there = probe.instance(&known_as(import)).ok()?;
     let (mut count, mut lacking) = (0_usize, Vec::new());
     for (name, item) in instance.exports(component.engine()) {
+        if is_another_name(&item.ty, known) {
+            continue;
+        }
         let Some(is_new) = define(&mut there, name, &item.ty) else { continue };
         count += 1;
         if is_new {
@@ -112,14 +117,24 @@ fn lacking(
         }
     }
     match lacking.len() {
-        0 if count == 0 && !import.starts_with("wasi:") => Some(Lacking::All),
         0 => None,
         missing if missing == count => Some(Lacking::All),
         _ => Some(Lacking::Some(lacking)),
     }
 }
 
-/// Whether something of that name and kind can be defined; `None`: it is of no kind that is defined.
+/// Whether it is a resource that was imported before: by `use`, an interface gives it one more name, which
+/// the host need not have.
+fn is_another_name(item: &ComponentItem, known: &mut Vec<ResourceType>) -> bool {
+    let ComponentItem::Resource(resource) = item else { return false };
+    let is_known = known.contains(resource);
+    if !is_known {
+        known.push(*resource);
+    }
+    is_known
+}
+
+/// Whether something of that name and kind can be defined; `None`: it is a type, which needs no definition.
 fn define(there: &mut LinkerInstance<'_, Host>, name: &str, item: &ComponentItem) -> Option<bool> {
     match item {
         ComponentItem::ComponentFunc(_) => Some(there.func_new(name, |_, _, _, _| Ok(())).is_ok()),
@@ -127,7 +142,11 @@ fn define(there: &mut LinkerInstance<'_, Host>, name: &str, item: &ComponentItem
             let resource = ResourceType::host::<()>();
             Some(there.resource(name, resource, |_, _| Ok(())).is_ok())
         }
-        _ => None,
+        // The host has no interface with such things.
+        ComponentItem::Module(_)
+        | ComponentItem::Component(_)
+        | ComponentItem::ComponentInstance(_) => Some(true),
+        ComponentItem::CoreFunc(_) | ComponentItem::Type(_) => None,
     }
 }
 

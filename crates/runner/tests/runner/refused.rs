@@ -73,6 +73,33 @@ fn all_that_is_missing_is_said_at_once() {
 }
 
 #[test]
+fn what_the_host_has_is_not_listed() {
+    // It uses resources of `wasi:io` in many interfaces.
+    let hello = concat!(env!("CARGO_MANIFEST_DIR"), "/../../testdata/guides/hello.wasm");
+    let output = run(&["run", hello]);
+    let said = "error: hello.wasm imports what this host does not have:\n  \
+                example:greet/greeting@0.1.0\nhint: other components have to provide it";
+    assert_eq!(output.code, Some(2), "{output}");
+    assert!(output.err.starts_with(said), "{output}");
+    let there = tempfile::tempdir().unwrap();
+    let path = there.path().join("a.wasm");
+    let path = path.to_str().unwrap();
+    // A resource is missing where it is from, and not where it is used; types are missing nowhere.
+    let imports = r#"
+        (import "my:own/types@1.0.0" (instance
+            (type $size u32) (export "size" (type (eq $size)))))
+        (import "my:own/things@1.0.0" (instance $things (export "thing" (type (sub resource)))))
+        (alias export $things "thing" (type $thing))
+        (import "wasi:cli/environment@0.2.0" (instance
+            (export "thing" (type (eq $thing)))
+            (export "initial-cwd" (func (result (option string))))))"#;
+    fs::write(path, importing(imports, "0.2.0")).unwrap();
+    let output = run(&["run", path]);
+    let said = "does not have:\n  my:own/things@1.0.0\nhint: ";
+    assert!(output.code == Some(2) && output.err.contains(said), "{output}");
+}
+
+#[test]
 fn what_is_no_such_component_is_told_apart() {
     let there = tempfile::tempdir().unwrap();
     let testdata = concat!(env!("CARGO_MANIFEST_DIR"), "/../../testdata");
