@@ -50,6 +50,9 @@ pub(crate) const STREAMS_MAX: u32 = 100;
 /// How long a client may take for a request's head, and how long a connection may be idle.
 pub(crate) const HEAD_PATIENCE: Duration = Duration::from_secs(30);
 
+/// How long a connection over which no whole head has come is still open when the program is to stop.
+pub(crate) const FAREWELL: Duration = Duration::from_millis(500);
+
 /// How often a component that computes lets others have their turn.
 pub(crate) const TURN: Duration = Duration::from_millis(20);
 

@@ -13,7 +13,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use wargate_console::harmless;
 use wasmtime::Engine;
 use wasmtime_wasi_http::p2::bindings::ProxyPre;
@@ -23,7 +23,9 @@ use crate::arguments::Serve;
 use crate::engine::{self, Turns, Wanted};
 use crate::failure::{Failure, note};
 use crate::grants::Grants;
-use crate::limits::{BACK_OFF, CONNECTIONS_MAX, HEAD_BYTES_MAX, HEAD_PATIENCE, STREAMS_MAX, TURN};
+use crate::limits::{
+    BACK_OFF, CONNECTIONS_MAX, FAREWELL, HEAD_BYTES_MAX, HEAD_PATIENCE, STREAMS_MAX, TURN,
+};
 
 const PROXY: Wanted = Wanted {
     interface: "wasi:http/incoming-handler",
@@ -77,6 +79,7 @@ async fn listen(options: &Serve, service: Arc<Service>) -> Result<(), Failure> {
     );
     let room = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     let graceful = GracefulShutdown::new();
+    let (stops, stopping) = watch::channel(false);
     loop {
         let accepted = tokio::select! {
             biased;
@@ -84,7 +87,9 @@ async fn listen(options: &Serve, service: Arc<Service>) -> Result<(), Failure> {
             accepted = accept(&listener, &room) => accepted,
         };
         match accepted {
-            Ok((stream, permit)) => converse(&service, &graceful, stream, permit),
+            Ok((stream, permit)) => {
+                converse(&service, &graceful, stopping.clone(), stream, permit);
+            }
             Err(error) => {
                 note(&format!("a connection cannot be taken: {error}"));
                 // Another one may end until then.
@@ -95,6 +100,7 @@ async fn listen(options: &Serve, service: Arc<Service>) -> Result<(), Failure> {
         }
     }
     drop(listener);
+    stops.send_replace(true);
     // What an instance still does after its answer belongs to its request.
     let ended = async {
         graceful.shutdown().await;
@@ -125,6 +131,7 @@ async fn accept(
 fn converse(
     service: &Arc<Service>,
     graceful: &GracefulShutdown,
+    stopping: watch::Receiver<bool>,
     stream: TcpStream,
     permit: OwnedSemaphorePermit,
 ) {
@@ -142,14 +149,30 @@ fn converse(
         .max_header_list_size(head)
         .max_concurrent_streams(STREAMS_MAX);
     let service = Arc::clone(service);
-    let answer = service_fn(move |request| Arc::clone(&service).answer(request));
+    let (asks, asked) = watch::channel(false);
+    let answer = service_fn(move |request| {
+        asks.send_replace(true);
+        Arc::clone(&service).answer(request)
+    });
     let connection = builder.serve_connection(TokioIo::new(stream), answer).into_owned();
     let connection = graceful.watch(connection);
     tokio::spawn(async move {
-        // A client that breaks off, or does not speak HTTP, has only itself to tell.
-        let _ = connection.await;
+        tokio::select! {
+            // A client that breaks off, or does not speak HTTP, has only itself to tell.
+            _ = connection => {}
+            () = silence(stopping, asked) => {}
+        }
         drop(permit);
     });
+}
+
+/// Ends soon after the stop, if nothing whole was asked until then: nobody waits for the rest of a head.
+async fn silence(mut stopping: watch::Receiver<bool>, mut asked: watch::Receiver<bool>) {
+    // It is never closed before.
+    let _ = stopping.wait_for(|stops| *stops).await;
+    if tokio::time::timeout(FAREWELL, asked.wait_for(|asked| *asked)).await.is_ok() {
+        std::future::pending::<()>().await;
+    }
 }
 
 /// Says where it listens: to whoever started it, on standard output.

@@ -233,6 +233,34 @@ fn what_is_on_its_way_is_answered_at_the_stop() {
 }
 
 #[test]
+fn half_a_head_is_not_waited_for_at_the_stop() {
+    let server = Server::start(&["--timeout=10s"]);
+    let half = server.send("GET / HTTP/1.1\r\nHo", b"");
+    let mut second = server.send("GET /count HTTP/1.1\r\nhost: a.example\r\n\r\n", b"");
+    let mut begun = Vec::new();
+    while !begun.ends_with(b"1\r\n0\r\n\r\n") {
+        let mut byte = [0];
+        second.read_exact(&mut byte).unwrap();
+        begun.extend(byte);
+    }
+    second.write_all(b"GET /count HTTP/1.1\r\nHo").unwrap();
+    // It has taken the others when it takes this one, which is answered.
+    let mut waiting = server.begin(5);
+    server.signal("-TERM");
+    for mut stream in [half, second] {
+        let mut rest = Vec::new();
+        // Whether it is closed or reset is all the same.
+        let _ = stream.read_to_end(&mut rest);
+        assert!(rest.is_empty(), "{rest:?}");
+    }
+    waiting.write_all(b"hello").unwrap();
+    assert_eq!(answer(waiting).body, "hello");
+    let (status, said) = server.end();
+    // It would be, if it had waited for the others.
+    assert!(status.success() && !said.contains("cut off"), "{said}");
+}
+
+#[test]
 fn where_it_listens_is_said_to_people_and_programs() {
     let document = r#"--json={"component":"my:http"}"#;
     let mut command = program(&["serve", HTTP, "--listen", "127.0.0.1:0", document]);
