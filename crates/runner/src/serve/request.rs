@@ -16,7 +16,7 @@ use wasmtime::Store;
 use wasmtime_wasi_http::p2::bindings::ProxyPre;
 use wasmtime_wasi_http::p2::bindings::http::types::{ErrorCode, Scheme};
 use wasmtime_wasi_http::p2::body::HyperOutgoingBody;
-use wasmtime_wasi_http::{WasiBody, WasiHttpView};
+use wasmtime_wasi_http::{Error, WasiBody, WasiHttpView};
 
 use super::body::{Fate, WholeBody};
 use super::took;
@@ -67,6 +67,10 @@ impl Service {
         request: Request<Incoming>,
     ) -> Result<Response<WasiBody>, Infallible> {
         let line = Line::new(&request);
+        if request.method() == Method::CONNECT {
+            line.write(StatusCode::NOT_IMPLEMENTED, "it asks for a proxy");
+            return Ok(plain(StatusCode::NOT_IMPLEMENTED, "this server is no proxy\n"));
+        }
         let Ok(permit) = Arc::clone(&self.room).try_acquire_owned() else {
             line.write(StatusCode::SERVICE_UNAVAILABLE, "as many requests as may be are answered");
             let mut response = plain(StatusCode::SERVICE_UNAVAILABLE, "too many requests\n");
@@ -92,8 +96,11 @@ impl Service {
             Ok(Ok(response)) => {
                 // It goes on by itself, and ends when nobody reads any more.
                 work.0 = None;
-                line.write(response.status(), "");
-                Ok(response.map(|body| WholeBody { body, fate }.boxed_unsync()))
+                let mut entry = Entry { line, status: response.status(), is_cut_off: false };
+                Ok(response.map(|body| {
+                    let whole = WholeBody { body, fate };
+                    whole.map_err(move |error| entry.cut_off(error)).boxed_unsync()
+                }))
             }
             Ok(Err(code)) => {
                 work.0 = None;
@@ -194,7 +201,10 @@ struct Line {
 impl Line {
     fn new(request: &Request<Incoming>) -> Self {
         // What follows a question mark may be nobody's business.
-        let path: String = request.uri().path().chars().take(LOGGED_PATH_CHARACTERS_MAX).collect();
+        let (path, authority) = (request.uri().path(), request.uri().authority());
+        // Whoever asks for a connection names no path.
+        let path = if path.is_empty() { authority.map_or("", |it| it.as_str()) } else { path };
+        let path: String = path.chars().take(LOGGED_PATH_CHARACTERS_MAX).collect();
         let method = request.method().clone();
         Self { method, path, begun: Instant::now() }
     }
@@ -218,5 +228,26 @@ impl Line {
             }
         };
         note(&format!("{path}: {why}"));
+    }
+}
+
+/// What the log is to say of an answer; it does when nothing of the answer is left to send.
+struct Entry {
+    line: Line,
+    status: StatusCode,
+    is_cut_off: bool,
+}
+
+impl Entry {
+    /// Notes that the answer never came to its end.
+    fn cut_off(&mut self, error: Error) -> Error {
+        self.is_cut_off = true;
+        error
+    }
+}
+
+impl Drop for Entry {
+    fn drop(&mut self) {
+        self.line.write(self.status, if self.is_cut_off { "cut off" } else { "" });
     }
 }

@@ -122,6 +122,9 @@ fn every_request_has_an_instance_of_its_own() {
     let half = server.get("/half");
     assert!(half.status == 0 || !half.is_whole, "{half:?}");
     assert_eq!(server.get("/say").body, "said");
+    let tunnel = "CONNECT a.example:1 HTTP/1.1\r\nhost: a.example:1\r\nconnection: close\r\n\r\n";
+    let refused = answer(server.send(tunnel, b""));
+    assert_eq!((refused.status, refused.body.as_str()), (501, "this server is no proxy\n"));
     server.signal("-TERM");
     let (status, said) = server.end();
     assert!(status.success(), "{said}");
@@ -129,6 +132,7 @@ fn every_request_has_an_instance_of_its_own() {
         "GET /teapot 418 ",
         "/trap: http.wasm trapped: wasm `unreachable` instruction executed",
         "GET /silence 500 ",
+        "CONNECT a.example:1 501 ",
         "/half: http.wasm trapped",
         "said on stdout\n",
         "said on stderr\n",
@@ -136,6 +140,8 @@ fn every_request_has_an_instance_of_its_own() {
         assert!(said.contains(line), "{line}: {said}");
     }
     assert!(!said.contains("after=trap"), "queries are not logged: {said}");
+    let cut_off: Vec<&str> = said.lines().filter(|line| line.ends_with(": cut off")).collect();
+    assert!(cut_off.len() == 1 && cut_off[0].starts_with("GET /half 200 "), "{said}");
 }
 
 #[test]
