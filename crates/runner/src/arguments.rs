@@ -1,5 +1,6 @@
 //! What is typed. `warg run` and `warg serve` have the same grants, and hand them on as they are.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -38,7 +39,7 @@ pub(crate) struct Run {
     #[arg(long, help_heading = "Limits", value_name = "SIZE", default_value = COMMAND_MEMORY_BYTES, value_parser = size)]
     pub(crate) max_memory: usize,
     /// How long it may run [default: for ever]
-    #[arg(long, help_heading = "Limits", value_name = "DURATION", value_parser = humantime::parse_duration)]
+    #[arg(long, help_heading = "Limits", value_name = "DURATION", value_parser = time)]
     pub(crate) timeout: Option<Duration>,
     #[command(flatten)]
     pub(crate) how: How,
@@ -52,7 +53,7 @@ pub(crate) struct Serve {
     /// The component
     pub(crate) file: PathBuf,
     /// Where to listen; port 0 takes one that is free
-    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8080")]
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8080", value_parser = listen)]
     pub(crate) listen: String,
     #[command(flatten)]
     pub(crate) grants: GrantArguments,
@@ -61,7 +62,7 @@ pub(crate) struct Serve {
     pub(crate) max_memory: usize,
     /// How long the answer to one request may take
     #[arg(long, help_heading = "Limits", value_name = "DURATION", default_value = REQUEST_TIME,
-        value_parser = humantime::parse_duration)]
+        value_parser = time)]
     pub(crate) timeout: Duration,
     /// Requests that are answered at a time; further ones get 503
     #[arg(long, help_heading = "Limits", value_name = "NUMBER", default_value = REQUESTS,
@@ -115,6 +116,27 @@ impl How {
     }
 }
 
+/// How long something may take.
+fn time(text: &str) -> Result<Duration, String> {
+    let time = humantime::parse_duration(text).map_err(|error| error.to_string())?;
+    if time.is_zero() { Err("nothing is done in no time".into()) } else { Ok(time) }
+}
+
+/// Where to listen: `127.0.0.1:8080`, `[::1]:8080`, `localhost:8080`.
+fn listen(text: &str) -> Result<String, String> {
+    let is_name = |name: &str| {
+        let may_be = |it: char| it.is_ascii_alphanumeric() || "-._".contains(it);
+        !name.is_empty() && name.chars().all(may_be)
+    };
+    let is_named = text
+        .rsplit_once(':')
+        .is_some_and(|(name, port)| is_name(name) && port.parse::<u16>().is_ok());
+    if is_named || text.parse::<SocketAddr>().is_ok() {
+        return Ok(text.to_owned());
+    }
+    Err("it is written ADDRESS:PORT, as 127.0.0.1:8080 or [::1]:8080".into())
+}
+
 /// A JSON object.
 fn object(text: &str) -> Result<Value, String> {
     let value: Value = serde_json::from_str(text).map_err(|error| error.to_string())?;
@@ -151,6 +173,27 @@ mod tests {
         }
         for text in ["", "MiB", "1TB", "-1", "99999999999999999999", "99999999999999999GiB"] {
             assert!(size(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn no_time_is_no_limit() {
+        for (text, is_time) in
+            [("1ms", true), ("2m", true), ("0", false), ("0s", false), ("1", false)]
+        {
+            assert_eq!(time(text).is_ok(), is_time, "{text}");
+        }
+    }
+
+    #[test]
+    fn addresses_have_ports() {
+        for text in ["127.0.0.1:0", "[::1]:80", "localhost:65535", "a-b.example:1"] {
+            assert_eq!(listen(text).as_deref(), Ok(text));
+        }
+        for text in
+            ["", ":80", "127.0.0.1", "127.0.0.1:99999", "nonsense", "::1:80", "a b:1", "a:x"]
+        {
+            assert!(listen(text).is_err(), "{text}");
         }
     }
 

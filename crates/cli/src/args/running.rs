@@ -1,5 +1,7 @@
 //! What a person types to run components.
 
+use std::net::SocketAddr;
+
 use clap::Args;
 
 use super::{LockPlace, Roots};
@@ -20,7 +22,7 @@ pub(crate) struct Run {
     #[arg(long, value_name = "SIZE", help_heading = "Limits")]
     pub(crate) max_memory: Option<String>,
     /// How long it may run [default: for ever]
-    #[arg(long, value_name = "DURATION", help_heading = "Limits")]
+    #[arg(long, value_name = "DURATION", help_heading = "Limits", value_parser = time)]
     pub(crate) timeout: Option<String>,
     /// What the command is given
     #[arg(last = true, value_name = "ARGUMENTS", help_heading = None)]
@@ -37,7 +39,7 @@ pub(crate) struct Serve {
     #[command(flatten)]
     pub(crate) what: What,
     /// Where to listen; port 0 takes one that is free [default: 127.0.0.1:8080]
-    #[arg(long, value_name = "ADDRESS:PORT")]
+    #[arg(long, value_name = "ADDRESS:PORT", value_parser = listen)]
     pub(crate) listen: Option<String>,
     #[command(flatten)]
     pub(crate) grants: Grants,
@@ -45,7 +47,7 @@ pub(crate) struct Serve {
     #[arg(long, value_name = "SIZE", help_heading = "Limits")]
     pub(crate) max_memory: Option<String>,
     /// How long the answer to one request may take [default: 30s]
-    #[arg(long, value_name = "DURATION", help_heading = "Limits")]
+    #[arg(long, value_name = "DURATION", help_heading = "Limits", value_parser = time)]
     pub(crate) timeout: Option<String>,
     /// Requests that are answered at a time; further ones get 503 [default: 128]
     #[arg(long, value_name = "NUMBER", help_heading = "Limits")]
@@ -97,4 +99,26 @@ impl Grants {
             ("--allow-listen", &self.allow_listen),
         ]
     }
+}
+
+/// How long something may take, as the program reads it that runs components. What is wrong is told before
+/// anything is fetched.
+fn time(text: &str) -> Result<String, String> {
+    let time = humantime::parse_duration(text).map_err(|error| error.to_string())?;
+    if time.is_zero() { Err("nothing is done in no time".into()) } else { Ok(text.to_owned()) }
+}
+
+/// Where to listen, as that program reads it.
+fn listen(text: &str) -> Result<String, String> {
+    let is_name = |name: &str| {
+        let may_be = |it: char| it.is_ascii_alphanumeric() || "-._".contains(it);
+        !name.is_empty() && name.chars().all(may_be)
+    };
+    let is_named = text
+        .rsplit_once(':')
+        .is_some_and(|(name, port)| is_name(name) && port.parse::<u16>().is_ok());
+    if is_named || text.parse::<SocketAddr>().is_ok() {
+        return Ok(text.to_owned());
+    }
+    Err("it is written ADDRESS:PORT, as 127.0.0.1:8080 or [::1]:8080".into())
 }

@@ -281,6 +281,10 @@ fn where_it_listens_is_said_to_people_and_programs() {
     assert!(taken.err.contains(&format!("cannot listen on {address}")), "{taken}");
     let server = Server { address: address.to_owned(), child };
     assert_eq!(server.get("/count").body, "1");
-    let nonsense = run(&["serve", HTTP, "--listen", "nonsense"]);
-    assert_eq!(nonsense.code, Some(8), "{nonsense}");
+    for wrong in
+        ["--listen=nonsense", "--listen=127.0.0.1", "--listen=127.0.0.1:99999", "--timeout=0"]
+    {
+        let refused = run(&["serve", HTTP, wrong]);
+        assert_eq!(refused.code, Some(2), "{wrong}: {refused}");
+    }
 }
