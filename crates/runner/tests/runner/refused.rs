@@ -156,11 +156,22 @@ fn grants_that_cannot_be_understood_are_refused_before_anything_runs() {
         ("--allow-listen", "a.example:80"),
         ("--max-memory", "much"),
         ("--timeout", "long"),
+        ("--timeout", "0"),
+        ("--timeout", "0ms"),
+        ("--dir", ".::a:wr"),
         ("--net", "all"),
     ] {
         let output = run(&["run", COMMAND, &format!("{flag}={value}"), "--", "clock"]);
         assert_eq!((output.code, output.out.as_str()), (Some(2), ""), "{flag} {value}: {output}");
         assert!(output.err.contains(flag), "{flag}: {output}");
+    }
+    for (said, grants) in [
+        ("the variable A is named twice", ["--env=A=1", "--env=A=2"]),
+        ("two directories are to be a\n", ["--dir=.::a", "--dir=src::a"]),
+        ("command.wasm is a file, and no directory", ["--dir", COMMAND]),
+    ] {
+        let output = run(&[&["run", COMMAND], &grants[..], &["--", "clock"]].concat());
+        assert!(output.code == Some(2) && output.err.contains(said), "{output}");
     }
     let output = run(&["run", COMMAND, "--name", "\x1b[31mred", "--", "trap"]);
     assert!(!output.err.contains('\x1b') && output.err.contains("red trapped"), "{output}");
