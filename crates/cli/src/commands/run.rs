@@ -23,7 +23,7 @@ pub(crate) fn run(context: &Context, options: &Run) -> Result<Report, Failure> {
         return Err(Failure::usage("standard output is the component's, and cannot take JSON")
             .hint("leave out `--json`"));
     }
-    let prepared = Prepared::new(context, &options.what)?;
+    let prepared = Prepared::new(context, &options.what, "run")?;
     let helper = Helper::find()?;
     let mut words = words("run", &prepared, &options.grants);
     limit(&mut words, "--max-memory", options.max_memory.as_deref());
@@ -35,7 +35,7 @@ pub(crate) fn run(context: &Context, options: &Run) -> Result<Report, Failure> {
 
 /// `warg serve`. On Unix it returns only if it fails: the helper takes this process's place.
 pub(crate) fn serve(context: &Context, options: &Serve) -> Result<Report, Failure> {
-    let prepared = Prepared::new(context, &options.what)?;
+    let prepared = Prepared::new(context, &options.what, "serve")?;
     let helper = Helper::find()?;
     let mut words = words("serve", &prepared, &options.grants);
     limit(&mut words, "--listen", options.listen.as_deref());

@@ -163,6 +163,25 @@ fn grants_are_those_of_the_program_that_runs_components() {
 }
 
 #[test]
+fn what_is_typed_wrong_is_told_before_anything_is_fetched() {
+    let user = User::new();
+    // There is no such registry, which nobody gets to ask.
+    for (line, said) in [
+        (&["serve", "a:b", "--listen=nonsense"][..], "ADDRESS:PORT"),
+        (&["serve", "a:b", "--listen=127.0.0.1"], "ADDRESS:PORT"),
+        (&["serve", "a:b", "--listen=127.0.0.1:99999"], "ADDRESS:PORT"),
+        (&["serve", "a:b", "--timeout=0"], "nothing is done in no time"),
+        (&["run", "a:b", "--timeout=0s"], "nothing is done in no time"),
+        (&["run"], "nothing is named to run, and there is no warg.lock\nhint: name a file"),
+        (&["serve"], "nothing is named to serve, and there is no warg.lock"),
+        (&["run", "--no-lock"], "nothing is named to run, and the lock is not to count"),
+    ] {
+        let output = user.run_with(&[("WARG_REGISTRY", "http://127.0.0.1:1")], line);
+        assert!(output.code == Some(2) && output.err.contains(said), "{line:?}: {output}");
+    }
+}
+
+#[test]
 fn the_program_that_runs_components_is_found_or_missed() {
     let user = User::new();
     let named =

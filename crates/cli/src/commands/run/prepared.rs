@@ -13,6 +13,7 @@ use wargate_crypto::Digest;
 
 use super::super::bundle;
 use super::super::linking::{Form, Linking, one_root, save};
+use super::super::locking;
 use crate::args::What;
 use crate::context::{Context, Failed};
 use crate::failure::Failure;
@@ -36,7 +37,8 @@ pub(super) struct Prepared {
 
 impl Prepared {
     /// Finds, verifies and links what is named.
-    pub(super) fn new(context: &Context, what: &What) -> Result<Self, Failure> {
+    pub(super) fn new(context: &Context, what: &What, verb: &str) -> Result<Self, Failure> {
+        refuse_nothing(context, what, verb)?;
         let (locking, lock) = bundle::solve(context, &what.roots, &what.place, what.no_lock)?;
         let folder = folder_of(&locking.path);
         let name = name_of(&lock)?;
@@ -50,6 +52,26 @@ impl Prepared {
         let (path, digest) = keep(&output, &kept.join("bundles"))?;
         Ok(Self { path, digest, name, code })
     }
+}
+
+/// Refuses to begin if nothing says what to run.
+fn refuse_nothing(context: &Context, what: &What, verb: &str) -> Result<(), Failure> {
+    let project = &context.config.project;
+    let lock = locking::path(context, &what.place);
+    let is_said = !project.files.is_empty() || !project.dependencies.is_empty() || lock.exists();
+    if !what.roots.named.is_empty() || (is_said && !what.no_lock) {
+        return Ok(());
+    }
+    let message = if what.no_lock {
+        format!("nothing is named to {verb}, and the lock is not to count")
+    } else {
+        format!("nothing is named to {verb}, and there is no {}", lock.display())
+    };
+    let hint = format!(
+        "name a file or a package: `warg {verb} app.wasm`, `warg {verb} my:app@^1`; without a name, what a \
+         project's warg.toml or lock names is taken"
+    );
+    Err(Failure::usage(message).hint(hint))
 }
 
 /// Removes what was kept; how many bytes that were.
