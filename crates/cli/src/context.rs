@@ -13,6 +13,7 @@ use crate::args::Globals;
 use crate::credentials;
 use crate::dirs::{Dirs, config_files};
 use crate::failure::Failure;
+use crate::interrupt::Listener;
 use crate::near_misses;
 use crate::notices::{Notice, Notices};
 use crate::output::note;
@@ -181,12 +182,14 @@ impl Context {
         let mut settings = self.config.settings.clone();
         loop {
             let client = self.client_with(settings.clone())?;
+            let listener = Listener::new();
             let done = runtime.block_on(async {
                 tokio::select! {
                     done = work(client) => done,
-                    _ = tokio::signal::ctrl_c() => Err(Failed::Other(Failure::interrupted())),
+                    () = listener.stopped() => Err(Failed::Other(Failure::interrupted())),
                 }
             });
+            drop(listener);
             match done {
                 Ok(done) => return Ok(done),
                 Err(Failed::Client(Error::Undecided(question))) if self.may_ask() => {

@@ -107,7 +107,10 @@ const HELP: &[(&str, Help)] = &[
     ),
     ("already-released", Help::Hint("a version is released once: choose a new one")),
     ("already-initialised", Help::Hint("release a version with `warg publish FILE`")),
-    ("unknown-namespace", Help::Hint("the registry's operator defines namespaces: ask for yours")),
+    (
+        "unknown-namespace",
+        Help::Hint("check the name; to publish there, ask the registry's operator to define it"),
+    ),
     (
         "imported-namespace",
         Help::Hint("name the other registry with `--registry`, or in `[namespaces]`"),
@@ -179,6 +182,7 @@ pub(crate) struct Failure {
     code: &'static str,
     message: String,
     hints: Vec<String>,
+    places: Vec<Value>,
     culprit: Option<&'static str>,
     evidence: Option<String>,
     done: Option<Box<Report>>,
@@ -187,8 +191,8 @@ pub(crate) struct Failure {
 impl Failure {
     fn new(exit: u8, code: &'static str, message: impl Into<String>) -> Self {
         let message = message.into();
-        let hints = Vec::new();
-        Self { exit, code, message, hints, culprit: None, evidence: None, done: None }
+        let (hints, places) = (Vec::new(), Vec::new());
+        Self { exit, code, message, hints, places, culprit: None, evidence: None, done: None }
     }
 
     /// The user's fault.
@@ -224,6 +228,12 @@ impl Failure {
     /// What helps.
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hints.push(hint.into());
+        self
+    }
+
+    /// Where it is in a document, as programs read it.
+    pub(crate) fn at(mut self, place: Value) -> Self {
+        self.places.push(place);
         self
     }
 
@@ -278,6 +288,9 @@ impl Failure {
         let mut json = json!({ "kind": kind, "code": self.code, "message": self.message });
         if !self.hints.is_empty() {
             json["hint"] = self.hints.join("\n").into();
+        }
+        if !self.places.is_empty() {
+            json["places"] = self.places.clone().into();
         }
         if let Some(culprit) = self.culprit {
             json["culprit"] = culprit.into();

@@ -10,6 +10,7 @@ mod credentials;
 mod dirs;
 mod failure;
 mod files;
+mod interrupt;
 mod near_misses;
 mod notices;
 mod output;
@@ -43,6 +44,7 @@ fn main() -> ExitCode {
     };
     let json = arguments.globals.json;
     let mut output = Output::new(json);
+    interrupt::tell_in_json(json);
     let notices = Arc::new(Notices::default());
     if let Some(done) = commands::run_alone(&arguments.command) {
         return end(output, done, &notices);

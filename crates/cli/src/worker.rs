@@ -11,7 +11,7 @@ use std::io::{self, Read, Write};
 use std::process::{Child, ChildStderr, ChildStdout, Command, ExitCode, Stdio};
 use std::sync::{Mutex, PoisonError, mpsc};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -126,7 +126,7 @@ impl Worker {
         let program = std::env::current_exe().map_err(failed)?;
         let child = Command::new(program)
             .arg(WORD)
-            .arg(bounds.time_limit.as_millis().to_string())
+            .arg(u64::try_from(bounds.time_limit.as_nanos()).unwrap_or(u64::MAX).to_string())
             .arg((bounds.memory_limit << 20).to_string())
             .env_clear()
             .stdin(Stdio::piped())
@@ -167,14 +167,17 @@ impl Worker {
                     let _ = process.kill();
                 }
             });
-            scope.spawn(move || {
+            let written = scope.spawn(move || {
                 // Should it have ended already, its answer says why.
                 let mut input = input?;
                 write_head(&mut input, &(job, &lengths)).ok()?;
-                contents.iter().try_for_each(|content| input.write_all(content)).ok()
+                contents.iter().try_for_each(|content| input.write_all(content)).ok()?;
+                Some(input)
             });
             let said = answer_of(output);
             drop(done);
+            // As long as that is open, somebody waits for the answer.
+            drop(written.join());
             (said, words.join().unwrap_or_default())
         });
         let child = child.into_inner().unwrap_or_else(PoisonError::into_inner);
@@ -250,18 +253,26 @@ pub(crate) fn serve() -> Option<ExitCode> {
     let (tell, told) = mpsc::channel();
     let worker = thread::Builder::new().stack_size(STACK_BYTES).spawn(move || {
         let answer = answer(|| {
-            let _ = tell.send(None);
+            let _ = tell.send((Instant::now(), None));
         });
-        let _ = tell.send(Some(answer));
+        let _ = tell.send((Instant::now(), Some(answer)));
     });
     if worker.is_err() {
         // Not even its stack fits.
         let _ = io::stderr().write_all(NO_MEMORY.as_bytes());
         return Some(ExitCode::FAILURE);
     }
+    // What is there too late is not taken, either, so that it does not depend on who was woken first.
+    let time = Duration::from_nanos(time);
     let answer = match told.recv() {
-        Ok(None) => told.recv_timeout(Duration::from_millis(time)),
-        said => said.map_err(|_| mpsc::RecvTimeoutError::Disconnected),
+        Ok((begun, None)) => match told.recv_timeout(time) {
+            Ok((ended, _)) if ended.duration_since(begun) > time => {
+                Err(mpsc::RecvTimeoutError::Timeout)
+            }
+            said => said.map(|(_, answer)| answer),
+        },
+        Ok((_, answer)) => Ok(answer),
+        Err(_) => Err(mpsc::RecvTimeoutError::Disconnected),
     };
     let (answer, bytes) = match answer {
         Ok(Some(Ok(answer))) => answer,
@@ -289,6 +300,12 @@ fn answer(begun: impl FnOnce()) -> io::Result<(Answer, Vec<u8>)> {
         }
         contents.push(content);
     }
+    drop(input);
+    // Who has gone needs no answer. Where there is no thread to wait for that, time is limited anyway.
+    drop(thread::Builder::new().spawn(|| {
+        let _ = io::stdin().read(&mut [0]);
+        std::process::exit(1);
+    }));
     let contents: Vec<&[u8]> = contents.iter().map(Vec::as_slice).collect();
     Ok(done(&job, &contents).unwrap_or_else(|fault| (Answer::Failed(fault), Vec::new())))
 }

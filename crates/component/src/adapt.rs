@@ -16,13 +16,17 @@ use wit_parser::decoding::{DecodedWasm, decode};
 use wit_parser::{Resolve, World, WorldItem};
 
 use crate::compose::caught;
-use crate::inspect::{Kind, Limits, inspect, one_line};
+use crate::inspect::{Kind, Limits, glance, inspect, one_line};
 use crate::limits::REASON_BYTES_MAX;
 
 /// What modules of WASI 0.1 import from.
 const PREVIEW1: &str = "wasi_snapshot_preview1";
 /// What came before it; there is no adapter for it.
 const PREVIEW0: &str = "wasi_unstable";
+/// What adapters import from: the module that they adapt.
+const ADAPTED: &str = "__main_module__";
+/// What hosts call of a program.
+const RUN: &str = "wasi:cli/run@";
 
 /// An adapter from WASI 0.1, by what the component is then.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -87,6 +91,12 @@ pub enum AdaptError {
         "it imports from `wasi_unstable`, which came before WASI 0.1: there is no adapter for it"
     )]
     TooOld,
+    /// It is itself an adapter.
+    #[error("it is an adapter: it becomes part of the component that another module is made")]
+    IsAdapter,
+    /// It is a program, and what the adapter makes of it is none.
+    #[error("it exports `_start`, and the adapter does not call that: it is of another kind")]
+    OtherKind,
     /// It needs an adapter, and there was none.
     #[error("it imports from `wasi_snapshot_preview1` and needs the adapter `{}`", .0.name())]
     NeedsAdapter(Adapter),
@@ -134,6 +144,9 @@ pub fn look(module: &[u8]) -> Result<Look, AdaptError> {
     if imports_from(PREVIEW0) {
         return Err(AdaptError::TooOld);
     }
+    if imports_from(ADAPTED) {
+        return Err(AdaptError::IsAdapter);
+    }
     let has_world = Parser::new(0).parse_all(module).flatten().any(|payload| match payload {
         Payload::CustomSection(section) => section.name().starts_with("component-type"),
         _ => false,
@@ -171,8 +184,19 @@ pub fn adapt(module: &[u8], adapter: Option<&[u8]>) -> Result<Vec<u8>, AdaptErro
                 .adapter(PREVIEW1, adapter)
                 .map_err(|error| AdaptError::Adapter { reason: reason(&error) })?;
         }
-        encoder.encode().map_err(|error| refused(&error))
+        let made = encoder.encode().map_err(|error| refused(&error))?;
+        if look.adapter == Some(Adapter::Command) && !runs(&made)? {
+            return Err(AdaptError::OtherKind);
+        }
+        Ok(made)
     })
+}
+
+/// Whether a component is a program.
+fn runs(component: &[u8]) -> Result<bool, AdaptError> {
+    let found = glance(component, &Limits::default())
+        .map_err(|error| AdaptError::Defect { reason: error.to_string() })?;
+    Ok(found.exports.iter().any(|export| export.name.starts_with(RUN)))
 }
 
 /// Tells a module which world it is for: one of a WIT package in its binary form. The world may be left

@@ -42,6 +42,7 @@ use crate::limits::{
 };
 use crate::names::{ImportName, PackageRange};
 use crate::picture::Graph;
+use crate::wit::rename::with_imports;
 
 /// A package that a document names: without a version, any will do.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -153,16 +154,18 @@ pub fn wire(
     contained(|| {
         let document = parse(source)?;
         let keys = wac_resolver::packages(&document).map_err(|error| ComposeError::of(&error))?;
-        let mut contents = IndexMap::new();
+        let (mut contents, mut named) = (IndexMap::new(), Vec::new());
         for (key, span) in keys {
             let reference = to_reference(&key, span)?;
             let bytes = outlines.remove(&reference).ok_or_else(|| {
                 ComposeError::unknown_package(&reference, Label::at(span, "nothing is known of it"))
             })?;
             contents.insert(key, bytes);
+            named.push(reference);
         }
         let resolution = document.resolve(contents).map_err(|error| ComposeError::of(&error))?;
         let frame = resolution.encode(options(form)).map_err(|error| ComposeError::of(&error))?;
+        let frame = pinned(frame, form, &named)?;
         Ok(Wiring { frame, graph: graph::picture(resolution.graph()), unused: Vec::new() })
     })
 }
@@ -171,6 +174,22 @@ pub fn wire(
 fn options(form: Form) -> EncodeOptions<'static> {
     let define_components = form == Form::Whole;
     EncodeOptions { define_components, validate: false, processor: None }
+}
+
+/// A frame whose imports ask for the very versions that were named. The libraries import a package that they
+/// leave out as `unlocked-dep=<a:b@{>=1.0.0}>`, which any later release answers.
+fn pinned(frame: Vec<u8>, form: Form, named: &[Reference]) -> Result<Vec<u8>, ComposeError> {
+    if form == Form::Whole {
+        return Ok(frame);
+    }
+    let pins = named.iter().filter_map(|reference| {
+        let Reference { package, version } = reference;
+        let before = format!("unlocked-dep=<{package}@{{>={}}}>", version.as_ref()?);
+        Some((before, reference.to_import().to_string()))
+    });
+    let pins: BTreeMap<String, String> = pins.collect();
+    let label = |name: &str| pins.get(name).cloned();
+    with_imports(&frame, label, &[]).map_err(|error| ComposeError::invalid(&error))
 }
 
 /// Makes something of packages, all of which are components. `make` gets their outlines, in their order,

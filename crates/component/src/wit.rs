@@ -13,7 +13,7 @@
 
 mod decode;
 mod encode;
-mod rename;
+pub(crate) mod rename;
 
 use std::collections::HashSet;
 

@@ -11,11 +11,34 @@ use super::LockPlace;
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Bounds {
     /// How long it may take
-    #[arg(long, value_name = "TIME", default_value = "1m", value_parser = humantime::parse_duration)]
+    #[arg(long, value_name = "TIME", default_value = "1m", value_parser = some_time)]
     pub(crate) time_limit: Duration,
-    /// How much memory it may take, in MiB
-    #[arg(long, value_name = "MIB", default_value_t = 4096, value_parser = clap::value_parser!(u64).range(1..=1 << 20))]
+    /// How much memory it may take
+    #[arg(long, value_name = "SIZE", default_value = "4GiB", value_parser = mebibytes)]
     pub(crate) memory_limit: u64,
+}
+
+/// A time that is not over at once.
+fn some_time(text: &str) -> Result<Duration, String> {
+    match humantime::parse_duration(text) {
+        Ok(Duration::ZERO) => Err("in no time nothing is done".into()),
+        parsed => parsed.map_err(|error| error.to_string()),
+    }
+}
+
+/// Most memory that a limit can be, in MiB.
+const MEMORY_MIB_MAX: u64 = 1 << 20;
+
+/// A size such as `512MiB` or `4GiB`, in MiB; a number by itself is one of MiB.
+fn mebibytes(text: &str) -> Result<u64, String> {
+    let (number, unit) = match (text.strip_suffix("GiB"), text.strip_suffix("MiB")) {
+        (Some(number), _) => (number, 1024),
+        (_, Some(number)) => (number, 1),
+        _ => (text, 1),
+    };
+    let size = number.trim().parse::<u64>().ok().and_then(|number| number.checked_mul(unit));
+    size.filter(|size| (1..=MEMORY_MIB_MAX).contains(size))
+        .ok_or_else(|| "a size is like 512MiB or 4GiB, and at most 1024GiB".into())
 }
 
 /// What they are where nobody can say otherwise.
@@ -29,7 +52,8 @@ impl Default for Bounds {
 #[derive(Debug, Args)]
 #[expect(clippy::struct_excessive_bools, reason = "flags")]
 pub(crate) struct Composing {
-    /// The file to write, or - for standard output [default: NAME.wasm, here]
+    /// The file to write, or - for standard output [default: here, the name with .wasm; with .plugged.wasm
+    /// if it is plugged, and with .composed.wasm of a configuration]
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
     /// Leave the packages out, and import them by their names

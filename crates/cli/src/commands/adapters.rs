@@ -13,7 +13,7 @@ use wargate_console::harmless;
 use super::compose::{answer, is_document};
 use super::composing::MODULE;
 use super::linking::contents;
-use super::locking::Locking;
+use super::locking::{Locking, ONLINE};
 use super::roots::{Resolving, import_of};
 use crate::args::Bounds;
 use crate::context::Context;
@@ -39,7 +39,10 @@ impl Locking {
     ) -> Result<Lock, Failure> {
         if context.config.settings.offline {
             self.keep_adapters();
-            return self.solve_within();
+            return self.solve_within().map_err(|failure| match &self.known {
+                Some(_) => failure.hint(ONLINE),
+                None => failure,
+            });
         }
         let lock = self.solve_with(context, options.clone())?;
         let wanted = wanted(context, self, &lock)?;
@@ -73,9 +76,9 @@ impl Locking {
         };
         let mut kept = Vec::new();
         for (at, (file, _)) in self.resolving.roots.iter().enumerate() {
-            let Some(file) = document(file.as_ref()) else { continue };
+            let Some(file) = document_path(file.as_ref()) else { continue };
             let known = self.known.iter().flat_map(|known| &known.roots);
-            let known = known.filter(|root| document(root.file.as_ref()) == Some(file));
+            let known = known.filter(|root| document_path(root.file.as_ref()) == Some(file));
             let names =
                 known.flat_map(|root| &root.dependencies).filter_map(|edge| edge.name().ok());
             kept.extend(names.filter(is_adapter).map(|import| (at, import)));
@@ -97,7 +100,7 @@ impl Resolving {
 }
 
 /// The path of a root that is a document.
-fn document(file: Option<&LockedFile>) -> Option<&str> {
+pub(super) fn document_path(file: Option<&LockedFile>) -> Option<&str> {
     file.map(|file| file.path.as_str()).filter(|path| is_document(Path::new(path)))
 }
 
@@ -110,7 +113,7 @@ fn wanted(
 ) -> Result<Vec<(usize, ImportName)>, Failure> {
     let mut wanted = Vec::new();
     for (at, (file, imports)) in locking.resolving.roots.iter().enumerate() {
-        if document(file.as_ref()).is_none() {
+        if document_path(file.as_ref()).is_none() {
             continue;
         }
         let ids = imports.iter().filter_map(|import| answer(lock, &import.to_string()));

@@ -1,9 +1,11 @@
 //! `warg bundle`: a component and all that it depends on, in one.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use wargate_component::lock::Lock;
 
+use super::compose::is_document;
 use super::linking::{Form, Linking};
 use super::locking::{Locking, refuse_inputs};
 use crate::args::{Bundle, LockPlace, Roots};
@@ -37,16 +39,14 @@ pub(super) fn solve(
         return Err(Failure::usage("one component is linked at a time, and several are named")
             .hint("name one; what stands behind `--` is for the component that `warg run` runs"));
     }
+    if let Some(document) = roots.named.iter().find(|name| is_document(Path::new(name))) {
+        return Err(Failure::usage(format!("{document} is a WAC document, and no component"))
+            .hint("`warg compose` makes a component of it"));
+    }
     let locking = Locking::new(context, roots, place)?;
-    let lock = match &locking.known {
-        // What the lock does not answer, nobody else is asked for: a bundle is what was locked.
-        Some(_) if !no_lock => locking.solve_within().map_err(|failure| {
-            failure.hint(
-                "`--no-lock` takes the newest releases that answer, and not those of the lock",
-            )
-        })?,
-        _ => locking.solve(context, None)?,
-    };
+    // What the lock does not answer, nobody else is asked for: a bundle is what was locked.
+    let hint = "`--no-lock` takes the newest releases that answer, and not those of the lock";
+    let lock = locking.answered(context, place, no_lock, hint)?;
     if !no_lock && let Some(known) = &locking.known {
         refuse_changed(known, &lock)?;
     }

@@ -6,6 +6,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use serde_json::json;
 use wargate_component::compose::{self, ComposeError, Form, Label, Reference};
 use wargate_component::lock::{Lock, PackageId};
 use wargate_component::provenance::{Made, Role};
@@ -39,11 +40,11 @@ pub(crate) fn run(context: &Context, options: &Compose) -> Result<Report, Failur
     let worker = Worker::start(&options.composing.bounds)?;
     let references =
         compose::references(source).map_err(|error| not_composed(path, source, &error))?;
-    let references: Vec<Reference> = references.into_iter().map(|(it, _)| it).collect();
     let composing = &options.composing;
     let target = composing.output.clone();
     let target = target.unwrap_or_else(|| default_output(&options.document, ".wasm"));
-    let (packages, ingredients) = gather(context, options, &references, &target)?;
+    let document = Text { path, source };
+    let (packages, ingredients) = gather(context, options, document, &references, &target)?;
     let names: Vec<String> = packages.iter().map(called).collect();
     let components = Components::new(context, composing, &ingredients, &names)?;
     let job = Job::Wire {
@@ -52,8 +53,8 @@ pub(crate) fn run(context: &Context, options: &Compose) -> Result<Report, Failur
         packages: packages.clone(),
     };
     let parts: Vec<_> = packages.iter().zip(components.bytes.iter().map(Cow::as_ref)).collect();
-    let document = Ingredient::new(Role::Document, None, source.as_bytes().to_vec());
-    let ingredients = ingredients.iter().chain(components.adapters.values()).chain([&document]);
+    let text = Ingredient::new(Role::Document, None, source.as_bytes().to_vec());
+    let ingredients = ingredients.iter().chain(components.adapters.values()).chain([&text]);
     let product = Product {
         made: Made::Composed,
         from: &options.document,
@@ -76,7 +77,8 @@ fn called(reference: &Reference) -> String {
 fn gather(
     context: &Context,
     options: &Compose,
-    references: &[Reference],
+    document: Text<'_>,
+    references: &[(Reference, usize)],
     output: &Path,
 ) -> Result<(Vec<Reference>, Vec<Ingredient>), Failure> {
     let composing = &options.composing;
@@ -87,7 +89,7 @@ fn gather(
             return Err(Failure::usage(format!("there is no directory {folder}"))
                 .hint("`--deps-dir` names one with NAMESPACE/NAME.wasm within"));
         }
-        with.extend(references.iter().filter_map(|reference| replacement(folder, reference)));
+        with.extend(references.iter().filter_map(|(reference, _)| replacement(folder, reference)));
     }
     let roots = Roots {
         named: vec![options.document.clone()],
@@ -98,14 +100,9 @@ fn gather(
     let mut locking = Locking::new(context, &roots, &composing.place)?;
     refuse_inputs(&locking, [Some(output)])?;
     refuse_over(output, composing.adapter.as_deref().map(Path::new))?;
-    let lock = match &locking.known {
-        Some(_) if !composing.no_lock => locking.solve_within().map_err(|failure| {
-            failure.hint(
-                "`warg lock` with the document takes it into the lock; `--no-lock` does without",
-            )
-        })?,
-        _ => locking.solve(context, None)?,
-    };
+    let hint = "`warg lock` with the document takes it into the lock; `--no-lock` does without";
+    let lock = locking.answered(context, &composing.place, composing.no_lock, hint);
+    let lock = lock.map_err(|failure| not_found(document, references, failure))?;
     let mut rest = direct(&lock);
     let mut found = std::mem::take(&mut locking.resolving.held);
     found.retain(|id, held| rest.packages.get(id).is_some_and(|it| it.digest == held.0));
@@ -115,7 +112,7 @@ fn gather(
     let folder = folder_of(&locking.path);
     found.extend(contents(context, &rest, folder, composing.vendored.as_deref())?);
     let mut asked = Vec::new();
-    for reference in references {
+    for (reference, _) in references {
         let import = import_of(context, reference)?.to_string();
         asked.extend(answer(&lock, &import).map(|id| (reference, id)));
     }
@@ -194,38 +191,99 @@ pub(super) fn not_plugged(error: &ComposeError, said: &str, names: &[&str]) -> F
 
 /// Why a document cannot be composed, with the lines that show it.
 pub(crate) fn not_composed(path: &Path, source: &str, error: &ComposeError) -> Failure {
-    let mut message = harmless(&format!("{}: {error}", path.display()));
+    let failure = Failure::usage(harmless(&error.to_string()));
+    let document = Text { path, source };
     let ComposeError::Document { labels, hint, .. } = error else {
-        return Failure::usage(message);
+        return document.shown(failure, &[]);
     };
-    for label in labels {
-        message.push_str(&excerpt(source, label));
-    }
-    let failure = Failure::usage(message);
+    let failure = document.shown(failure, labels);
     match hint {
         Some(hint) => failure.hint(harmless(hint)),
+        None if labels.first().is_some_and(|label| document.is_range(label)) => {
+            failure.hint("a range stands in `[dependencies]` of warg.toml, and the name alone here")
+        }
         None => failure,
     }
 }
 
-/// The line of a label, and what the label says below it.
-fn excerpt(source: &str, label: &Label) -> String {
-    let offset = source.floor_char_boundary(label.offset);
-    let before = &source[..offset];
-    let start = before.rfind('\n').map_or(0, |at| at + 1);
-    let line = source[start..].lines().next().unwrap_or_default();
-    let number = before.matches('\n').count() + 1;
-    let column = source[start..offset].chars().count();
-    let end = source.floor_char_boundary(label.offset.saturating_add(label.length));
-    let marked = source[offset..end.max(offset)].lines().next().unwrap_or_default();
-    let marks = "^".repeat(marked.chars().count().clamp(1, LINE_CHARACTERS_MAX));
-    let margin = " ".repeat(number.to_string().len());
-    let (line, text) = (harmless(line), harmless(&label.text));
-    if line.chars().count() > LINE_CHARACTERS_MAX {
-        return format!("\n  line {number}, character {}: {text}", column + 1);
+/// What a document names and nobody has, in its lines.
+fn not_found(document: Text<'_>, references: &[(Reference, usize)], failure: Failure) -> Failure {
+    let labels = references.iter().filter_map(|(reference, offset)| {
+        let called = called(reference);
+        let length = called.len();
+        let label = || Label { offset: *offset, length, text: String::new() };
+        failure.message().contains(&called).then(label)
+    });
+    let labels: Vec<Label> = labels.take(LABELS_MAX).collect();
+    document.shown(failure, &labels)
+}
+
+/// A document that is at fault.
+#[derive(Clone, Copy)]
+struct Text<'a> {
+    path: &'a Path,
+    source: &'a str,
+}
+
+impl Text<'_> {
+    /// A failure with the places that it is about, the first of them in front of it.
+    fn shown(self, mut failure: Failure, labels: &[Label]) -> Failure {
+        let path = self.path.display();
+        let mut message = format!("{path}: {}", failure.message());
+        for (index, label) in labels.iter().enumerate() {
+            let (line, column, length) = self.place(label);
+            if index == 0 {
+                message = format!("{path}:{line}:{column}: {}", failure.message());
+            }
+            message.push_str(&self.excerpt(label));
+            failure = failure.at(json!({
+                "file": path.to_string(),
+                "line": line,
+                "column": column,
+                "length": length,
+                "message": label.text,
+            }));
+        }
+        let lines: Vec<_> = message.lines().map(harmless).collect();
+        failure.saying(lines.join("\n"))
     }
-    format!("\n  {number} | {line}\n  {margin} | {}{marks} {text}", " ".repeat(column))
+
+    /// Whether a range stands where nothing but a version can.
+    fn is_range(self, label: &Label) -> bool {
+        let rest = self.source.get(label.offset..).unwrap_or_default();
+        let is_mark = |letter: char| "^~*<>=".contains(letter);
+        rest.strip_prefix('@').is_some_and(|rest| rest.starts_with(is_mark))
+    }
+
+    /// Line and character of a label, from 1 on, and how many characters of that line it marks.
+    fn place(self, label: &Label) -> (usize, usize, usize) {
+        let offset = self.source.floor_char_boundary(label.offset);
+        let before = &self.source[..offset];
+        let start = before.rfind('\n').map_or(0, |at| at + 1);
+        let end = self.source.floor_char_boundary(label.offset.saturating_add(label.length));
+        let marked = self.source[offset..end.max(offset)].lines().next().unwrap_or_default();
+        let (line, column) = (before.matches('\n').count(), before[start..].chars().count());
+        (line + 1, column + 1, marked.chars().count())
+    }
+
+    /// The line of a label, and what the label says below it.
+    fn excerpt(self, label: &Label) -> String {
+        let (number, column, length) = self.place(label);
+        let line = self.source.split('\n').nth(number - 1).unwrap_or_default();
+        let (line, text) = (harmless(line.trim_end_matches('\r')), harmless(&label.text));
+        if line.chars().count() > LINE_CHARACTERS_MAX {
+            return format!("\n  line {number}, character {column}: {text}");
+        }
+        let marks = "^".repeat(length.clamp(1, LINE_CHARACTERS_MAX));
+        let (margin, indent) = (" ".repeat(number.to_string().len()), " ".repeat(column - 1));
+        format!(
+            "\n  {number} | {line}\n  {margin} | {}",
+            format!("{indent}{marks} {text}").trim_end()
+        )
+    }
 }
 
 /// Longest line that is shown.
 const LINE_CHARACTERS_MAX: usize = 200;
+/// Most places of packages that nobody has.
+const LABELS_MAX: usize = 8;

@@ -153,12 +153,8 @@ pub(super) fn packages(
     }
     let roots = Roots { named: names.to_vec(), ..Roots::default() };
     let locking = Locking::new(context, &roots, origins.place)?;
-    let mut lock = match &locking.known {
-        Some(_) if !origins.no_lock => locking.solve_within().map_err(|failure| {
-            failure.hint("`warg lock` takes it into the lock; `--no-lock` does without")
-        })?,
-        _ => locking.solve(context, None)?,
-    };
+    let hint = "`warg lock` takes it into the lock; `--no-lock` does without";
+    let mut lock = locking.answered(context, origins.place, origins.no_lock, hint)?;
     // A lock has its roots in an order of its own.
     let edges = lock.roots.iter().flat_map(|root| &root.dependencies);
     let edges: BTreeMap<&str, &PackageId> =
@@ -216,7 +212,12 @@ pub(super) fn refuse_over<'a>(
 pub(super) fn not_adapted(name: &str, error: &AdaptError) -> Failure {
     let failure = Failure::usage(harmless(&format!("{name}: {error}")));
     match error {
-        AdaptError::Panicked { .. } => failure.hint("if it is no adapter itself, please report it"),
+        AdaptError::Panicked { .. } => failure.hint("please report it"),
+        AdaptError::IsAdapter => {
+            failure.hint("`--adapter` takes it, with the module that it is for")
+        }
+        AdaptError::OtherKind => failure
+            .hint("a program gets `command`: leave out `--adapter`, or name one of that kind"),
         AdaptError::NoModule => failure.hint("a component needs no adapter"),
         AdaptError::TooOld => failure.hint("build it with a newer toolchain, for wasm32-wasip1"),
         AdaptError::NoWorld => failure.hint(

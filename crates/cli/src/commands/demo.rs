@@ -20,6 +20,7 @@ use self::story::World;
 use crate::args::Demo;
 use crate::context::Context;
 use crate::failure::Failure;
+use crate::interrupt::Listener;
 use crate::output::Report;
 
 /// The transcript's name in the temporary directory.
@@ -93,6 +94,7 @@ fn colors(when: &str) -> bool {
 
 /// Waits until the user stops it.
 async fn stopped() -> Failure {
+    let listener = Listener::new();
     #[cfg(unix)]
     {
         use tokio::signal::unix::{SignalKind, signal};
@@ -101,14 +103,11 @@ async fn stopped() -> Failure {
             tokio::select! {
                 _ = terminate.recv() => {}
                 _ = hangup.recv() => {}
-                _ = tokio::signal::ctrl_c() => {}
+                () = listener.stopped() => {}
             }
             return Failure::interrupted();
         }
     }
-    // Without it nobody can stop it this way.
-    if tokio::signal::ctrl_c().await.is_err() {
-        std::future::pending::<()>().await;
-    }
+    listener.stopped().await;
     Failure::interrupted()
 }

@@ -1,5 +1,7 @@
 //! `warg inspect`: what a component is.
 
+use std::path::Path;
+
 use indicatif::HumanBytes;
 use serde_json::{Value, json};
 use wargate_component::inspect::{
@@ -9,6 +11,7 @@ use wargate_component::inspect::{
 use wargate_component::provenance::{Made, Provenance, Role, Source};
 use wargate_console::{Table, counted, harmless};
 
+use super::compose::is_document;
 use super::subject::Subject;
 use crate::args::Inspect;
 use crate::context::Context;
@@ -34,6 +37,9 @@ pub(crate) fn run(context: &Context, options: &Inspect) -> Result<Report, Failur
 /// That bytes cannot be inspected.
 pub(crate) fn unreadable(name: &str, error: &InspectError) -> Failure {
     let failure = Failure::usage(harmless(&format!("{name}: {error}")));
+    if is_document(Path::new(name)) {
+        return failure.hint("it is a WAC document: `warg compose` makes a component of it");
+    }
     failure.hint("it must be a component, a core module or a WIT package, as binary")
 }
 

@@ -7,6 +7,7 @@ use wargate_client::origin::Domain;
 use wargate_component::lock::{Lock, Origin};
 use wargate_console::counted;
 
+use super::adapters::document_path;
 use super::linking::{Form, Linking};
 use super::locking::{Locking, changes, line, refuse_inputs};
 use super::roots::Resolving;
@@ -24,7 +25,7 @@ pub(crate) fn run(context: &Context, options: &LockArguments) -> Result<Report, 
     }
     let mut locking = Locking::new(context, &options.roots, &options.place)?;
     if options.place.file.is_none() && !options.roots.named.is_empty() {
-        refuse_other_roots(context, &locking)?;
+        take_into_project(context, &mut locking)?;
     }
     refuse_inputs(&locking, [options.component.as_deref(), options.export_wkg.as_deref()])?;
     let kept = locking.known.clone().filter(|_| !options.update);
@@ -57,8 +58,8 @@ pub(crate) fn run(context: &Context, options: &LockArguments) -> Result<Report, 
     Ok(report)
 }
 
-/// The lock of a project is for all that the project has.
-fn refuse_other_roots(context: &Context, locking: &Locking) -> Result<(), Failure> {
+/// The lock of a project is for all that the project has. Documents that are named come into it besides.
+fn take_into_project(context: &Context, locking: &mut Locking) -> Result<(), Failure> {
     let project = &context.config.project;
     if project.files.is_empty() && project.dependencies.is_empty() {
         return Ok(());
@@ -68,6 +69,11 @@ fn refuse_other_roots(context: &Context, locking: &Locking) -> Result<(), Failur
     let asked = &locking.resolving.roots;
     if whole.roots.iter().all(|root| asked.contains(root)) {
         return Ok(());
+    }
+    if asked.iter().all(|(file, _)| document_path(file.as_ref()).is_some()) {
+        locking.resolving.add_all(whole);
+        let known = locking.known.clone().unwrap_or_default();
+        return locking.resolving.keep_documents(context, &known, folder_of(&locking.path));
     }
     let path = locking.path.display();
     Err(Failure::usage(format!("{path} is the lock of the project, and not of what is named"))

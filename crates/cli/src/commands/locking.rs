@@ -14,6 +14,9 @@ use crate::context::Context;
 use crate::failure::Failure;
 use crate::files::{folder_of, read_regular};
 
+/// What helps where nobody may be asked.
+pub(super) const ONLINE: &str = "`warg lock` without `--offline` asks the registry";
+
 /// How the file is called.
 const LOCK_FILE: &str = "warg.lock";
 
@@ -52,6 +55,7 @@ impl Locking {
                 let mut of_project = Resolving::of_project(context, &project.dependencies, folder)?;
                 if let Some(known) = &known {
                     of_project.keep_files(context, known, folder)?;
+                    of_project.keep_documents(context, known, folder)?;
                 }
                 of_project
             }
@@ -102,16 +106,32 @@ impl Locking {
         Ok(lock)
     }
 
+    /// What the roots need: by the lock if there is one, and it is to count; `hint` tells what helps if it does
+    /// not answer. Else the newest releases.
+    pub(crate) fn answered(
+        &self,
+        context: &Context,
+        place: &LockPlace,
+        no_lock: bool,
+        hint: &str,
+    ) -> Result<Lock, Failure> {
+        match &self.known {
+            Some(_) if !no_lock => self.solve_within().map_err(|failure| failure.hint(hint)),
+            // Who names a lock does not want to do without.
+            None if !no_lock && place.file.is_some() => existing(&self.path),
+            _ => self.solve(context, None),
+        }
+    }
+
     /// Asks nobody: the lock's own releases must answer.
     pub(crate) fn solve_within(&self) -> Result<Lock, Failure> {
         let path = self.path.display();
         let Some(known) = &self.known else {
             let message = format!("there is no {path} to do without the network");
-            return Err(Failure::usage(message).hint("make one: `warg lock` without `--offline`"));
+            return Err(Failure::usage(message).hint(ONLINE));
         };
         let does_not = |why: String| {
-            Failure::usage(format!("{path} does not answer what is asked: {why}"))
-                .hint("`warg lock` without `--offline` asks the registry")
+            Failure::usage(format!("{path} does not answer what is asked. By it alone, {why}"))
         };
         let mut snapshot = known.snapshot().map_err(|error| does_not(error.to_string()))?;
         let Question { imports, options, local, .. } = &self.resolving.question;

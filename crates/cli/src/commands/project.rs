@@ -154,6 +154,7 @@ fn relock(
     let mut resolving = Resolving::of_project(context, dependencies, folder_of(&path))?;
     if let Some(known) = &known {
         resolving.keep_files(context, known, folder_of(&path))?;
+        resolving.keep_documents(context, known, folder_of(&path))?;
     }
     resolving.question.options.prereleases = prereleases;
     let mut locking = Locking { path, known: known.clone(), resolving };

@@ -12,6 +12,7 @@ use wargate_component::{ImportName, InspectError, Inspection, Limits, glance, sk
 use wargate_crypto::Digest;
 use wargate_protocol::{PackageName, Version, VersionReq};
 
+use super::adapters::document_path;
 use super::compose::{is_document, not_composed, source};
 use crate::args::Roots;
 use crate::context::Context;
@@ -21,13 +22,16 @@ use crate::files::{digests, read_regular};
 /// Largest local file that is read, in bytes: what is inspected.
 pub(crate) const FILE_BYTES_MAX: u64 = wargate_component::limits::FILE_BYTES_MAX as u64;
 
+/// A root: a file or none, and its imports that are dependencies.
+pub(crate) type Root = (Option<LockedFile>, Vec<ImportName>);
+
 /// What is resolved, and what a lock says of it.
 #[derive(Clone, Default)]
 pub(crate) struct Resolving {
     /// The question, without pins.
     pub(crate) question: Question,
     /// The roots, each with its imports, as a lock has them.
-    pub(crate) roots: Vec<(Option<LockedFile>, Vec<ImportName>)>,
+    pub(crate) roots: Vec<Root>,
     /// The roots as the user calls them, in the same order.
     pub(crate) names: Vec<String>,
     /// The files in the place of packages.
@@ -145,7 +149,33 @@ impl Resolving {
         Ok(())
     }
 
-    fn add(&mut self, name: String, root: (Option<LockedFile>, Vec<ImportName>)) {
+    /// Keeps the documents that a lock has, as they are now. One that is gone was taken away.
+    pub(crate) fn keep_documents(
+        &mut self,
+        context: &Context,
+        lock: &Lock,
+        folder: &Path,
+    ) -> Result<(), Failure> {
+        for path in lock.roots.iter().filter_map(|root| document_path(root.file.as_ref())) {
+            let is_known = |(file, _): &Root| file.as_ref().is_some_and(|file| file.path == path);
+            if !self.roots.iter().any(is_known) && folder.join(path).exists() {
+                let root = of_file(context, &folder.join(path), folder)?;
+                self.add(path.to_owned(), root);
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes over the roots of another, but not what is asked otherwise.
+    pub(crate) fn add_all(&mut self, other: Self) {
+        for (name, root) in other.names.into_iter().zip(other.roots) {
+            if !self.roots.contains(&root) {
+                self.add(name, root);
+            }
+        }
+    }
+
+    fn add(&mut self, name: String, root: Root) {
         self.names.push(name);
         self.question.imports.extend(root.1.iter().cloned());
         self.roots.push(root);
@@ -153,11 +183,7 @@ impl Resolving {
 }
 
 /// A root: a file, or a package as the import that asks for it.
-fn root(
-    context: &Context,
-    text: &str,
-    folder: &Path,
-) -> Result<(Option<LockedFile>, Vec<ImportName>), Failure> {
+fn root(context: &Context, text: &str, folder: &Path) -> Result<Root, Failure> {
     if is_file(text) {
         return of_file(context, Path::new(text), folder);
     }
@@ -199,11 +225,7 @@ pub(crate) fn is_file(text: &str) -> bool {
     before.parse::<PackageName>().is_err()
 }
 
-fn of_file(
-    context: &Context,
-    path: &Path,
-    folder: &Path,
-) -> Result<(Option<LockedFile>, Vec<ImportName>), Failure> {
+fn of_file(context: &Context, path: &Path, folder: &Path) -> Result<Root, Failure> {
     let bytes = read(path)?;
     let file = LockedFile { path: relative(path, folder)?, digest: Digest::of(&bytes) };
     Ok((Some(file), imports(context, path, &bytes)?))
@@ -265,10 +287,14 @@ fn misplaced(why: String) -> Failure {
 pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Failure> {
     if path == Path::new("-") {
         return Err(Failure::usage("standard input is not read here")
-            .hint("a lock names files: write it to one; `inspect`, `wit` and `diff` take `-`"));
+            .hint("write it to a file first, and name that"));
     }
     let failed = |error: std::io::Error| {
-        let failure = Failure::usage(format!("{}: {error}", path.display()));
+        let said = format!("{}: {error}", path.display());
+        if error.kind() == std::io::ErrorKind::PermissionDenied {
+            return Failure::local(said).hint("have it opened to you, or name another file");
+        }
+        let failure = Failure::usage(said);
         let is_text = ["wac", "wit", "yml", "yaml"]
             .iter()
             .any(|extension| path.extension().is_some_and(|it| it == *extension));

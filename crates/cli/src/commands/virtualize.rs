@@ -7,6 +7,7 @@ use std::io::Write;
 use std::path::{Component, Path, PathBuf};
 
 use serde_json::{Value, json};
+use wargate_component::inspect::{Limits, inspect};
 use wargate_component::provenance::{Made, Provenance, Role, Source};
 use wargate_component::virtualize::{
     Folder, Options, Reads, Sealed, VirtualizeError, Virtualized, virtualize,
@@ -36,8 +37,11 @@ pub(crate) fn run(context: &Context, options: &Virtualize) -> Result<Report, Fai
     let stays = Options { host_arguments: options.host_arguments, host_files: options.host_files };
     let mut made = virtualize(&subject.bytes, &sealed, stays)
         .map_err(|error| refused(&subject.name, &error))?;
-    // What was left as it is needs no statement.
-    if made.bytes != subject.bytes {
+    // What was left as it is needs no statement, and was not validated on the way.
+    if made.bytes == subject.bytes {
+        inspect(&subject.bytes, &Limits::default())
+            .map_err(|error| super::inspect::unreadable(&subject.name, &error))?;
+    } else {
         provenance(&subject).append_to(&mut made.bytes);
     }
     if to_standard_output {

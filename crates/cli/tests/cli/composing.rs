@@ -104,11 +104,27 @@ fn a_tower_of_languages_is_composed_pinned_and_run() {
     session.fine(&["compose", "tower.wac", "--vendored", "deps", "--offline", "-o", "deps.wasm"]);
     assert_eq!(builder.read("deps.wasm"), tower);
 
-    // What the lock does not have is not composed as if it had.
+    // A lock that somebody names is not done without.
+    let typo = session.run(&["compose", "tower.wac", "--file", "wrag.lock", "-o", "typo.wasm"]);
+    assert!(typo.code == Some(2) && typo.err.contains("there is no wrag.lock"), "{typo}");
+
+    // What the lock does not have is not composed as if it had, and is shown in the document.
     let other = TOWER.replace("demo:script@1.0.0", "demo:script@2.0.0");
     builder.write("tower.wac", &other);
     let changed = session.run(&["compose", "tower.wac", "--offline"]);
-    assert!(changed.code == Some(2) && changed.err.contains("demo:script"), "{changed}");
+    assert!(changed.code == Some(2) && changed.err.contains("tower.wac:"), "{changed}");
+    assert!(changed.err.contains("demo:script@2.0.0") && changed.err.contains("^^^"), "{changed}");
+    builder.write("tower.wac", &TOWER.replace("demo:script@1.0.0", "demo:script@9.0.0"));
+    let changed = session.run(&["compose", "tower.wac", "--no-lock", "--json"]);
+    let failed: Value = serde_json::from_str(&changed.out).unwrap();
+    check("compose", &failed);
+    let place = &failed["error"]["places"][0];
+    let line = other.lines().position(|line| line.contains("demo:script")).unwrap();
+    let wanted = (&"tower.wac".into(), &(line + 1).into());
+    assert_eq!((&place["file"], &place["line"]), wanted, "{failed}");
+    builder.write("tower.wac", &TOWER.replace("demo:script@1.0.0", "demo:script@^1"));
+    let range = session.run(&["compose", "tower.wac"]);
+    assert!(range.code == Some(2) && range.err.contains("[dependencies]"), "{range}");
 
     // A file may stand in the place of a package.
     let local = testdata().join("components/greeter-rust.wasm");
@@ -121,7 +137,7 @@ fn a_tower_of_languages_is_composed_pinned_and_run() {
     // What is left open is imported by its name, and a bundle of it closes it again.
     session.fine(&["compose", "tower.wac", "--import-dependencies", "-o", "open.wasm"]);
     let open = builder.json(&["inspect", "open.wasm"]);
-    assert!(open.to_string().contains("unlocked-dep=<demo:script@"), "{open}");
+    assert!(open.to_string().contains("\"locked-dep=<demo:script@1.0.0>"), "{open}");
 
     let output = session.run(&["--json", "compose", "tower.wac", "--dot"]);
     assert!(output.code == Some(2) && output.out.contains("both content and JSON"), "{output}");
@@ -244,9 +260,7 @@ fn what_a_component_was_made_from_is_verified() {
     // What is left open is imported by the name of its package, and said to be.
     let open = ["plug", "demo:rust", "--plug", "demo:script", "--import-dependencies"];
     session.fine(&[&open[..], &["-o", "open.wasm"]].concat());
-    assert!(
-        session.fine(&["inspect", "open.wasm"]).contains("unlocked-dep=<demo:script@{>=2.0.0}>")
-    );
+    assert!(session.fine(&["inspect", "open.wasm"]).contains("locked-dep=<demo:script@2.0.0>"));
     assert!(session.fine(&["verify", "--deep", "open.wasm"]).contains("; imported"));
     let output = session.run(&[&open[..], &["--plug", "plain.wasm"]].concat());
     assert!(output.code == Some(2) && output.err.contains("no package to be imported"), "{output}");
@@ -279,6 +293,14 @@ fn modules_are_adapted_with_what_the_registry_was_seeded_with() {
     assert_eq!(seeded.matches("published").count(), 16, "{seeded}");
     let again = registry.operate(&["seed"]);
     assert_eq!(again.matches("is there").count(), 16, "{again}");
+
+    // An adapter is no module to be adapted, and does not fit every module.
+    let place = testdata().join("components/modules/adapter-proxy.wasm");
+    fs::copy(place, builder.folder.join("proxy.wasm")).unwrap();
+    let output = session.run(&["adapt", "proxy.wasm"]);
+    assert!(output.code == Some(2) && output.err.contains("it is an adapter"), "{output}");
+    let output = session.run(&["adapt", "command.wasm", "--adapter", "proxy.wasm"]);
+    assert!(output.code == Some(2) && output.err.contains("of another kind"), "{output}");
 
     // What others released under such a name is not taken for it.
     let other = Registry::start();
@@ -336,8 +358,10 @@ fn what_takes_too_much_is_ended() {
     let registry = Registry::start();
     let builder = Builder::new(&registry);
     for (bound, shown) in [
-        (["--time-limit", "0s"], "it takes longer than 0s"),
+        (["--time-limit", "1ns"], "it takes longer than 1ns"),
         (["--memory-limit", "16"], "it needs more than 16 MiB of memory"),
+        (["--time-limit", "0"], "in no time nothing is done"),
+        (["--memory-limit", "0GiB"], "a size is like 512MiB"),
     ] {
         let output = builder.session.run(&[&["compose", "tower.wac"][..], &bound].concat());
         assert!(output.code == Some(2) && output.err.contains(shown), "{output}");
@@ -356,6 +380,19 @@ fn packages_are_files_and_ranges_where_a_project_says_so() {
     builder.write("warg.toml", "[dependencies]\n\"demo:greeter\" = \"^1\"\n");
     session.fine(&["compose", "tower.wac"]);
     assert_eq!(greet(&builder.read("tower.wasm")), ANSWER);
+
+    // The lock of the project takes in the documents that are named to it, and keeps them.
+    session.fine(&["lock"]);
+    let output = session.run(&["compose", "tower.wac", "-o", "locked.wasm"]);
+    assert!(output.code == Some(2) && output.err.contains("warg lock"), "{output}");
+    session.fine(&["lock", "tower.wac"]);
+    session.fine(&["compose", "tower.wac", "-o", "locked.wasm", "--offline"]);
+    assert_eq!(builder.read("locked.wasm"), builder.read("tower.wasm"));
+    let lock = builder.read("warg.lock");
+    session.fine(&["lock"]);
+    session.fine(&["lock", "--check", "tower.wac"]);
+    assert_eq!(builder.read("warg.lock"), lock);
+    fs::remove_file(builder.folder.join("warg.lock")).unwrap();
 
     // Two local files of one package stand beside each other, and so do files as `wac` finds them.
     fs::create_dir_all(builder.folder.join("deps/demo/script")).unwrap();

@@ -88,10 +88,14 @@ fn what_is_not_meant_is_refused() {
     fs::create_dir_all(here.join("site")).unwrap();
     fs::write(here.join("module.wasm"), b"\0asm\x01\0\0\0").unwrap();
     fs::copy(PROBE, here.join("probe.wasm")).unwrap();
+    // What has nothing to be sealed is validated as well.
+    let invalid = wat::parse_str("(component (core module (func (result i32))))").unwrap();
+    fs::write(here.join("invalid.wasm"), invalid).unwrap();
     let home = here.display().to_string();
     let rows: &[(&[&str], &str)] = &[
         (&["none.wasm"], "none.wasm"),
         (&["module.wasm"], "it is a core module"),
+        (&["invalid.wasm", "--env", "A=1"], "invalid.wasm: "),
         (&["probe.wasm", "--env", "s3cret"], "a variable is named without a value"),
         (&["probe.wasm", "--env", "A=1", "--env", "A=2"], "`A` is named twice"),
         (&["probe.wasm", "--env", "=1"], "`` is no name of a variable"),

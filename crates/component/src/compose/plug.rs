@@ -9,7 +9,7 @@ use wac_types::Package;
 use wargate_protocol::Version;
 
 use super::{
-    ComposeError, Composition, Form, Reference, Wiring, assemble, contained, graph, options,
+    ComposeError, Composition, Form, Reference, Wiring, assemble, contained, graph, options, pinned,
 };
 use crate::adapt::Adapter;
 
@@ -78,6 +78,7 @@ fn prepare<'a>(
 pub fn wire_plugs(outlines: Vec<(Reference, Vec<u8>)>, form: Form) -> Result<Wiring, ComposeError> {
     contained(|| {
         let mut composition = CompositionGraph::new();
+        let named: Vec<_> = outlines.iter().map(|(reference, _)| reference.clone()).collect();
         let register = |(reference, bytes)| register(&mut composition, &reference, bytes);
         let packages = outlines.into_iter().map(register).collect::<Result<Vec<_>, _>>()?;
         let Some((&socket, plugs)) = packages.split_first() else {
@@ -92,6 +93,7 @@ pub fn wire_plugs(outlines: Vec<(Reference, Vec<u8>)>, form: Form) -> Result<Wir
         wire(&mut composition, socket, &mut pieces)?;
         let frame = composition.encode(options(form));
         let frame = frame.map_err(|error| ComposeError::of_graph(&error))?;
+        let frame = pinned(frame, form, &named)?;
         let unused = (0..pieces.len()).filter(|at| pieces[*at].instance.is_none()).collect();
         Ok(Wiring { frame, graph: graph::picture(&composition), unused })
     })

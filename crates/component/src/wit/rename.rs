@@ -63,6 +63,19 @@ pub(super) fn rewrite(
     if renamed.is_empty() && without.is_empty() {
         return Ok(None);
     }
+    let label = |name: &str| {
+        renamed.iter().find(|renamed| renamed.import.name == name).map(|it| it.label.clone())
+    };
+    with_imports(bytes, label, without).map(Some)
+}
+
+/// A copy of a component in which imports have the names that `label` has for them, if it has one; without
+/// custom sections of some names.
+pub(crate) fn with_imports(
+    bytes: &[u8],
+    label: impl Fn(&str) -> Option<String>,
+    without: &[&str],
+) -> Result<Vec<u8>, InspectError> {
     let mut copy = bytes.get(..HEADER).unwrap_or_default().to_vec();
     let mut reader = BinaryReader::new(bytes.get(HEADER..).unwrap_or_default(), HEADER as u64);
     while !reader.eof() {
@@ -77,13 +90,13 @@ pub(super) fn rewrite(
             }
         }
         if id == IMPORT_SECTION {
-            let contents = imports(contents, renamed)?;
+            let contents = imports(contents, &label)?;
             section(&mut copy, id, &contents);
         } else {
             section(&mut copy, id, contents);
         }
     }
-    Ok(Some(copy))
+    Ok(copy)
 }
 
 /// A core module that has nothing but custom sections of one name.
@@ -99,7 +112,10 @@ pub(super) fn module_of(name: &str, sections: &[&[u8]]) -> Vec<u8> {
 }
 
 /// The contents of a section of imports, with their new names.
-fn imports(contents: &[u8], renamed: &[Renamed]) -> Result<Vec<u8>, InspectError> {
+fn imports(
+    contents: &[u8],
+    label: &impl Fn(&str) -> Option<String>,
+) -> Result<Vec<u8>, InspectError> {
     // Offsets within the section are enough: nothing of what is read here is told.
     let reader = ComponentImportSectionReader::new(BinaryReader::new(contents, 0))?;
     let mut copy = Vec::new();
@@ -115,15 +131,14 @@ fn imports(contents: &[u8], renamed: &[Renamed]) -> Result<Vec<u8>, InspectError
         let range = usize::try_from(start).ok().zip(usize::try_from(end).ok());
         let item = range.and_then(|(start, end)| contents.get(start..end));
         let item = item.ok_or(InspectError::Defect)?;
-        let new = renamed.iter().find(|renamed| renamed.import.name == import.name.name);
-        let Some(new) = new else {
+        let Some(new) = label(import.name.name) else {
             copy.extend_from_slice(item);
             continue;
         };
         let mut reader = BinaryReader::new(item, 0);
         copy.push(reader.read_u8()?);
         reader.read_string()?;
-        text(&mut copy, &new.label);
+        text(&mut copy, &new);
         copy.extend_from_slice(reader.read_bytes(reader.bytes_remaining())?);
     }
     Ok(copy)
