@@ -182,17 +182,22 @@ pub(crate) struct Failure {
     code: &'static str,
     message: String,
     hints: Vec<String>,
+    details: Box<Details>,
+}
+
+/// What few failures have.
+#[derive(Clone, Debug, Default)]
+struct Details {
     places: Vec<Value>,
     culprit: Option<&'static str>,
     evidence: Option<String>,
-    done: Option<Box<Report>>,
+    done: Option<Report>,
 }
 
 impl Failure {
     fn new(exit: u8, code: &'static str, message: impl Into<String>) -> Self {
         let message = message.into();
-        let (hints, places) = (Vec::new(), Vec::new());
-        Self { exit, code, message, hints, places, culprit: None, evidence: None, done: None }
+        Self { exit, code, message, hints: Vec::new(), details: Box::default() }
     }
 
     /// The user's fault.
@@ -233,7 +238,7 @@ impl Failure {
 
     /// Where it is in a document, as programs read it.
     pub(crate) fn at(mut self, place: Value) -> Self {
-        self.places.push(place);
+        self.details.places.push(place);
         self
     }
 
@@ -245,13 +250,13 @@ impl Failure {
 
     /// What was done before it.
     pub(crate) fn after(mut self, done: Report) -> Self {
-        self.done = Some(Box::new(done));
+        self.details.done = Some(done);
         self
     }
 
     /// What was done before it; `None`: nothing.
     pub(crate) fn done(&self) -> Option<&Report> {
-        self.done.as_deref()
+        self.details.done.as_ref()
     }
 
     /// A command line that clap cannot understand.
@@ -289,13 +294,13 @@ impl Failure {
         if !self.hints.is_empty() {
             json["hint"] = self.hints.join("\n").into();
         }
-        if !self.places.is_empty() {
-            json["places"] = self.places.clone().into();
+        if !self.details.places.is_empty() {
+            json["places"] = self.details.places.clone().into();
         }
-        if let Some(culprit) = self.culprit {
+        if let Some(culprit) = self.details.culprit {
             json["culprit"] = culprit.into();
         }
-        if let Some(evidence) = &self.evidence {
+        if let Some(evidence) = &self.details.evidence {
             json["evidence"] = evidence.as_str().into();
         }
         json
@@ -317,8 +322,8 @@ const fn exit_of(kind: Kind) -> u8 {
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         let mut failure = Self::new(exit_of(error.kind()), error.code(), chain(&error));
-        failure.culprit = error.culprit();
-        failure.evidence = error.evidence().map(ToString::to_string);
+        failure.details.culprit = error.culprit();
+        failure.details.evidence = error.evidence().map(ToString::to_string);
         if let Error::UnknownPackage { similar, .. } = &error
             && let Some(first) = similar.first()
         {
@@ -347,7 +352,7 @@ impl From<Error> for Failure {
         {
             return failure.hint(format!("`warg publish abort --registry {registry}` drops it"));
         }
-        let kept = failure.evidence.as_ref().map(|id| {
+        let kept = failure.details.evidence.as_ref().map(|id| {
             format!(
                 "the evidence is kept: `warg trust --evidence {id}` prints it, for others to check"
             )

@@ -83,7 +83,9 @@ impl Locking {
                 known.flat_map(|root| &root.dependencies).filter_map(|edge| edge.name().ok());
             kept.extend(names.filter(is_adapter).map(|import| (at, import)));
         }
-        kept.into_iter().for_each(|(at, import)| self.resolving.need(at, import));
+        for (at, import) in kept {
+            self.resolving.need(at, import);
+        }
     }
 }
 

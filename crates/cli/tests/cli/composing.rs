@@ -271,24 +271,10 @@ fn modules_are_adapted_with_what_the_registry_was_seeded_with() {
     let registry = Registry::start();
     let builder = Builder::new(&registry);
     let session = &builder.session;
-    for name in ["command", "link"] {
-        let path = testdata().join(format!("components/modules/{name}-rust-wasip1.wasm"));
-        fs::copy(path, builder.folder.join(format!("{name}.wasm"))).unwrap();
-    }
+    let path = testdata().join("components/modules/command-rust-wasip1.wasm");
+    fs::copy(path, builder.folder.join("command.wasm")).unwrap();
     let output = session.run(&["adapt", "command.wasm"]);
     assert!(output.code == Some(3) && output.err.contains("wargate seed"), "{output}");
-    // Where nobody has an adapter, the rest is locked, and that is said.
-    session.fine(&["publish", "link.wasm", "--name", "demo:module", "--release", "1.0.0"]);
-    builder.write(
-        "adapted.wac",
-        "package demo:adapted;\nlet low = new demo:greeter {};\n\
-         let top = new demo:module { ...low, ... };\nexport top...;\n",
-    );
-    let output = session.run(&["lock", "adapted.wac"]);
-    assert!(output.code == Some(0) && output.err.contains("without an adapter"), "{output}");
-    let output = session.run(&["compose", "adapted.wac"]);
-    assert!(output.code == Some(2) && output.err.contains("preview1-reactor"), "{output}");
-    fs::remove_file(builder.folder.join("warg.lock")).unwrap();
     let seeded = registry.operate(&["seed"]);
     assert_eq!(seeded.matches("published").count(), 16, "{seeded}");
     let again = registry.operate(&["seed"]);
@@ -324,6 +310,28 @@ fn modules_are_adapted_with_what_the_registry_was_seeded_with() {
     session.fine(&["targets", "command.component.wasm", "wasi:cli/imports@0.2.12"]);
     let later = session.run(&["targets", "command.component.wasm", "wasi:cli/imports@0.3.0"]);
     assert!(later.code == Some(1) && later.out.contains("it imports wasi:cli/exit"), "{later}");
+}
+
+#[test]
+fn documents_are_locked_with_the_adapters_of_their_modules() {
+    let registry = Registry::start();
+    let builder = Builder::new(&registry);
+    let session = &builder.session;
+    let path = testdata().join("components/modules/link-rust-wasip1.wasm");
+    fs::copy(path, builder.folder.join("link.wasm")).unwrap();
+    // Where nobody has an adapter, the rest is locked, and that is said.
+    session.fine(&["publish", "link.wasm", "--name", "demo:module", "--release", "1.0.0"]);
+    builder.write(
+        "adapted.wac",
+        "package demo:adapted;\nlet low = new demo:greeter {};\n\
+         let top = new demo:module { ...low, ... };\nexport top...;\n",
+    );
+    let output = session.run(&["lock", "adapted.wac"]);
+    assert!(output.code == Some(0) && output.err.contains("without an adapter"), "{output}");
+    let output = session.run(&["compose", "adapted.wac"]);
+    assert!(output.code == Some(2) && output.err.contains("preview1-reactor"), "{output}");
+    fs::remove_file(builder.folder.join("warg.lock")).unwrap();
+    registry.operate(&["seed"]);
 
     // A package that is a module is adapted where a document instantiates it.
     let made = builder.json(&["compose", "adapted.wac"]);
