@@ -4,6 +4,8 @@
 
 mod table;
 mod text;
+mod typed;
 
 pub use self::table::Table;
 pub use self::text::{counted, harmless};
+pub use self::typed::listen_address;

@@ -1,11 +1,11 @@
 //! What is typed. `warg run` and `warg serve` have the same grants, and hand them on as they are.
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 use serde_json::Value;
+use wargate_console::listen_address;
 
 use crate::limits::{COMMAND_MEMORY_BYTES, REQUEST_MEMORY_BYTES, REQUEST_TIME, REQUESTS};
 
@@ -53,7 +53,7 @@ pub(crate) struct Serve {
     /// The component
     pub(crate) file: PathBuf,
     /// Where to listen; port 0 takes one that is free
-    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8080", value_parser = listen)]
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8080", value_parser = listen_address)]
     pub(crate) listen: String,
     #[command(flatten)]
     pub(crate) grants: GrantArguments,
@@ -122,21 +122,6 @@ fn time(text: &str) -> Result<Duration, String> {
     if time.is_zero() { Err("nothing is done in no time".into()) } else { Ok(time) }
 }
 
-/// Where to listen: `127.0.0.1:8080`, `[::1]:8080`, `localhost:8080`.
-fn listen(text: &str) -> Result<String, String> {
-    let is_name = |name: &str| {
-        let may_be = |it: char| it.is_ascii_alphanumeric() || "-._".contains(it);
-        !name.is_empty() && name.chars().all(may_be)
-    };
-    let is_named = text
-        .rsplit_once(':')
-        .is_some_and(|(name, port)| is_name(name) && port.parse::<u16>().is_ok());
-    if is_named || text.parse::<SocketAddr>().is_ok() {
-        return Ok(text.to_owned());
-    }
-    Err("it is written ADDRESS:PORT, as 127.0.0.1:8080 or [::1]:8080".into())
-}
-
 /// A JSON object.
 fn object(text: &str) -> Result<Value, String> {
     let value: Value = serde_json::from_str(text).map_err(|error| error.to_string())?;
@@ -182,18 +167,6 @@ mod tests {
             [("1ms", true), ("2m", true), ("0", false), ("0s", false), ("1", false)]
         {
             assert_eq!(time(text).is_ok(), is_time, "{text}");
-        }
-    }
-
-    #[test]
-    fn addresses_have_ports() {
-        for text in ["127.0.0.1:0", "[::1]:80", "localhost:65535", "a-b.example:1"] {
-            assert_eq!(listen(text).as_deref(), Ok(text));
-        }
-        for text in
-            ["", ":80", "127.0.0.1", "127.0.0.1:99999", "nonsense", "::1:80", "a b:1", "a:x"]
-        {
-            assert!(listen(text).is_err(), "{text}");
         }
     }
 

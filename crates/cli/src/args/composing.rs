@@ -19,9 +19,9 @@ pub(crate) struct Bounds {
 }
 
 /// A time that is not over at once.
-fn some_time(text: &str) -> Result<Duration, String> {
+pub(super) fn some_time(text: &str) -> Result<Duration, String> {
     match humantime::parse_duration(text) {
-        Ok(Duration::ZERO) => Err("in no time nothing is done".into()),
+        Ok(Duration::ZERO) => Err("nothing is done in no time".into()),
         parsed => parsed.map_err(|error| error.to_string()),
     }
 }

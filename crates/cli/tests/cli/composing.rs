@@ -368,7 +368,7 @@ fn what_takes_too_much_is_ended() {
     for (bound, shown) in [
         (["--time-limit", "1ns"], "it takes longer than 1ns"),
         (["--memory-limit", "16"], "it needs more than 16 MiB of memory"),
-        (["--time-limit", "0"], "in no time nothing is done"),
+        (["--time-limit", "0"], "nothing is done in no time"),
         (["--memory-limit", "0GiB"], "a size is like 512MiB"),
     ] {
         let output = builder.session.run(&[&["compose", "tower.wac"][..], &bound].concat());
